@@ -1,0 +1,1 @@
+//! wasmpod as a library: run pods of WebAssembly containers inside a program.

@@ -1,0 +1,1 @@
+//! Turns an image reference into module bytes and their configuration.

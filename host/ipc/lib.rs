@@ -1,0 +1,1 @@
+//! The IPC namespace of one pod: POSIX message queues.

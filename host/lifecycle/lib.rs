@@ -1,0 +1,1 @@
+//! Decisions about a pod without I/O: phase, conditions, start order, restart and back-off, environment.

@@ -1,0 +1,3 @@
+//! Entry point of the `wasmpod` program.
+
+fn main() {}

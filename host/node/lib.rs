@@ -1,0 +1,1 @@
+//! The agent of this machine: makes the running pods match the wanted ones.

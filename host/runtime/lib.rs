@@ -1,0 +1,1 @@
+//! The engine behind the sandbox's port: wasmtime, WASI and the host interfaces.

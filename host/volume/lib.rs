@@ -1,0 +1,1 @@
+//! Turns a pod's volumes into directories that its containers may open.
