@@ -143,7 +143,7 @@ pub(crate) fn similar(repository: &str) -> Option<&'static str> {
     BUILT_INS
         .iter()
         .map(|image| (edit_distance(image.name, repository), image.name))
-        .filter(|(distance, name)| *distance <= 2 && *distance < name.len() / 2)
+        .filter(|(distance, name)| *distance <= 2 && 2 * *distance < name.len())
         .min()
         .map(|(_, name)| name)
 }
