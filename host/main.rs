@@ -1,3 +1,7 @@
-//! Entry point of the `wasmpod` program.
+//! Entry point of the `wasmpod` program; everything is in `host/cli`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wasmpod_cli::main()
+}

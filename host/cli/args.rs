@@ -1,0 +1,174 @@
+//! The command line: verbs, flags, their help. Names follow kubectl and podman where they have the same thing.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use wasmpod::PublishRule;
+
+/// Runs Kubernetes pods whose containers are WebAssembly modules, in one ordinary process.
+#[derive(Debug, Parser)]
+#[command(name = "wasmpod", version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// When to use colour; `auto` means on a terminal, unless NO_COLOR is set
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    pub(crate) color: ColorWhen,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorWhen {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the pods of manifests until they end or Ctrl-C
+    Up(Box<UpArgs>),
+    /// Check manifests and say everything that is wrong
+    Validate(ValidateArgs),
+    /// Show images
+    #[command(subcommand)]
+    Image(ImageCommand),
+    /// Show what something is made of
+    #[command(subcommand)]
+    Inspect(InspectCommand),
+    /// Print the script that completes commands in a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManifestArgs {
+    /// Manifests: files, folders (their .yaml, .yml and .json files), or - for standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    pub(crate) manifests: ManifestArgs,
+    /// Make a port of a pod reachable on this machine, on 127.0.0.1 unless HOSTIP says otherwise; port 0 lets the
+    /// system pick one; /udp behind it for UDP
+    #[arg(short, long, value_name = "[HOSTIP:]HOSTPORT:POD:PORT")]
+    pub(crate) publish: Vec<PublishRule>,
+    /// End when all pods have completed, or stop them as soon as all are ready
+    #[arg(long, value_name = "STATE", default_value = "completed")]
+    pub(crate) until: Until,
+    /// Stop the pods and end with code 124 after this long, e.g. 90s or 2m30s
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Do not show the containers' logs
+    #[arg(long)]
+    pub(crate) no_logs: bool,
+    /// How log lines are written to standard output
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+    /// Where pods keep their files while they run, and compiled code stays
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// Let hostPath volumes reach this folder of the machine and what is in it
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) allow_host_path: Vec<PathBuf>,
+    /// How many threads run pods; one for each processor unless set
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub(crate) verbosity: Verbosity,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verbosity {
+    /// Show errors only, besides the logs
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Show every event of the pods
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Until {
+    Completed,
+    Ready,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ValidateArgs {
+    #[command(flatten)]
+    pub(crate) manifests: ManifestArgs,
+    /// Say nothing when all is well
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImageCommand {
+    /// List the built-in images and what each really is
+    Ls {
+        /// How to write the list
+        #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+        output: ListFormat,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum InspectCommand {
+    /// Say what a module is, what it imports and exports, and whether this host offers all of it
+    Image {
+        /// A module's file, or the name of a built-in image
+        #[arg(value_name = "IMAGE")]
+        image: String,
+        /// How to write it
+        #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+        output: ListFormat,
+    },
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("must be more than nothing".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(_) => Err("not a duration such as 90s, 2m30s or 1h".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_duration_has_a_unit_and_is_not_nothing() {
+        assert_eq!(parse_duration("2m30s"), Ok(Duration::from_secs(150)));
+        for text in ["", "10", "0s", "soon", "-1s"] {
+            assert!(parse_duration(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! How errors reach a person: on standard error, the chain of causes in one line, hints on lines of their own.
+//! The one place where errors are printed.
+
+use std::io::{self, Write as _};
+
+use wasmpod::{Report, ReportStyle, Warning};
+
+use crate::paint::{self, paint};
+
+/// How a command ended, as the shell sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All that was asked for is done: 0.
+    Done,
+    /// The operation failed, or the manifest is invalid: 1.
+    Failed,
+    /// Wrong usage: 2.
+    Usage,
+    /// The time was up: 124, as timeout(1) has it.
+    TimedOut,
+    /// Ended by force at the second Ctrl-C: 128 + SIGINT.
+    Killed,
+}
+
+impl Outcome {
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::TimedOut => 124,
+            Self::Killed => 130,
+        }
+    }
+}
+
+/// Prints an error that ends the command, and says how it ends. A broken pipe is success: whoever read our output
+/// has seen enough.
+pub(crate) fn failure(error: &anyhow::Error) -> Outcome {
+    if is_broken_pipe(error) {
+        return Outcome::Done;
+    }
+    if let Some(report) = error.downcast_ref::<Report>() {
+        stderr(format_args!("{}", report.render_with(&Painted).trim_end()));
+        return Outcome::Failed;
+    }
+    stderr(format_args!("{} {}", paint(paint::ERROR, "error:"), chain(error)));
+    for hint in error.chain().filter_map(hint_of) {
+        stderr(format_args!("{} {hint}", paint(paint::HINT, "hint:")));
+    }
+    Outcome::Failed
+}
+
+/// Prints the warnings of manifests.
+pub(crate) fn warnings(warnings: &[Warning]) {
+    for warning in warnings {
+        stderr(format_args!("{} {warning}", paint(paint::WARNING, "warning:")));
+    }
+}
+
+/// One line on standard error. There is nobody to tell when that fails.
+pub(crate) fn stderr(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
+/// The causes, outermost first, each said once.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.ends_with(&cause) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause);
+    }
+    text
+}
+
+fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<wasmpod::Error>() {
+        return error.hint();
+    }
+    error.downcast_ref::<wasmpod::ImageError>().and_then(wasmpod::ImageError::hint)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// The parts of a report in our colours.
+struct Painted;
+
+impl ReportStyle for Painted {
+    fn error(&self, text: &str) -> String {
+        paint(paint::ERROR, text)
+    }
+
+    fn location(&self, text: &str) -> String {
+        paint(paint::BOLD, text)
+    }
+
+    fn gutter(&self, text: &str) -> String {
+        paint(paint::DIM, text)
+    }
+
+    fn mark(&self, text: &str) -> String {
+        paint(paint::ERROR, text)
+    }
+
+    fn hint(&self, text: &str) -> String {
+        paint(paint::HINT, text)
+    }
+
+    fn note(&self, text: &str) -> String {
+        paint(paint::HINT, text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let error = anyhow::Error::new(io::Error::other("disk on fire")).context("cannot read `a`");
+        assert_eq!(chain(&error), "cannot read `a`: disk on fire");
+    }
+
+    #[test]
+    fn a_broken_pipe_is_success() {
+        let error = anyhow::Error::new(io::Error::from(io::ErrorKind::BrokenPipe)).context("cannot write");
+        assert_eq!(failure(&error), Outcome::Done);
+    }
+}

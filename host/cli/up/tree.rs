@@ -1,0 +1,173 @@
+//! The status of the pods on standard error: on a terminal a tree that is redrawn in place below the logs, in a pipe
+//! one line for each change.
+
+use std::collections::BTreeMap;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use wasmpod::k8s::{ContainerStatus, Pod};
+
+use crate::paint::{self, paint};
+use crate::pod_state::{container_message, container_words, pod_word};
+use crate::report;
+
+/// Shows the pods' states as they change.
+pub(crate) struct Tree {
+    mode: Mode,
+    /// What each line said last, by the line's name: `POD` or `POD/CONTAINER`.
+    said: BTreeMap<String, String>,
+}
+
+enum Mode {
+    Live { screen: MultiProgress, lines: BTreeMap<String, ProgressBar> },
+    Lines,
+    Silent,
+}
+
+/// One line of the tree.
+#[derive(Debug, PartialEq, Eq)]
+struct Line {
+    name: String,
+    label: String,
+    words: String,
+    detail: Option<String>,
+}
+
+impl Tree {
+    /// A tree that is redrawn when standard error is a terminal, and silent when asked.
+    pub(crate) fn new(quiet: bool) -> Self {
+        let mode = if quiet {
+            Mode::Silent
+        } else if paint::stderr_is_live() {
+            Mode::Live { screen: MultiProgress::new(), lines: BTreeMap::new() }
+        } else {
+            Mode::Lines
+        };
+        Self { mode, said: BTreeMap::new() }
+    }
+
+    /// Shows how a pod is now.
+    pub(crate) fn show(&mut self, pod: &Pod) {
+        for line in lines(pod) {
+            let state = match &line.detail {
+                Some(detail) => format!("{}: {detail}", line.words),
+                None => line.words.clone(),
+            };
+            if self.said.get(&line.name) == Some(&state) {
+                continue;
+            }
+            match &mut self.mode {
+                Mode::Live { screen, lines } => {
+                    let bar = lines.entry(line.name.clone()).or_insert_with(|| add_line(screen));
+                    bar.set_message(format!("{} {}", line.label, paint(style_of(&line.words), &state)));
+                    bar.tick();
+                }
+                Mode::Lines => report::stderr(format_args!("{}: {state}", line.name)),
+                Mode::Silent => {}
+            }
+            self.said.insert(line.name, state);
+        }
+    }
+
+    /// Says one line above the tree.
+    pub(crate) fn say(&self, line: &str) {
+        match &self.mode {
+            Mode::Silent => {}
+            _ => self.beside(|| report::stderr(format_args!("{line}"))),
+        }
+    }
+
+    /// Does something that writes to the terminal, with the tree out of the way.
+    pub(crate) fn beside<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &self.mode {
+            Mode::Live { screen, .. } => screen.suspend(write),
+            Mode::Lines | Mode::Silent => write(),
+        }
+    }
+
+    /// Leaves the last states standing, without a tree to redraw.
+    pub(crate) fn finish(&mut self) {
+        if let Mode::Live { lines, .. } = &mut self.mode {
+            for bar in lines.values() {
+                bar.abandon();
+            }
+        }
+    }
+}
+
+fn add_line(screen: &MultiProgress) -> ProgressBar {
+    let bar = screen.add(ProgressBar::no_length());
+    // A template of one field cannot be wrong; without style the bar would be drawn.
+    if let Ok(style) = ProgressStyle::with_template("{msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// The lines of one pod: itself, then its containers in the manifest's order.
+fn lines(pod: &Pod) -> Vec<Line> {
+    let name = pod.metadata.name.as_deref().unwrap_or_default();
+    let status = pod.status.as_ref();
+    let inits = status.and_then(|status| status.init_container_statuses.as_deref()).unwrap_or_default();
+    let mains = status.and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
+    let containers: Vec<&ContainerStatus> = inits.iter().chain(mains).collect();
+    let width = containers.iter().map(|container| container.name.len()).max().unwrap_or(0);
+    let ready = mains.iter().filter(|container| container.ready).count();
+    let mut lines = vec![Line {
+        name: name.to_owned(),
+        label: paint(paint::BOLD, name),
+        words: pod_word(pod),
+        detail: status
+            .and_then(|status| status.message.clone())
+            .or_else(|| (ready > 0).then(|| format!("{ready}/{} ready", mains.len()))),
+    }];
+    for (index, container) in containers.iter().enumerate() {
+        let branch = if index + 1 == containers.len() { "└─" } else { "├─" };
+        lines.push(Line {
+            name: format!("{name}/{}", container.name),
+            label: format!("{branch} {:width$}", container.name),
+            words: container_words(container),
+            detail: container_message(container).map(str::to_owned),
+        });
+    }
+    lines
+}
+
+fn style_of(words: &str) -> anstyle::Style {
+    let word = words.split([' ', ':', ',']).next().unwrap_or_default();
+    match word {
+        "Running" | "Completed" => paint::GOOD,
+        "Pending" | "ContainerCreating" | "PodInitializing" | "Init" | "Waiting" | "Terminating" => paint::WARNING,
+        _ => paint::ERROR,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_pod_is_a_line_and_each_container_is_one_below() {
+        let container = |name: &str, state: serde_json::Value, ready: bool| {
+            json!({"name": name, "image": "i", "imageID": "", "ready": ready, "restartCount": 0, "state": state})
+        };
+        let pod = json!({
+            "metadata": {"name": "web"},
+            "status": {"phase": "Running", "containerStatuses": [
+                container("nginx", json!({"running": {}}), true),
+                container("b", json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s\nmore"}}), false),
+            ]},
+        });
+        let lines = lines(&serde_json::from_value(pod).unwrap());
+        let shown: Vec<_> = lines.iter().map(|line| (line.name.as_str(), line.words.as_str(), line.detail.as_deref())).collect();
+        let expected = [
+            ("web", "CrashLoopBackOff", Some("1/2 ready")),
+            ("web/nginx", "Running", None),
+            ("web/b", "CrashLoopBackOff", Some("back-off 10s")),
+        ];
+        assert_eq!(shown, expected);
+        assert_eq!(lines[1].label, "├─ nginx");
+        assert_eq!(lines[2].label, "└─ b    ");
+    }
+}

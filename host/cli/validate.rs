@@ -1,0 +1,29 @@
+//! `wasmpod validate`: reads manifests and says everything that is wrong, without running anything.
+
+use std::io::Write as _;
+
+use crate::args::ValidateArgs;
+use crate::report::{self, Outcome};
+use crate::sources;
+
+pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<Outcome> {
+    let sources = sources::read(&args.manifests.files)?;
+    let manifests = wasmpod::read(&sources.texts)?;
+    if args.quiet {
+        return Ok(Outcome::Done);
+    }
+    report::warnings(&manifests.warnings);
+    let counts = [
+        (manifests.pods.len(), "pod"),
+        (manifests.config_maps.len(), "config map"),
+        (manifests.secrets.len(), "secret"),
+        (manifests.services.len(), "service"),
+    ];
+    let counted: Vec<_> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, noun)| format!("{count} {noun}{}", if *count == 1 { "" } else { "s" }))
+        .collect();
+    writeln!(anstream::stdout().lock(), "valid: {}", if counted.is_empty() { "nothing".to_owned() } else { counted.join(", ") })?;
+    Ok(Outcome::Done)
+}
