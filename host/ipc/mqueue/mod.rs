@@ -8,7 +8,7 @@
 //!                                   in priority order  senders and receivers
 //! ```
 //!
-//! * [`name`](self): what a name may be. `registry`: which names there are, and the pod's limits.
+//! * `name`: what a name may be. `registry`: which names there are, and the pod's limits.
 //! * `messages`: the order of messages, and buffers that are used again.
 //! * `waiters`: who is to be woken. `queue`: the two under one lock, with counters.
 //! * `owner`: one container instance as the holder of descriptors. `descriptor`: [`Queue`].
