@@ -1,0 +1,73 @@
+//! Loads for the benchmarks: run in two containers of a pod, or natively as two processes.
+//!
+//! ```text
+//! bench-guests tcp-echo    ADDRESS                    echoes one connection until its end
+//! bench-guests tcp-ping    ADDRESS SIZE COUNT         round trips through tcp-echo
+//! bench-guests tcp-sink    ADDRESS                    reads one connection until its end, answers how much
+//! bench-guests tcp-stream  ADDRESS SIZE COUNT         writes one way into tcp-sink
+//! bench-guests mq-send     NAME SIZE COUNT CAPACITY   sends one way into a message queue
+//! bench-guests mq-receive  NAME SIZE COUNT CAPACITY   receives what mq-send sends, and measures
+//! bench-guests mq-pong     NAME SIZE COUNT CAPACITY   sends back what it gets, over two queues
+//! bench-guests mq-ping     NAME SIZE COUNT CAPACITY   round trips through mq-pong
+//! ```
+//!
+//! The side that measures prints one line of JSON (`figures`); the other prints nothing. Either side
+//! may start first. SIZE is in bytes, COUNT in messages; natively the machine limits CAPACITY
+//! (`/proc/sys/fs/mqueue/msg_max`).
+
+mod figures;
+mod mq;
+mod tcp;
+
+use std::env;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+/// A whole run's failure, in words.
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("bench-guests: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<(), Failure> {
+    let role = argument::<String>(args, 0, "ROLE")?;
+    let place = argument::<String>(args, 1, "ADDRESS or NAME")?;
+    let size = || argument(args, 2, "SIZE");
+    let count = || argument(args, 3, "COUNT");
+    let queue_load = || -> Result<mq::Load, Failure> {
+        let (name, size) = (place.clone(), argument(args, 2, "SIZE")?);
+        Ok(mq::Load {
+            name,
+            size,
+            count: count()?,
+            capacity: argument(args, 4, "CAPACITY")?,
+        })
+    };
+    match role.as_str() {
+        "tcp-echo" => tcp::echo(&place),
+        "tcp-ping" => tcp::ping(&place, size()?, count()?).map(|figures| figures.print(&role)),
+        "tcp-sink" => tcp::sink(&place),
+        "tcp-stream" => tcp::stream(&place, size()?, count()?).map(|figures| figures.print(&role)),
+        "mq-send" => mq::send(&queue_load()?),
+        "mq-receive" => mq::receive(&queue_load()?).map(|figures| figures.print(&role)),
+        "mq-pong" => mq::pong(&queue_load()?),
+        "mq-ping" => mq::ping(&queue_load()?).map(|figures| figures.print(&role)),
+        _ => Err(format!("no role \"{role}\"").into()),
+    }
+}
+
+fn argument<T: FromStr>(args: &[String], index: usize, name: &str) -> Result<T, Failure> {
+    let text = args
+        .get(index)
+        .ok_or_else(|| format!("argument {name} is missing"))?;
+    text.parse()
+        .map_err(|_| format!("argument {name} cannot be \"{text}\"").into())
+}
