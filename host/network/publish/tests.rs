@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::{PublishConfig, PublishError, PublishedTraffic, publish};
-use crate::tests::{listen, pod};
+use crate::tests::{listen, pattern, pod};
 use crate::{AddressFamily, PodNetwork, Protocol, Shutdown, TcpSocket, TcpStream};
 
 /// Longest that a test waits for anything.
@@ -105,33 +105,26 @@ async fn a_client_and_a_pod_talk_with_half_close_both_ways() {
 #[tokio::test]
 async fn megabytes_pass_both_ways_at_once_and_nothing_is_buffered_without_bound() {
     const TOTAL: usize = 8 << 20;
+    const PIPE_BYTES: u64 = 256 * 1024;
     let (pod, _a, b) = pod();
     let listener = listen(&b, "0.0.0.0:80");
     let (at, ..) = serve(&pod, 80, Protocol::Tcp).await;
-    let data: Vec<u8> = (0..TOTAL).map(|n| (n % 251) as u8).collect();
+    let data: Vec<u8> = (0..TOTAL).map(pattern).collect();
     let client = HostStream::connect(at).await.unwrap();
     let inside = accept(&listener).await;
     let (mut from_host, mut to_host) = client.into_split();
 
-    // Nobody reads: the host side must stop taking.
-    let stuck = async {
-        let mut sent = 0;
-        while let Ok(written) =
-            timeout(Duration::from_millis(300), to_host.write(&data[sent..])).await
-        {
-            sent += written.unwrap();
-        }
-        sent
-    };
-    let sent = limited(stuck).await;
-    assert!(sent < TOTAL, "the client was held back after {sent} bytes");
-    assert!(inside.traffic().rx_bytes <= 256 * 1024);
-
     let upload = async {
-        to_host.write_all(&data[sent..]).await.unwrap();
+        to_host.write_all(&data).await.unwrap();
         to_host.shutdown().await.unwrap();
     };
     let receive = async {
+        // While nobody reads, the publication takes what the pod's buffer holds and no more.
+        until(|| inside.traffic().rx_bytes == PIPE_BYTES).await;
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(inside.traffic().rx_bytes, PIPE_BYTES);
         let mut got = Vec::with_capacity(TOTAL);
         loop {
             let piece = inside.read(100_000).await.unwrap();
@@ -189,6 +182,27 @@ async fn a_reset_passes_in_both_directions() {
     client.set_zero_linger().unwrap();
     drop(client);
     assert_eq!(limited(inside.read(9)).await, Err(crate::Errno::ConnReset));
+}
+
+#[tokio::test]
+async fn what_a_pod_sent_before_it_resets_still_reaches_the_client() {
+    let (pod, _a, b) = pod();
+    let listener = listen(&b, "0.0.0.0:80");
+    let (at, ..) = serve(&pod, 80, Protocol::Tcp).await;
+    let mut client = HostStream::connect(at).await.unwrap();
+    client
+        .write_all(b"a request that nobody reads")
+        .await
+        .unwrap();
+    let inside = accept(&listener).await;
+    until(|| inside.traffic().rx_bytes > 0).await;
+    inside.write_all(Bytes::from_static(b"413")).await.unwrap();
+    drop(inside);
+    let mut answer = [0; 3];
+    limited(client.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(&answer, b"413");
+    let error = limited(client.read(&mut [0; 9])).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use super::{Shutdown, TcpStream};
 use crate::Errno;
 use crate::limits::{DEFAULT_RECEIVE_BUFFER_BYTES, DEFAULT_SEND_BUFFER_BYTES};
-use crate::tests::{CountingWaker, connection, pod};
+use crate::tests::{CountingWaker, connection, pattern, pod};
 
 const CAPACITY: usize = DEFAULT_SEND_BUFFER_BYTES + DEFAULT_RECEIVE_BUFFER_BYTES;
 
@@ -54,13 +54,13 @@ struct Side {
     closed: bool,
     reset: bool,
     error: Option<Errno>,
-    reader: Option<(CountingWaker, usize)>,
-    writer: Option<(CountingWaker, usize)>,
+    reader: Option<CountingWaker>,
+    writer: Option<CountingWaker>,
 }
 
 struct Model {
     sides: [Side; 2],
-    next: u8,
+    written: usize,
 }
 
 impl Model {
@@ -128,16 +128,16 @@ impl Model {
             if self.sides[side].closed {
                 continue;
             }
-            if let Some((task, before)) = &self.sides[side].reader {
+            if let Some(task) = &self.sides[side].reader {
                 assert!(
-                    !self.read_is_ready(side) || task.count() > *before,
+                    !self.read_is_ready(side) || task.count() > 0,
                     "reader {side} sleeps"
                 );
             }
-            if let Some((task, before)) = &self.sides[side].writer {
+            if let Some(task) = &self.sides[side].writer {
                 let free =
                     self.write_has_ended(side) || self.sides[side].sent.len() <= CAPACITY / 2;
-                assert!(!free || task.count() > *before, "writer {side} sleeps");
+                assert!(!free || task.count() > 0, "writer {side} sleeps");
             }
         }
     }
@@ -156,13 +156,11 @@ impl Model {
         };
         match *op {
             Op::Write(_, length) => {
-                let data: Vec<u8> = (0..length)
-                    .map(|n| self.next.wrapping_add(n as u8))
-                    .collect();
+                let data: Vec<u8> = (0..length).map(|n| pattern(self.written + n)).collect();
                 let expected = self.expect_write(side, length);
                 assert_eq!(end.try_write(&mut Bytes::from(data.clone())), expected);
                 if let Ok(accepted) = expected {
-                    self.next = self.next.wrapping_add(accepted as u8);
+                    self.written += accepted;
                     if !self.sides[1 - side].deaf {
                         self.sides[side].sent.extend(&data[..accepted]);
                     }
@@ -185,14 +183,14 @@ impl Model {
                 let task = CountingWaker::new();
                 let ready = end.poll_read_ready(&mut task.context()).is_ready();
                 assert_eq!(ready, self.read_is_ready(side), "readiness is exact");
-                self.sides[side].reader = (!ready).then_some((task, 0));
+                self.sides[side].reader = (!ready).then_some(task);
             }
             Op::WaitWrite(_) => {
                 let task = CountingWaker::new();
                 let ready = end.poll_write_ready(&mut task.context()).is_ready();
                 let expected = self.write_has_ended(side) || self.sides[side].sent.len() < CAPACITY;
                 assert_eq!(ready, expected, "readiness is exact");
-                self.sides[side].writer = (!ready).then_some((task, 0));
+                self.sides[side].writer = (!ready).then_some(task);
             }
             Op::ShutdownSend(_) => {
                 let expected = if self.sides[side].reset {
@@ -237,7 +235,7 @@ proptest! {
         let (_pod, a, b) = pod();
         let (near, far) = connection(&a, &b);
         let mut ends = [Some(near), Some(far)];
-        let mut model = Model { sides: Default::default(), next: 0 };
+        let mut model = Model { sides: Default::default(), written: 0 };
         for op in &ops {
             model.apply(op, &mut ends);
             model.check_wakes();
@@ -279,7 +277,7 @@ fn two_threads_pass_every_byte_in_order_and_lose_no_wake_up() {
         while sent < TOTAL {
             length = (length * 7 + 13) % 70_000 + 1;
             let length = length.min(TOTAL - sent);
-            let mut data: Bytes = (0..length).map(|n| ((sent + n) % 253) as u8).collect();
+            let mut data: Bytes = (0..length).map(|n| pattern(sent + n)).collect();
             while !data.is_empty() {
                 match near.try_write(&mut data) {
                     Ok(accepted) => sent += accepted,
@@ -297,7 +295,7 @@ fn two_threads_pass_every_byte_in_order_and_lose_no_wake_up() {
                 assert!(
                     data.iter()
                         .enumerate()
-                        .all(|(n, byte)| usize::from(*byte) == (got + n) % 253)
+                        .all(|(n, byte)| *byte == pattern(got + n))
                 );
                 got += data.len();
             }

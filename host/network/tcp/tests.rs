@@ -474,7 +474,11 @@ fn the_list_of_sockets_says_who_talks_to_whom_and_how_much() {
             .clone()
     };
     assert_eq!(sockets.len(), 4);
-    assert_eq!(line(SocketState::Listening, "b").queued_connections, 1);
+    let listening = line(SocketState::Listening, "b");
+    assert_eq!(
+        (listening.queued_connections, listening.accepted_connections),
+        (1, 1)
+    );
     let client = line(SocketState::Connected, "a");
     assert_eq!((client.traffic.tx_bytes, client.traffic.rx_bytes), (5, 3));
     assert_eq!(client.peer_container.as_deref(), Some("b"));
