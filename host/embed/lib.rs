@@ -1,1 +1,41 @@
 //! wasmpod as a library: run pods of WebAssembly containers inside a program.
+//!
+//! A [`Host`] runs the pods of this process. Give it manifests ([`read`]) and it starts them ([`Host::start`]); each
+//! [`PodHandle`] tells of one pod, reads its logs and stops it. All that the command `wasmpod up` does is done with
+//! these calls.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let host = wasmpod::Host::builder().state_dir("state").build()?;
+//! let manifests = wasmpod::read(&[wasmpod::Source::new("pod.yaml", std::fs::read("pod.yaml")?)])?;
+//! for pod in host.start(manifests).await? {
+//!     let end = pod.wait().await;
+//!     println!("{}: {:?}", pod.name(), end.status.and_then(|status| status.phase));
+//! }
+//! host.shutdown().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The calls may come from any tokio runtime; pods run on threads of their own.
+
+mod error;
+mod folders;
+mod host;
+mod inspect;
+mod pod;
+mod progress;
+
+pub use error::Error;
+pub use host::{Host, HostBuilder};
+pub use inspect::inspect;
+pub use pod::{Event, Events, PodHandle, Watch};
+pub use progress::{ProgressReader, Step};
+
+pub use wasmpod_image::{BuiltIn, Image, ImageError, Origin, Program, builtins, resolve as resolve_image};
+pub use wasmpod_manifest::report::{Report, Style as ReportStyle, Warning};
+pub use wasmpod_manifest::{MAX_SOURCE_BYTES as MAX_MANIFEST_BYTES, Manifests, Source, k8s, read};
+pub use wasmpod_node::{ParsePublishError, PublishRule, PublishedPort};
+pub use wasmpod_runtime::{Import, Inspection, Kind};
+pub use wasmpod_sandbox::logs::{LogItem, LogLine, LogOptions, LogReader, Stream as LogStream};
+pub use wasmpod_sandbox::{PodEvent, Severity};

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! STATE/run/RUN.lock         held by the process that owns this run, freed by the system when it dies
-//! STATE/run/RUN/pods/UID/    one pod: volumes, containers' roots, logs (the sandbox's business)
+//! STATE/run/RUN/pods/UID/    one pod: volumes, containers' roots (the sandbox's business)
+//! STATE/run/RUN/logs/        the pods' logs (the sandbox's too)
 //! ```
 //!
 //! A run's folder vanishes when its host ends. One whose process was killed is found by the next host: its lock can
@@ -13,6 +14,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 const LOCK: &str = "lock";
+const PODS: &str = "pods";
+const LOGS: &str = "logs";
 
 /// This process's own part of the state directory. [`StateDir::release`] removes it; dropping it does so silently.
 #[derive(Debug)]
@@ -75,16 +78,24 @@ impl StateDir {
             if lock.try_lock().is_err() || !path.exists() {
                 continue;
             }
-            fs::create_dir(&run).map_err(failed("create", &run))?;
+            for folder in [run.clone(), run.join(PODS), run.join(LOGS)] {
+                fs::create_dir(&folder).map_err(failed("create", &folder))?;
+            }
             return Ok(Self { run, lock: Some(lock) });
         }
         Err(failed("create", &runs)(io::ErrorKind::AlreadyExists.into()))
     }
 
-    /// The folder of one pod's files. The sandbox makes and removes it.
+    /// The folder in which each pod has its own. It exists.
     #[must_use]
-    pub fn pod(&self, uid: &str) -> PathBuf {
-        self.run.join("pods").join(uid)
+    pub fn pods(&self) -> PathBuf {
+        self.run.join(PODS)
+    }
+
+    /// The folder of the pods' logs. It exists.
+    #[must_use]
+    pub fn logs(&self) -> PathBuf {
+        self.run.join(LOGS)
     }
 
     /// Removes this process's part and all that is still in it.
@@ -140,7 +151,7 @@ mod tests {
     fn nothing_stays_behind() {
         let state = tempfile::tempdir().unwrap();
         let dir = StateDir::acquire(state.path()).unwrap();
-        fs::create_dir_all(dir.pod("uid")).unwrap();
+        fs::create_dir_all(dir.pods().join("uid")).unwrap();
         dir.release().unwrap();
         assert_eq!(fs::read_dir(state.path().join("run")).unwrap().count(), 0);
     }

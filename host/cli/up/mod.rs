@@ -8,11 +8,9 @@ mod logs;
 mod print;
 mod tree;
 
-use std::path::PathBuf;
-use std::time::Duration;
-
 use anyhow::Context as _;
-use tokio::time::sleep;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 use wasmpod::{Host, PodHandle, k8s};
 
 use crate::args::{Until, UpArgs};
@@ -70,37 +68,195 @@ pub(crate) fn run(args: &UpArgs) -> anyhow::Result<Outcome> {
 
 async fn supervise(args: &UpArgs, host: &Host, manifests: wasmpod::Manifests) -> anyhow::Result<Outcome> {
     let mut tree = Tree::new(args.verbosity.quiet);
-    let interrupts = &mut Interrupts::listen()?;
-    let mut progress = host.progress();
-    let starting = host.start(manifests);
-    tokio::pin!(starting);
-    let pods = loop {
-        tokio::select! {
-            pods = &mut starting => break pods?,
-            Some(step) = progress.next() => tree.say(&step.to_string()),
-            () = interrupts.next() => return Ok(Outcome::Done),
-        }
+    let mut interrupts = Interrupts::listen()?;
+    let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
+    let Some(pods) = start(host, manifests, &tree, &mut interrupts).await? else {
+        return Ok(Outcome::Done);
     };
-    for published in pods.iter().flat_map(PodHandle::published) {
-        tree.say(&format!("published {published}"));
-    }
-    let mut logs = Logs::follow(&pods, args, &tree)?;
-    let end = watch(args, &pods, &mut tree, &mut logs, interrupts).await;
+    let mut logs = Logs::follow(&pods, args, tree.screen())?;
+    let mut changes = follow_changes(&pods, args.verbosity.verbose);
+    let end = wait(args, &pods, &mut changes, &mut tree, &mut logs, &mut interrupts, deadline).await;
     // Only those that failed by themselves count: stopping one makes it fail too.
-    let failed = pods.iter().any(|pod| phase(&pod.pod()) == Some("Failed"));
-    let killed = stop_all(&pods, &mut tree, interrupts).await;
+    let has_failed = pods.iter().any(|pod| pod.phase() == "Failed");
+    if end == End::TimedOut {
+        let timeout = args.timeout.unwrap_or_default();
+        tree.say(&format!("the time is up ({})", humantime::format_duration(timeout)));
+    }
+    let was_killed = stop_all(&pods, &mut changes, &mut tree, &mut interrupts).await;
     tokio::select! {
-        () = logs.finish() => {}
+        result = logs.finish() => result.context("cannot write the logs to standard output")?,
         () = interrupts.next() => {}
     }
     tree.finish();
     Ok(match end {
-        _ if killed => Outcome::Killed,
-        End::TimedOut => {
-            tree.say(&format!("the time is up ({})", humantime::format_duration(args.timeout.unwrap_or_default())));
-            Outcome::TimedOut
-        }
-        _ if failed => Outcome::Failed,
+        _ if was_killed => Outcome::Killed,
+        End::TimedOut => Outcome::TimedOut,
+        _ if has_failed => Outcome::Failed,
         End::Completed | End::Ready | End::Stopped => Outcome::Done,
     })
+}
+
+/// Starts the pods, showing what takes long; nothing when it was interrupted.
+async fn start(
+    host: &Host,
+    manifests: wasmpod::Manifests,
+    tree: &Tree,
+    interrupts: &mut Interrupts,
+) -> anyhow::Result<Option<Vec<PodHandle>>> {
+    let mut progress = host.progress();
+    let starting = host.start(manifests);
+    tokio::pin!(starting);
+    loop {
+        tokio::select! {
+            biased;
+            Some(step) = progress.next() => tree.say(&step.to_string()),
+            pods = &mut starting => return Ok(Some(pods?)),
+            () = interrupts.next() => return Ok(None),
+        }
+    }
+}
+
+/// Something that happened to a pod.
+enum Change {
+    Status(Box<k8s::Pod>),
+    Event(String),
+}
+
+/// How many changes wait to be shown; a pod whose changes nobody shows waits with them, and shows its newest state.
+const WAITING_CHANGES: usize = 64;
+
+fn follow_changes(pods: &[PodHandle], verbose: bool) -> mpsc::Receiver<Change> {
+    let (changes, waiting) = mpsc::channel(WAITING_CHANGES);
+    for pod in pods {
+        let (mut watch, sender, handle) = (pod.watch(), changes.clone(), pod.clone());
+        tokio::spawn(async move {
+            let mut has_published = false;
+            while let Some(pod) = watch.next().await {
+                for port in handle.published().iter().filter(|_| !has_published) {
+                    let line = format!("published {} -> {}:{}", port.host, handle.name(), port.pod_port);
+                    if sender.send(Change::Event(line)).await.is_err() {
+                        return;
+                    }
+                }
+                has_published |= !handle.published().is_empty();
+                if sender.send(Change::Status(Box::new(pod))).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let (mut events, sender, name) = (pod.events(), changes.clone(), pod.name().to_owned());
+        tokio::spawn(async move {
+            while let Some(event) = events.next().await {
+                let is_shown = verbose || event.is_warning();
+                if is_shown && sender.send(Change::Event(format!("{name}: {event}"))).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    waiting
+}
+
+fn show(change: Change, tree: &mut Tree) {
+    match change {
+        Change::Status(pod) => tree.show(&pod),
+        Change::Event(line) => tree.say(&line),
+    }
+}
+
+/// Shows what happens until there is a reason to stop.
+async fn wait(
+    args: &UpArgs,
+    pods: &[PodHandle],
+    changes: &mut mpsc::Receiver<Change>,
+    tree: &mut Tree,
+    logs: &mut Logs,
+    interrupts: &mut Interrupts,
+    deadline: Option<Instant>,
+) -> End {
+    loop {
+        if pods.iter().all(PodHandle::has_ended) {
+            return End::Completed;
+        }
+        if args.until == Until::Ready && pods.iter().all(|pod| pod.is_ready() || pod.phase() == "Succeeded") {
+            return End::Ready;
+        }
+        tokio::select! {
+            change = changes.recv() => match change {
+                Some(change) => show(change, tree),
+                None => return End::Completed,
+            },
+            () = interrupts.next() => return End::Stopped,
+            () = logs.ended(), if !args.no_logs => return if pods.iter().all(PodHandle::has_ended) { End::Completed } else { End::Stopped },
+            () = until(deadline) => return End::TimedOut,
+        }
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Stops what still runs, gracefully; at a further Ctrl-C by force. Says whether force was used.
+async fn stop_all(pods: &[PodHandle], changes: &mut mpsc::Receiver<Change>, tree: &mut Tree, interrupts: &mut Interrupts) -> bool {
+    for pod in pods {
+        pod.stop(None).await;
+    }
+    let mut was_killed = false;
+    // The channel ends when every pod has shown its last state.
+    loop {
+        tokio::select! {
+            change = changes.recv() => match change {
+                Some(change) => show(change, tree),
+                None => return was_killed,
+            },
+            () = interrupts.next() => {
+                was_killed = true;
+                for pod in pods {
+                    pod.kill().await;
+                }
+            }
+        }
+    }
+}
+
+/// Ctrl-C, and the request to terminate where there is one.
+struct Interrupts {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Interrupts {
+    #[cfg(unix)]
+    fn listen() -> anyhow::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    #[expect(clippy::unnecessary_wraps, reason = "it can fail where there are signals")]
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    }
 }

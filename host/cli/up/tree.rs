@@ -72,15 +72,15 @@ impl Tree {
     pub(crate) fn say(&self, line: &str) {
         match &self.mode {
             Mode::Silent => {}
-            _ => self.beside(|| report::stderr(format_args!("{line}"))),
+            Mode::Live { .. } | Mode::Lines => self.screen().beside(|| report::stderr(format_args!("{line}"))),
         }
     }
 
-    /// Does something that writes to the terminal, with the tree out of the way.
-    pub(crate) fn beside<T>(&self, write: impl FnOnce() -> T) -> T {
+    /// The place of the tree, for others who write to the same terminal.
+    pub(crate) fn screen(&self) -> Screen {
         match &self.mode {
-            Mode::Live { screen, .. } => screen.suspend(write),
-            Mode::Lines | Mode::Silent => write(),
+            Mode::Live { screen, .. } => Screen(Some(screen.clone())),
+            Mode::Lines | Mode::Silent => Screen(None),
         }
     }
 
@@ -90,6 +90,20 @@ impl Tree {
             for bar in lines.values() {
                 bar.abandon();
             }
+        }
+    }
+}
+
+/// The terminal that the tree shares with the logs.
+#[derive(Clone)]
+pub(crate) struct Screen(Option<MultiProgress>);
+
+impl Screen {
+    /// Does something that writes to the terminal, with the tree out of the way.
+    pub(crate) fn beside<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &self.0 {
+            Some(screen) => screen.suspend(write),
+            None => write(),
         }
     }
 }

@@ -89,6 +89,24 @@ pub async fn publish(config: PublishConfig) -> Result<Published, PublishError> {
     })
 }
 
+/// Asks whether a host port could be published now, so that a port in use is found before a pod is begun. It is free
+/// again when this returns: somebody else may take it.
+///
+/// # Errors
+/// As [`publish`].
+pub async fn check(
+    host: SocketAddr,
+    protocol: Protocol,
+    pod_name: &str,
+    port: u16,
+) -> Result<(), PublishError> {
+    let bound = match protocol {
+        Protocol::Tcp => tokio::net::TcpListener::bind(host).await.map(drop),
+        Protocol::Udp => tokio::net::UdpSocket::bind(host).await.map(drop),
+    };
+    bound.map_err(|source| PublishError { pod: pod_name.to_owned(), port, protocol, host, source })
+}
+
 impl Published {
     /// The host address that was bound.
     #[must_use]

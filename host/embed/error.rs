@@ -1,0 +1,38 @@
+//! What can go wrong with a host.
+
+use wasmpod_node::NodeError;
+use wasmpod_runtime::SetupError;
+
+/// What can go wrong with a host. Display leaves out the source; hints come separately.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No directory was given, and this user has none where one could be.
+    #[error("no place for the state directory: there is no home directory")]
+    NoStateDir,
+    /// The engine cannot run here.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The agent cannot do what was asked.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// A built-in image cannot be unpacked, or a module's bytes are not valid.
+    #[error("cannot inspect \"{program}\": {detail}")]
+    Inspect {
+        /// The program.
+        program: String,
+        /// What is wrong.
+        detail: String,
+    },
+}
+
+impl Error {
+    /// What is likely to help.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoStateDir => Some("choose one with --state-dir".to_owned()),
+            Self::Node(error) => error.hint(),
+            Self::Setup(_) | Self::Inspect { .. } => None,
+        }
+    }
+}

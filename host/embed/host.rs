@@ -1,0 +1,136 @@
+//! The host: all pods of this process.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wasmpod_manifest::Manifests;
+use wasmpod_node::{Agent, AgentConfig, PublishRule};
+use wasmpod_runtime::{Runtime, RuntimeConfig};
+use wasmpod_volume::VolumePolicy;
+
+use crate::progress::{ProgressReader, Step, Steps};
+use crate::{Error, PodHandle, folders};
+
+/// How a host is to be.
+#[derive(Debug, Clone, Default)]
+#[must_use]
+pub struct HostBuilder {
+    state_dir: Option<PathBuf>,
+    base_dir: PathBuf,
+    workers: Option<NonZeroUsize>,
+    publish: Vec<PublishRule>,
+    allow_host_path: Vec<PathBuf>,
+}
+
+impl HostBuilder {
+    /// Keeps the files of running pods under `dir`, and compiled code too. By default both are in the places that the
+    /// XDG Base Directory specification gives them.
+    pub fn state_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.state_dir = Some(dir.into());
+        self
+    }
+
+    /// The folder from which relative paths of modules count; the working directory by default.
+    pub fn base_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.base_dir = dir.into();
+        self
+    }
+
+    /// Runs pods on this many threads; by default one for each processor.
+    pub fn workers(mut self, count: NonZeroUsize) -> Self {
+        self.workers = Some(count);
+        self
+    }
+
+    /// Publishes ports besides those that manifests publish themselves (`hostPort`, NodePort services).
+    pub fn publish(mut self, rules: impl IntoIterator<Item = PublishRule>) -> Self {
+        self.publish.extend(rules);
+        self
+    }
+
+    /// Lets hostPath volumes reach `prefix` and what is in it. By default they reach nothing.
+    pub fn allow_host_path(mut self, prefix: impl Into<PathBuf>) -> Self {
+        self.allow_host_path.push(prefix.into());
+        self
+    }
+
+    /// Makes the host, without pods.
+    ///
+    /// # Errors
+    ///
+    /// When its directories cannot be used, or this machine cannot run WebAssembly.
+    pub fn build(self) -> Result<Host, Error> {
+        let code_store = match (&self.state_dir, std::env::var_os("WASMPOD_CODE_DIR")) {
+            (Some(dir), None) => Some(dir.join("code")),
+            _ => folders::code(),
+        };
+        let state_dir = self.state_dir.or_else(folders::state).ok_or(Error::NoStateDir)?;
+        let steps = Steps::new();
+        let (notices, preparing) = (steps.clone(), steps.clone());
+        let runtime = Runtime::new(&RuntimeConfig {
+            code_store,
+            notices: Arc::new(move |notice| notices.say(Step::Notice(notice))),
+            ..RuntimeConfig::default()
+        })?;
+        let agent = Agent::new(AgentConfig {
+            state_dir,
+            base_dir: self.base_dir,
+            workers: self.workers,
+            volume_policy: VolumePolicy { allow_host_path: self.allow_host_path, ..VolumePolicy::for_this_host() },
+            publish: self.publish,
+            runtime: Arc::new(runtime),
+            progress: Arc::new(move |progress| preparing.say(Step::Preparing(progress))),
+            node_name: NODE_NAME.to_owned(),
+        })?;
+        Ok(Host { agent, steps })
+    }
+}
+
+/// `spec.nodeName` of the pods of a host that is no node of a cluster.
+const NODE_NAME: &str = "wasmpod";
+
+/// All pods of this process. End it with [`Host::shutdown`]; a host that is dropped ends its pods by force.
+#[derive(Debug)]
+pub struct Host {
+    agent: Agent,
+    steps: Steps,
+}
+
+impl Host {
+    /// How a host is to be.
+    pub fn builder() -> HostBuilder {
+        HostBuilder::default()
+    }
+
+    /// Starts the pods of `manifests`, in their order, and returns when all are on their way. Everything that can be
+    /// known to fail is checked first: images, imports, ports.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot work; then nothing was started.
+    pub async fn start(&self, manifests: Manifests) -> Result<Vec<PodHandle>, Error> {
+        Ok(self.agent.start(manifests).await?.into_iter().map(PodHandle::new).collect())
+    }
+
+    /// The pods that were started, by namespace and name.
+    #[must_use]
+    pub fn pods(&self) -> Vec<PodHandle> {
+        self.agent.pods().into_iter().map(PodHandle::new).collect()
+    }
+
+    /// What the host does before pods run, such as compiling their programs, from now on.
+    #[must_use]
+    pub fn progress(&self) -> ProgressReader {
+        self.steps.read()
+    }
+
+    /// Stops every pod in its grace period, waits for them, and removes all files of theirs.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be removed.
+    pub async fn shutdown(self) -> Result<(), Error> {
+        Ok(self.agent.shutdown().await?)
+    }
+}

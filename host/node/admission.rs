@@ -1,0 +1,123 @@
+//! What is checked before any pod starts: images, programs, published ports. Whatever cannot work is said at once, all
+//! of it, and nothing was started.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use wasmpod_image::Program;
+use wasmpod_lifecycle::process::{self, ImageProcess};
+use wasmpod_manifest::k8s::{Container, Pod, Service};
+use wasmpod_network::publish;
+use wasmpod_sandbox::{ContainerRuntime, ProgressSink};
+
+use crate::error::NodeError;
+use crate::images::Images;
+use crate::publish::{Publication, PublishRule, is_meant, publications};
+
+/// Reads the images of all pods and has their programs prepared, each once, side by side.
+pub(crate) async fn prepare(
+    pods: &[Pod],
+    images: &Arc<Images>,
+    runtime: &Arc<dyn ContainerRuntime>,
+    progress: &ProgressSink,
+) -> Result<(), NodeError> {
+    let (mut errors, mut programs) = (Vec::new(), BTreeMap::new());
+    for pod in pods {
+        for container in containers(pod) {
+            match program_of(container, images).await {
+                Ok(Some(program)) => {
+                    programs.entry(program.digest).or_insert_with(|| (program, name_of(pod), container.name.clone()));
+                }
+                // Without a command it cannot start; the sandbox says so in the container's state.
+                Ok(None) => {}
+                Err(source) => {
+                    errors.push(NodeError::Image { pod: name_of(pod), container: container.name.clone(), source });
+                }
+            }
+        }
+    }
+    let mut preparing = JoinSet::new();
+    for (program, pod, container) in programs.into_values() {
+        let (runtime, progress) = (Arc::clone(runtime), Arc::clone(progress));
+        preparing.spawn(async move {
+            let prepared = runtime.prepare(&program, progress).await;
+            prepared.map_err(|source| NodeError::Program { pod, container, source })
+        });
+    }
+    while let Some(done) = preparing.join_next().await {
+        // A panic is a bug of the host, which its hook has reported; the sandbox meets it again.
+        if let Ok(Err(error)) = done {
+            errors.push(error);
+        }
+    }
+    NodeError::of_all(errors).map_or(Ok(()), Err)
+}
+
+async fn program_of(container: &Container, images: &Arc<Images>) -> Result<Option<Arc<Program>>, wasmpod_image::ImageError> {
+    let reference = container.image.clone().unwrap_or_default();
+    let images = Arc::clone(images);
+    let read = tokio::task::spawn_blocking(move || images.get(&reference)).await;
+    let Ok(image) = read else { return Ok(None) };
+    let image = image?;
+    let of_image = ImageProcess {
+        entrypoint: &image.config.entrypoint,
+        cmd: &image.config.cmd,
+        working_dir: &image.config.working_dir,
+    };
+    let process = process::resolve(container, of_image, &[]);
+    Ok(process.ok().and_then(|process| Some(Arc::clone(image.program(process.args.first()?)))))
+}
+
+/// What is published of each pod, in the pods' order.
+pub(crate) async fn publish(
+    pods: &[Pod],
+    rules: &[PublishRule],
+    services: &[Service],
+) -> Result<Vec<Vec<Publication>>, NodeError> {
+    let mut errors: Vec<_> = rules
+        .iter()
+        .filter(|rule| !pods.iter().any(|pod| is_meant(&rule.pod, pod)))
+        .map(|rule| NodeError::NoSuchPod { pod: rule.pod.clone(), pods: pods.iter().map(name_of).collect() })
+        .collect();
+    let mut all = Vec::new();
+    let mut taken: BTreeMap<(SocketAddr, bool), (String, String)> = BTreeMap::new();
+    for pod in pods {
+        let name = name_of(pod);
+        let mut of_pod = Vec::new();
+        for publication in publications(pod, rules, services).map_err(NodeError::from)? {
+            let key = (publication.host, publication.protocol == wasmpod_network::Protocol::Udp);
+            if let Some((other, source)) = taken.get(&key) {
+                // The second pod of a service: who balances between pods is not here yet, so the first has it all.
+                let is_same_service = matches!(publication.source, crate::publish::PublicationSource::Service(_))
+                    && *source == publication.source.to_string();
+                if !is_same_service {
+                    let (other, source_of_other) = (other.clone(), source.clone());
+                    errors.push(NodeError::PublishedTwice { pod: name.clone(), host: publication.host, other, source_of_other });
+                }
+                continue;
+            }
+            if publication.host.port() != 0 {
+                taken.insert(key, (name.clone(), publication.source.to_string()));
+                let free = publish::check(publication.host, publication.protocol, &name, publication.pod_port).await;
+                if let Err(error) = free {
+                    errors.push(error.into());
+                    continue;
+                }
+            }
+            of_pod.push(publication);
+        }
+        all.push(of_pod);
+    }
+    NodeError::of_all(errors).map_or(Ok(all), Err)
+}
+
+fn containers(pod: &Pod) -> impl Iterator<Item = &Container> {
+    let spec = pod.spec.iter();
+    spec.flat_map(|spec| spec.init_containers.iter().flatten().chain(&spec.containers))
+}
+
+pub(crate) fn name_of(pod: &Pod) -> String {
+    pod.metadata.name.clone().unwrap_or_default()
+}

@@ -1,0 +1,121 @@
+//! Why pods cannot be started.
+
+use std::net::SocketAddr;
+
+use wasmpod_image::ImageError;
+use wasmpod_network::publish::PublishError;
+use wasmpod_sandbox::{RuntimeError, SandboxError};
+
+use crate::publish::NoSuchPort;
+use crate::state_dir::StateDirError;
+
+/// Why pods cannot be started. Display leaves out the source; hints come separately.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The state directory.
+    #[error(transparent)]
+    State(#[from] StateDirError),
+    /// The host gives no threads.
+    #[error("cannot start the worker threads")]
+    Workers(#[source] std::io::Error),
+    /// The image of a container.
+    #[error("pod \"{pod}\", container \"{container}\"")]
+    Image {
+        /// The pod.
+        pod: String,
+        /// The container.
+        container: String,
+        /// What is wrong with its image.
+        source: ImageError,
+    },
+    /// The program of a container.
+    #[error("pod \"{pod}\", container \"{container}\"")]
+    Program {
+        /// The pod.
+        pod: String,
+        /// The container.
+        container: String,
+        /// What is wrong with its program.
+        source: RuntimeError,
+    },
+    /// A publish rule for a pod that is not there.
+    #[error("cannot publish a port of pod \"{pod}\": there is no such pod")]
+    NoSuchPod {
+        /// The pod as the rule has it.
+        pod: String,
+        /// The pods that there are.
+        pods: Vec<String>,
+    },
+    /// A publish rule for a port that is not there.
+    #[error(transparent)]
+    NoSuchPort(#[from] NoSuchPort),
+    /// Two wishes for one port of the machine.
+    #[error("cannot publish pod \"{pod}\" on {host}: pod \"{other}\" is published there ({source_of_other})")]
+    PublishedTwice {
+        /// The pod that came second.
+        pod: String,
+        /// The machine's address.
+        host: SocketAddr,
+        /// The pod that came first.
+        other: String,
+        /// Who asked for the first.
+        source_of_other: String,
+    },
+    /// A port of the machine that cannot be had.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// A pod of this name and namespace runs already.
+    #[error("pod \"{pod}\" runs already")]
+    AlreadyRuns {
+        /// `NAMESPACE/NAME`
+        pod: String,
+    },
+    /// No place for a pod: the agent is shutting down.
+    #[error("the host is shutting down")]
+    ShuttingDown,
+    /// A sandbox cannot be made.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// Several of these at once, in the manifests' order.
+    #[error("{}", .0.iter().map(describe).collect::<Vec<_>>().join("\nerror: "))]
+    Several(Vec<NodeError>),
+}
+
+impl NodeError {
+    /// One error of all that was found; nothing when nothing was.
+    pub(crate) fn of_all(mut errors: Vec<Self>) -> Option<Self> {
+        if errors.len() > 1 { Some(Self::Several(errors)) } else { errors.pop() }
+    }
+
+    /// What is likely to help.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::State(error) => error.hint(),
+            Self::Image { source, .. } => source.hint(),
+            Self::Publish(error) => error.hint(),
+            Self::Program { source: RuntimeError::MissingImports { .. }, .. } => {
+                Some("`wasmpod inspect image X.wasm` says of each import whether it is offered".to_owned())
+            }
+            Self::NoSuchPod { pods, .. } if !pods.is_empty() => Some(format!("pods here are {}", pods.join(", "))),
+            Self::PublishedTwice { .. } => Some("choose another port for one of them".to_owned()),
+            Self::Several(errors) => {
+                let mut hints: Vec<_> = errors.iter().filter_map(Self::hint).collect();
+                hints.dedup();
+                (!hints.is_empty()).then(|| hints.join("\nhint: "))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// An error with its causes, on one line.
+fn describe(error: &NodeError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
