@@ -1,0 +1,28 @@
+//! The Kubernetes types that the rest of the house uses, under one path.
+//!
+//! They are `k8s-openapi`'s, unchanged: an API server must keep fields on which it does not act,
+//! so types of our own would lose data. Other crates name them through this module only, which
+//! keeps the choice of version in one place.
+
+pub use k8s_openapi::ByteString;
+pub use k8s_openapi::api::core::v1::{
+    ConfigMap, ConfigMapEnvSource, ConfigMapKeySelector, ConfigMapProjection,
+    ConfigMapVolumeSource, Container, ContainerPort, ContainerState, ContainerStateRunning,
+    ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, DownwardAPIVolumeFile,
+    DownwardAPIVolumeSource, EmptyDirVolumeSource, EnvFromSource, EnvVar, EnvVarSource,
+    EphemeralContainer, Event, EventSource, ExecAction, GRPCAction, HTTPGetAction, HTTPHeader,
+    HostAlias, HostIP, HostPathVolumeSource, KeyToPath, Lifecycle, LifecycleHandler,
+    LocalObjectReference, ObjectFieldSelector, ObjectReference, Pod, PodCondition, PodDNSConfig,
+    PodDNSConfigOption, PodIP, PodReadinessGate, PodSecurityContext, PodSpec, PodStatus,
+    PodTemplateSpec, Probe, ProjectedVolumeSource, ResourceFieldSelector, ResourceRequirements,
+    Secret, SecretEnvSource, SecretKeySelector, SecretProjection, SecretVolumeSource,
+    SecurityContext, Service, ServicePort, ServiceSpec, ServiceStatus, SleepAction,
+    TCPSocketAction, Toleration, Volume, VolumeMount, VolumeProjection,
+};
+pub use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
+    Condition, LabelSelector, LabelSelectorRequirement, ListMeta, MicroTime, ObjectMeta,
+    OwnerReference, Time,
+};
+pub use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+pub use k8s_openapi::jiff;
