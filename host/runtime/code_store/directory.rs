@@ -17,7 +17,7 @@ pub(super) fn secure(dir: &Path) -> Result<(), String> {
     if !metadata.is_dir() {
         return Err("it is not a directory".to_owned());
     }
-    belongs_to_us_alone(dir, &metadata)
+    belongs_to_us_alone(&metadata)
 }
 
 /// Makes `dir` and what is missing above it, closed to others.
@@ -38,41 +38,23 @@ pub(super) fn create_private_file(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Whether the owner of `dir` is this process's user, and nobody else has any right to it.
-///
-/// Who this process is shows in a file that it makes: no call of the operating system that would need `unsafe`. Where
-/// nothing can be made the directory is read-only, and it is enough that nobody else may write there either.
+/// Whether `dir` belongs to this process's user, and nobody else has any right to it.
 #[cfg(unix)]
-fn belongs_to_us_alone(dir: &Path, metadata: &fs::Metadata) -> Result<(), String> {
+fn belongs_to_us_alone(metadata: &fs::Metadata) -> Result<(), String> {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
     const RIGHTS_OF_OTHERS: u32 = 0o077;
 
-    let mode = metadata.permissions().mode();
+    let mode = metadata.permissions().mode() & 0o7777;
     if mode & RIGHTS_OF_OTHERS != 0 {
-        return Err(format!("its mode is {:04o}, but must be 0700: others could put code there", mode & 0o7777));
+        return Err(format!("its mode is {mode:04o}, but must be 0700: others could put code there"));
     }
-    let our_uid = tempfile_uid(dir).or_else(|| fs::metadata("/proc/self").ok().map(|me| me.uid()));
-    match our_uid {
-        Some(uid) if uid == metadata.uid() => Ok(()),
-        Some(uid) => Err(format!("it belongs to user {}, not to user {uid}", metadata.uid())),
-        None => Err("its owner cannot be compared with the user of this process".to_owned()),
-    }
-}
-
-/// The owner of a file that this process makes in `dir`.
-#[cfg(unix)]
-fn tempfile_uid(dir: &Path) -> Option<u32> {
-    use std::os::unix::fs::MetadataExt as _;
-
-    let path = dir.join(format!("{}.owner", std::process::id()));
-    let uid = create_private_file(&path).and_then(|file| file.metadata()).map(|me| me.uid()).ok();
-    drop(fs::remove_file(&path));
-    uid
+    let (owner, us) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner == us { Ok(()) } else { Err(format!("it belongs to user {owner}, not to user {us}")) }
 }
 
 /// Elsewhere the user's own profile directory is closed to others by default, and there is nothing to compare.
 #[cfg(not(unix))]
-fn belongs_to_us_alone(_dir: &Path, _metadata: &fs::Metadata) -> Result<(), String> {
+fn belongs_to_us_alone(_metadata: &fs::Metadata) -> Result<(), String> {
     Ok(())
 }

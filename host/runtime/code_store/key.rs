@@ -7,7 +7,6 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 
 use crate::engine::Tier;
-use crate::inspect::Kind;
 
 /// Characters of the engine's hash that go into a name: 128 bits, far beyond any chance of two alike.
 const ENGINE_HASH_CHARS: usize = 32;
@@ -17,18 +16,17 @@ const ENGINE_HASH_CHARS: usize = 32;
 pub(crate) struct Key {
     program: String,
     entry_prefix: String,
-    kind: Kind,
 }
 
 impl Key {
     /// The key of the program whose bytes have `program_sha256` (hexadecimal), as code of `tier` for `engine`.
-    pub(crate) fn new(program_sha256: &str, kind: Kind, tier: Tier, engine: &Engine) -> Self {
+    pub(crate) fn new(program_sha256: &str, tier: Tier, engine: &Engine) -> Self {
         let mut hasher = Sha256Hasher(Sha256::new());
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let mut engine_hash = hex(&hasher.0.finalize());
         engine_hash.truncate(ENGINE_HASH_CHARS);
         let entry_prefix = format!("{engine_hash}-{}-", tier.as_str());
-        Self { program: program_sha256.to_owned(), entry_prefix, kind }
+        Self { program: program_sha256.to_owned(), entry_prefix }
     }
 
     /// The folder of the program's entries.
@@ -36,14 +34,9 @@ impl Key {
         &self.program
     }
 
-    /// How the entry's name begins; its own hash and the extension follow.
-    pub(super) fn entry_prefix(&self) -> String {
-        self.entry_prefix.clone()
-    }
-
-    /// Whether the entry is a module or a component.
-    pub(super) const fn kind(&self) -> Kind {
-        self.kind
+    /// How the entry's name begins; its kind, its own hash and the extension follow.
+    pub(super) fn entry_prefix(&self) -> &str {
+        &self.entry_prefix
     }
 }
 

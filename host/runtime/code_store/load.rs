@@ -10,7 +10,7 @@ use std::path::Path;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
-use super::key::{Key, hex_sha256};
+use super::key::hex_sha256;
 use crate::inspect::Kind;
 
 /// Compiled code, ready to be instantiated.
@@ -22,31 +22,28 @@ pub(crate) enum Code {
     Component(Component),
 }
 
-impl Code {
-    /// The bytes to keep in the store.
-    ///
-    /// # Errors
-    /// The engine has no memory for them.
-    pub(crate) fn serialize(&self) -> wasmtime::Result<Vec<u8>> {
-        match self {
-            Self::Module(module) => module.serialize(),
-            Self::Component(component) => component.serialize(),
-        }
+/// How an entry's name says what it is.
+pub(super) const fn kind_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Module => "module",
+        Kind::Component => "component",
     }
 }
 
 /// Maps the entry at `path` into memory, after checking that it is what its name says.
-pub(super) fn load_file(engine: &Engine, path: &Path, key: &Key) -> Result<Code, String> {
+pub(super) fn load_file(engine: &Engine, path: &Path) -> Result<Code, String> {
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
     let named = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    let expected = named.rsplit('-').next().unwrap_or_default();
+    let mut words = named.rsplit('-');
+    let (expected, kind) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let actual = hex_sha256(&bytes);
     if expected != actual {
         return Err(format!("its content has the SHA-256 {actual}"));
     }
     drop(bytes);
-    let code = match key.kind() {
-        Kind::CoreModule => {
+    let kind = [Kind::Module, Kind::Component].into_iter().find(|known| kind_word(*known) == kind);
+    let code = match kind.ok_or("its name says neither module nor component")? {
+        Kind::Module => {
             // SAFETY: the file lies in a directory that only this user can enter, and was written there by
             // `CodeStore::write`, from an engine whose settings hash to the same value; its content was compared
             // with the SHA-256 in its name just now. It is mapped privately, and entries are never written in place.
@@ -66,7 +63,7 @@ pub(super) fn load_file(engine: &Engine, path: &Path, key: &Key) -> Result<Code,
 /// The bytes are not code for `engine`.
 pub(crate) fn load_bytes(engine: &Engine, kind: Kind, bytes: &Compiled) -> wasmtime::Result<Code> {
     match kind {
-        Kind::CoreModule => {
+        Kind::Module => {
             // SAFETY: a `Compiled` is made only by `Compiled::compile`, in this process.
             unsafe { Module::deserialize(engine, &bytes.0) }.map(Code::Module)
         }
@@ -87,7 +84,7 @@ impl Compiled {
     /// The program cannot be compiled.
     pub(crate) fn compile(compiler: &Engine, kind: Kind, wasm: &[u8]) -> wasmtime::Result<Self> {
         match kind {
-            Kind::CoreModule => compiler.precompile_module(wasm),
+            Kind::Module => compiler.precompile_module(wasm),
             Kind::Component => compiler.precompile_component(wasm),
         }
         .map(Self)

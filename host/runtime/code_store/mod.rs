@@ -14,7 +14,7 @@
 //! that were not used for the longest time go first. A directory that cannot be written to is used for reading; one
 //! notice says so.
 //!
-//! Layout: `<dir>/<wasm sha256>/<engine hash>-<tier>-<code sha256>.cwasm`.
+//! Layout: `<dir>/<wasm sha256>/<engine hash>-<tier>-<kind>-<code sha256>.cwasm`.
 
 mod directory;
 mod key;
@@ -31,6 +31,7 @@ use wasmtime::Engine;
 pub(crate) use key::Key;
 pub(crate) use load::{Code, Compiled, load_bytes};
 
+use crate::inspect::Kind;
 use crate::notice::{Notice, Notices};
 
 /// The size of all entries together, in bytes, above which the oldest are removed. Some hundred ordinary programs, or
@@ -72,7 +73,7 @@ impl CodeStore {
     /// The code that was stored for `key`, ready to run in `engine`. An entry that is damaged is removed.
     pub(crate) fn load(&self, engine: &Engine, key: &Key) -> Option<Code> {
         let path = self.find(key)?;
-        match load::load_file(engine, &path, key) {
+        match load::load_file(engine, &path) {
             Ok(code) => {
                 // The time of the last use, for the sweep. A read-only store simply keeps the old one.
                 drop(File::options().write(true).open(&path).and_then(|file| {
@@ -94,11 +95,11 @@ impl CodeStore {
     }
 
     /// Keeps `code`, which was compiled just now for `key`. Failing to is no error: the next start compiles again.
-    pub(crate) fn store(&self, key: &Key, code: &[u8]) {
+    pub(crate) fn store(&self, key: &Key, kind: Kind, code: &[u8]) {
         if u64::try_from(code.len()).unwrap_or(u64::MAX) > MAX_ENTRY_BYTES.min(self.max_bytes) {
             return;
         }
-        match self.write(key, code) {
+        match self.write(key, kind, code) {
             Ok(path) => sweep::sweep(&self.dir, self.max_bytes, &path),
             Err(error) => {
                 if !self.said_unwritable.swap(true, Ordering::Relaxed) {
@@ -122,16 +123,18 @@ impl CodeStore {
         fs::read_dir(self.dir.join(key.program())).ok()?.filter_map(Result::ok).find_map(|entry| {
             let name = entry.file_name();
             let name = name.to_str()?;
-            (name.starts_with(&prefix) && name.ends_with(EXTENSION)).then(|| entry.path())
+            (name.starts_with(prefix) && name.ends_with(EXTENSION)).then(|| entry.path())
         })
     }
 
-    fn write(&self, key: &Key, code: &[u8]) -> io::Result<PathBuf> {
+    fn write(&self, key: &Key, kind: Kind, code: &[u8]) -> io::Result<PathBuf> {
         let folder = self.dir.join(key.program());
         directory::make_private(&folder)?;
         let number = self.temporary.fetch_add(1, Ordering::Relaxed);
         let temporary = folder.join(format!("{}-{number}.{}", std::process::id(), sweep::TEMPORARY));
-        let path = folder.join(format!("{}{}.{EXTENSION}", key.entry_prefix(), key::hex_sha256(code)));
+        let kind = load::kind_word(kind);
+        let (prefix, hash) = (key.entry_prefix(), key::hex_sha256(code));
+        let path = folder.join(format!("{prefix}{kind}-{hash}.{EXTENSION}"));
         let written = directory::create_private_file(&temporary)
             .and_then(|mut file| file.write_all(code))
             .and_then(|()| fs::rename(&temporary, &path));
