@@ -1,1 +1,67 @@
 //! The virtual network of pods, and the bridges from real ports into it.
+//!
+//! The containers of a pod share one network namespace: one IP address, one port space, one `localhost`. Here that is a
+//! table of Rust objects, [`PodNetwork`], with the behaviour of TCP and UDP sockets as a program sees it and no packets
+//! beneath: a connection is two bounded queues of [`bytes::Bytes`], which move by reference.
+//!
+//! This crate knows neither Wasm nor Kubernetes objects. It starts no task of its own: everything wakes by
+//! [`std::task::Waker`], and a publication is a future that the caller spawns. No guest ever holds a host socket; only
+//! [`publish`] opens real ones.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use wasmpod_network::{AddressFamily, Errno, PodNetwork, PodNetworkConfig};
+//!
+//! # fn main() -> Result<(), Errno> {
+//! let pod = PodNetwork::new(PodNetworkConfig { hostname: "web".into(), ..Default::default() });
+//! let (server, client) = (pod.attach("server"), pod.attach("client"));
+//!
+//! let listener = server.tcp_socket(AddressFamily::Ipv4)?;
+//! listener.bind(([127, 0, 0, 1], 8080).into())?;
+//! listener.listen()?;
+//!
+//! let socket = client.tcp_socket(AddressFamily::Ipv4)?;
+//! socket.connect(([127, 0, 0, 1], 8080).into())?;
+//! let near = socket.try_connect()?;
+//! near.try_write(&mut Bytes::from_static(b"hello"))?;
+//!
+//! let far = listener.try_accept()?.stream().ok_or(Errno::NotConn)?;
+//! assert_eq!(far.try_read(64)?, "hello");
+//! assert_eq!(far.try_read(64), Err(Errno::Again));
+//! # Ok(())
+//! # }
+//! ```
+
+mod network;
+mod pod;
+
+mod container;
+mod tcp;
+mod udp;
+
+pub mod publish;
+
+mod address;
+mod counters;
+mod errno;
+mod event;
+pub mod limits;
+mod names;
+
+mod lock;
+mod ports;
+mod wakers;
+
+#[cfg(test)]
+mod tests;
+
+pub use address::{AddressFamily, GATEWAY, GATEWAY6};
+pub use container::ContainerNetwork;
+pub use counters::{Protocol, SocketInfo, SocketState, Traffic};
+pub use errno::Errno;
+pub use event::NetworkEvent;
+pub use names::ResolveError;
+pub use network::{Network, NetworkError, POD_CIDR};
+pub use pod::{HOST, PodNetwork, PodNetworkConfig};
+pub use tcp::{ReadHalf, Shutdown, TcpOptions, TcpSocket, TcpStream, WriteHalf};
+pub use udp::{Datagram, UdpSocket};

@@ -1,0 +1,105 @@
+//! Every bound of the virtual network, in one place: value, unit, source, and what happens at it.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// Sockets that one container may hold, accepted connections included.
+///
+/// The usual soft limit of open files (`ulimit -n`, POSIX `RLIMIT_NOFILE`) of a Linux process is 1024, and programs are
+/// written for it. At the limit, making or accepting a socket gives `EMFILE`; a connection that could not be accepted
+/// stays in its listen queue.
+pub const MAX_SOCKETS_PER_CONTAINER: usize = 1024;
+
+/// Sockets that the host itself may hold in one pod: published connections and probes.
+///
+/// Sixteen publications with all their connections ([`MAX_PUBLISHED_CONNECTIONS`]). At the limit a dial gives `EMFILE`.
+pub const MAX_HOST_SOCKETS_PER_POD: usize = 16 * MAX_PUBLISHED_CONNECTIONS;
+
+/// Connections that wait for `accept` when the program named no backlog: 128, as `std::net` and `wasi:sockets` hosts use.
+pub const LISTEN_BACKLOG: usize = 128;
+
+/// The largest backlog: Linux `net.core.somaxconn` since 5.4. A larger wish is silently cut to it, as `listen(2)` does.
+///
+/// When a listen queue is full, further connects wait, as repeated SYNs would, until there is room or the listener closes.
+pub const SOMAXCONN: usize = 4096;
+
+/// Ports given to a socket that asks for port 0 or connects unbound.
+///
+/// Linux `ip_local_port_range` (Documentation/networking/ip-sysctl.rst). When all are taken: `EADDRINUSE` from bind,
+/// `EADDRNOTAVAIL` from connect.
+pub const EPHEMERAL_PORTS: RangeInclusive<u16> = 32768..=60999;
+
+/// Bytes of a TCP socket's send buffer at first. With [`DEFAULT_RECEIVE_BUFFER_BYTES`] a direction holds 256 KiB, below
+/// which a pair of busy guests was measured to switch tasks too often.
+pub const DEFAULT_SEND_BUFFER_BYTES: usize = 128 * 1024;
+
+/// Bytes of a TCP socket's receive buffer at first: the default of Linux `tcp_rmem` (131072).
+pub const DEFAULT_RECEIVE_BUFFER_BYTES: usize = 128 * 1024;
+
+/// The least that a TCP or UDP buffer can be set to: one page, the minimum of Linux `tcp_rmem` and `tcp_wmem`.
+/// A smaller wish is raised to it.
+pub const MIN_BUFFER_BYTES: usize = 4096;
+
+/// The most that a TCP or UDP buffer can be set to, 1 MiB. A larger wish is cut to it, as Linux does at `wmem_max`.
+pub const MAX_BUFFER_BYTES: usize = 1024 * 1024;
+
+/// Bytes that all TCP buffers of one pod may promise together, in the manner of Linux `tcp_mem`: 256 MiB, 512 connections
+/// with default buffers. A connection beyond it works with the least buffers ([`MIN_BUFFER_BYTES`] for each of the two
+/// buffers of each direction, 16 KiB in all), so the bound of a pod is this plus 16 KiB for each of its connections.
+pub const MAX_POD_BUFFER_BYTES: u64 = 256 * 1024 * 1024;
+
+/// A write below this many bytes is copied behind the data that already waits, instead of being queued as its own buffer:
+/// a guest that writes one byte a time must not make an object of each.
+pub const COALESCE_BELOW_BYTES: usize = 1024;
+
+/// A buffer into which small writes are collected grows to at most this many bytes; then the next is begun.
+pub const COALESCE_CHUNK_BYTES: usize = 4096;
+
+/// The largest UDP payload over IPv4: 65535 less 8 (UDP header) and 20 (IP header), RFC 768. Beyond it: `EMSGSIZE`.
+/// Used for IPv6 too, so that a program behaves alike over both.
+pub const MAX_DATAGRAM_BYTES: usize = 65507;
+
+/// Bytes of a UDP socket's receive queue at first: Linux `net.core.rmem_default`. A datagram that does not fit is dropped
+/// and counted.
+pub const DEFAULT_UDP_BUFFER_BYTES: usize = 212_992;
+
+/// Datagrams that a UDP socket's receive queue holds, whatever their size; the next is dropped and counted.
+/// The host's cost for each is below 128 bytes, so empty datagrams cannot take more than 128 KiB.
+pub const MAX_QUEUED_DATAGRAMS: usize = 1024;
+
+/// Tasks remembered as waiting for one side of one socket. When one more comes, the longest-waiting is woken early and has
+/// to ask again: nobody is forgotten.
+pub const MAX_WAITING_TASKS: usize = 32;
+
+/// Events that wait to be fetched from a pod's network. At the limit the oldest is dropped.
+pub const MAX_PENDING_EVENTS: usize = 64;
+
+/// Connections that one publication carries at a time. At the limit no more are accepted: they wait in the host kernel's
+/// own listen queue.
+pub const MAX_PUBLISHED_CONNECTIONS: usize = 1024;
+
+/// The least and the most that a published connection reads from the host socket at once, in bytes; between them it adapts
+/// to what arrives.
+pub const PUBLISH_READ_BYTES: RangeInclusive<usize> = 8 * 1024..=128 * 1024;
+
+/// Bytes taken from the pod's side of a published connection before they are given to the host socket.
+pub const PUBLISH_WRITE_BYTES: usize = 256 * 1024;
+
+/// Buffers handed to one vectored write on the host socket; `IOV_MAX` is 1024 on Linux, more than 16 no longer helps.
+pub const PUBLISH_WRITE_SLICES: usize = 16;
+
+/// Transfers that one published connection may make each way before other tasks get their turn.
+pub const PUBLISH_TRANSFERS_PER_TURN: usize = 16;
+
+/// How long a publication waits after the host refused to accept (for example for want of file descriptors).
+pub const PUBLISH_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Clients of one published UDP port that can be answered at a time. A datagram of one more replaces the flow that has been
+/// idle longest.
+pub const MAX_UDP_FLOWS: usize = 1024;
+
+/// How long a published UDP client can be answered after its last datagram: Linux `nf_conntrack_udp_timeout_stream`.
+pub const UDP_FLOW_IDLE: Duration = Duration::from_secs(120);
+
+/// Addresses that the host can give to pods at a time: those of [`crate::POD_CIDR`] without its first two and its last.
+pub const MAX_POD_ADDRESSES: usize = 65_533;

@@ -1,0 +1,392 @@
+//! One pod's network namespace: its addresses, port spaces, names, containers and events.
+//!
+//! A handle is cheap to clone. The last one to go closes what the host itself holds in the pod; containers' sockets belong
+//! to their [`ContainerNetwork`]. Decisions about ports are in `ports`, about names in `names`.
+
+use std::future::poll_fn;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::task::{Context, Poll};
+
+use crate::address::{PodAddresses, seen_from_pod};
+use crate::container::{Container, ContainerNetwork, Entry};
+use crate::counters::{Protocol, SocketInfo};
+use crate::event::{Events, NetworkEvent};
+use crate::limits::{MAX_HOST_SOCKETS_PER_POD, MAX_POD_BUFFER_BYTES, MAX_SOCKETS_PER_CONTAINER};
+use crate::lock::lock;
+use crate::names::{Hosts, resolv_conf};
+use crate::network::Lease;
+use crate::ports::{BindError, PortTable};
+use crate::tcp::{BufferBudget, Connecting, Listener, TcpOptions, TcpStream};
+use crate::udp::{ExternalPort, UdpShared};
+use crate::{AddressFamily, Errno, ResolveError};
+
+/// The name under which the host's own sockets in a pod are listed: published connections and probes. No container can have
+/// it, because a container's name is an RFC 1123 label.
+pub const HOST: &str = "(host)";
+
+/// What a pod's network is made from.
+#[derive(Clone, Debug)]
+pub struct PodNetworkConfig {
+    /// The pod's IPv4 address; [`crate::Network::create_pod`] sets it.
+    pub pod_ip: Ipv4Addr,
+    /// The pod's IPv6 address besides `::1`, if it has one.
+    pub pod_ip6: Option<Ipv6Addr>,
+    /// `spec.hostname`, or the pod's name.
+    pub hostname: String,
+    /// What follows the hostname in its full name, for a pod with `spec.subdomain`:
+    /// `<subdomain>.<namespace>.svc.cluster.local`.
+    pub domain: Option<String>,
+    /// `spec.hostAliases`.
+    pub host_aliases: Vec<(IpAddr, Vec<String>)>,
+    /// The `search` list of `/etc/resolv.conf`.
+    pub search: Vec<String>,
+}
+
+impl Default for PodNetworkConfig {
+    /// A pod that is alone: the first pod IP, hostname `localhost`.
+    fn default() -> Self {
+        Self {
+            pod_ip: Ipv4Addr::new(10, 244, 0, 2),
+            pod_ip6: None,
+            hostname: "localhost".to_owned(),
+            domain: None,
+            host_aliases: Vec::new(),
+            search: Vec::new(),
+        }
+    }
+}
+
+/// A pod's network.
+#[derive(Clone, Debug)]
+pub struct PodNetwork {
+    handle: Arc<Handle>,
+}
+
+#[derive(Debug)]
+struct Handle {
+    pod: Arc<Pod>,
+    host: ContainerNetwork,
+}
+
+/// What the sockets of a pod share.
+#[derive(Debug)]
+pub(crate) struct Pod {
+    pub(crate) addresses: PodAddresses,
+    pub(crate) budget: Arc<BufferBudget>,
+    tcp: Mutex<PortTable<Arc<Listener>>>,
+    udp: Mutex<PortTable<Weak<UdpShared>>>,
+    external_udp: Mutex<Vec<Weak<ExternalPort>>>,
+    hostname: String,
+    hosts: Hosts,
+    search: Vec<String>,
+    events: Events,
+    containers: Mutex<Vec<Weak<Container>>>,
+    next_id: AtomicU64,
+    closed: AtomicBool,
+    _lease: Option<Lease>,
+}
+
+impl PodNetwork {
+    /// A pod's network that belongs to no [`crate::Network`]: its IP is the caller's affair.
+    #[must_use]
+    pub fn new(config: PodNetworkConfig) -> Self {
+        Self::with_lease(config, None)
+    }
+
+    pub(crate) fn with_lease(config: PodNetworkConfig, lease: Option<Lease>) -> Self {
+        let addresses = PodAddresses {
+            ip: config.pod_ip,
+            ip6: config.pod_ip6,
+        };
+        let hosts = Hosts::new(
+            addresses,
+            &config.hostname,
+            config.domain.as_deref(),
+            &config.host_aliases,
+        );
+        let pod = Arc::new(Pod {
+            addresses,
+            budget: Arc::new(BufferBudget::new(MAX_POD_BUFFER_BYTES)),
+            tcp: Mutex::default(),
+            udp: Mutex::default(),
+            external_udp: Mutex::default(),
+            hostname: config.hostname,
+            hosts,
+            search: config.search,
+            events: Events::default(),
+            containers: Mutex::default(),
+            next_id: AtomicU64::new(1),
+            closed: AtomicBool::new(false),
+            _lease: lease,
+        });
+        let host = pod.attach(HOST, MAX_HOST_SOCKETS_PER_POD);
+        Self {
+            handle: Arc::new(Handle { pod, host }),
+        }
+    }
+
+    /// The sockets of one running container. When it ends, drop this (or call [`ContainerNetwork::release`]).
+    #[must_use]
+    pub fn attach(&self, container: &str) -> ContainerNetwork {
+        self.handle.pod.attach(container, MAX_SOCKETS_PER_CONTAINER)
+    }
+
+    /// The pod's IPv4 address.
+    #[must_use]
+    pub fn pod_ip(&self) -> Ipv4Addr {
+        self.handle.pod.addresses.ip
+    }
+
+    /// The pod's IPv6 address, if it has one.
+    #[must_use]
+    pub fn pod_ip6(&self) -> Option<Ipv6Addr> {
+        self.handle.pod.addresses.ip6
+    }
+
+    /// The pod's host name.
+    #[must_use]
+    pub fn hostname(&self) -> &str {
+        &self.handle.pod.hostname
+    }
+
+    /// Connects to a port of the pod from outside, as its Service or node would: to the pod's IPv4 address, and if nobody
+    /// listens there to its IPv6 address. What listens on the loopback only is not reached. Waits while the listen queue is
+    /// full; dropping the future gives the attempt up. `from` is what the pod sees as the peer, except that a loopback
+    /// address is shown as the gateway.
+    ///
+    /// # Errors
+    /// `ECONNREFUSED` when nobody listens or the listener closes meanwhile; `EMFILE` when the host has
+    /// [`MAX_HOST_SOCKETS_PER_POD`] sockets here; `ENETDOWN` after [`PodNetwork::close`].
+    pub async fn dial(&self, from: SocketAddr, to_port: u16) -> Result<TcpStream, Errno> {
+        let pod = &self.handle.pod;
+        let mut outcome = Err(Errno::ConnRefused);
+        for ip in [
+            Some(IpAddr::V4(pod.addresses.ip)),
+            pod.addresses.ip6.map(IpAddr::V6),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            let family = AddressFamily::of(ip);
+            let local = seen_from_pod(from, family);
+            let registration = self.handle.host.register()?;
+            let options = TcpOptions::default();
+            let connecting = pod.connect(
+                registration.container_name(),
+                local,
+                SocketAddr::new(ip, to_port),
+                &options,
+            );
+            outcome = poll_fn(|cx| connecting.poll_take(cx))
+                .await
+                .and_then(|end| TcpStream::new(end, registration, options, None));
+            if outcome.as_ref().err() != Some(&Errno::ConnRefused) {
+                break;
+            }
+        }
+        outcome
+    }
+
+    /// The text of `/etc/hosts` in the kubelet's format.
+    #[must_use]
+    pub fn hosts_file(&self) -> String {
+        self.handle.pod.hosts.file()
+    }
+
+    /// The text of `/etc/resolv.conf`.
+    #[must_use]
+    pub fn resolv_conf(&self) -> String {
+        resolv_conf(&self.handle.pod.search)
+    }
+
+    /// The addresses of a name: those of `/etc/hosts`, or the address that the name is.
+    ///
+    /// # Errors
+    /// The name is none, or is not known in this pod.
+    pub fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, ResolveError> {
+        self.handle.pod.hosts.resolve(name)
+    }
+
+    /// All sockets of the pod at this moment, by container and age.
+    #[must_use]
+    pub fn sockets(&self) -> Vec<SocketInfo> {
+        let containers: Vec<_> = lock(&self.handle.pod.containers)
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect();
+        containers
+            .iter()
+            .flat_map(|container| container.sockets())
+            .collect()
+    }
+
+    /// The next event, waiting for it. For one reader: each event is given once.
+    pub async fn event(&self) -> NetworkEvent {
+        poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    /// The next event, if there is one now.
+    pub fn poll_event(&self, cx: &mut Context<'_>) -> Poll<NetworkEvent> {
+        self.handle.pod.events.poll(cx)
+    }
+
+    /// Ends the network with its pod: every connection is reset, every port freed, and no socket can be made any more
+    /// (`ENETDOWN`).
+    pub fn close(&self) {
+        let pod = &self.handle.pod;
+        pod.closed.store(true, Ordering::Release);
+        let containers: Vec<_> = lock(&pod.containers)
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect();
+        for container in containers {
+            container.close_all(true);
+        }
+    }
+
+    pub(crate) fn weak(&self) -> Weak<Pod> {
+        Arc::downgrade(&self.handle.pod)
+    }
+
+    pub(crate) fn pod(&self) -> &Arc<Pod> {
+        &self.handle.pod
+    }
+}
+
+impl Pod {
+    fn attach(self: &Arc<Self>, name: &str, limit: usize) -> ContainerNetwork {
+        let container = Arc::new(Container::new(Arc::from(name), Arc::clone(self), limit));
+        let mut containers = lock(&self.containers);
+        containers.retain(|known| known.strong_count() > 0);
+        containers.push(Arc::downgrade(&container));
+        ContainerNetwork::new(container)
+    }
+
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Binds an address for a socket; dropping the lease frees it.
+    pub(crate) fn bind(
+        self: &Arc<Self>,
+        protocol: Protocol,
+        container: &Arc<str>,
+        address: SocketAddr,
+    ) -> Result<PortLease, Errno> {
+        self.addresses
+            .check_bind(AddressFamily::of(address.ip()), address.ip())?;
+        let id = self.next_id();
+        let bound = match protocol {
+            Protocol::Tcp => lock(&self.tcp).bind(id, container, address),
+            Protocol::Udp => lock(&self.udp).bind(id, container, address),
+        };
+        match bound {
+            Ok(port) => {
+                let address = SocketAddr::new(address.ip(), port);
+                Ok(PortLease {
+                    pod: Arc::clone(self),
+                    protocol,
+                    id,
+                    address,
+                })
+            }
+            Err(BindError::NoEphemeralPort) => Err(Errno::AddrInUse),
+            Err(BindError::InUse { held_by }) => {
+                if held_by != *container {
+                    let container = Arc::clone(container);
+                    self.events.push(NetworkEvent::PortInUse {
+                        container,
+                        address,
+                        protocol,
+                        held_by,
+                    });
+                }
+                Err(Errno::AddrInUse)
+            }
+        }
+    }
+
+    /// Starts a TCP connection; the outcome is in what is returned, often at once.
+    pub(crate) fn connect(
+        &self,
+        container: &Arc<str>,
+        from: SocketAddr,
+        to: SocketAddr,
+        options: &TcpOptions,
+    ) -> Connecting {
+        if !self.addresses.contains(to.ip()) {
+            return Connecting::failed(Errno::NetUnreach);
+        }
+        let listener = lock(&self.tcp).lookup(to).cloned();
+        match listener {
+            Some(listener) => listener.connect(container, from, to, options, &self.budget),
+            None => Connecting::failed(Errno::ConnRefused),
+        }
+    }
+
+    /// The UDP socket at an address of this pod.
+    pub(crate) fn udp_socket_at(&self, to: SocketAddr) -> Option<Arc<UdpShared>> {
+        if !self.addresses.contains(to.ip()) {
+            return None;
+        }
+        lock(&self.udp).lookup(to).and_then(Weak::upgrade)
+    }
+
+    /// The publications that may know a client outside of the pod.
+    pub(crate) fn external_udp(&self) -> Vec<Arc<ExternalPort>> {
+        lock(&self.external_udp)
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect()
+    }
+
+    pub(crate) fn add_external_udp(&self, port: &Arc<ExternalPort>) {
+        let mut ports = lock(&self.external_udp);
+        ports.retain(|known| known.strong_count() > 0);
+        ports.push(Arc::downgrade(port));
+    }
+}
+
+/// A bound port; dropping it frees it.
+#[derive(Debug)]
+pub(crate) struct PortLease {
+    pod: Arc<Pod>,
+    protocol: Protocol,
+    id: u64,
+    pub(crate) address: SocketAddr,
+}
+
+impl PortLease {
+    pub(crate) fn set_listener(&self, listener: Option<Arc<Listener>>) {
+        lock(&self.pod.tcp).set_endpoint(self.id, self.address, listener);
+    }
+
+    pub(crate) fn set_udp_socket(&self, socket: Weak<UdpShared>) {
+        lock(&self.pod.udp).set_endpoint(self.id, self.address, Some(socket));
+    }
+}
+
+impl Drop for PortLease {
+    fn drop(&mut self) {
+        match self.protocol {
+            Protocol::Tcp => lock(&self.pod.tcp).release(self.id, self.address),
+            Protocol::Udp => lock(&self.pod.udp).release(self.id, self.address),
+        }
+    }
+}
+
+/// Sorts a container's table into what [`PodNetwork::sockets`] shows.
+pub(crate) fn describe(container: &Arc<str>, entry: &Entry) -> Option<SocketInfo> {
+    match entry {
+        Entry::Reserved => None,
+        Entry::Tcp(socket) => socket.upgrade().map(|socket| socket.info(container)),
+        Entry::Stream(stream) => stream.upgrade().map(|stream| stream.info(container)),
+        Entry::Udp(socket) => socket.upgrade().map(|socket| socket.info(container)),
+    }
+}

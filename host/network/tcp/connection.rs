@@ -1,0 +1,422 @@
+//! An established connection: two pipes and the rules of closing them.
+//!
+//! Followed: RFC 9293 3.6 (half-close) and 3.10.4 (close), RFC 1122 4.2.2.13 and RFC 2525 2.17 (a close with unread data
+//! sends a reset), and Linux where these leave a choice:
+//! * a reset throws away what the receiver of the reset has sent and nobody read; what it has received stays readable;
+//! * then the reset is reported once, as `ECONNRESET` to the first read or write, afterwards read gives EOF, write `EPIPE`;
+//! * a side that had received EOF before the reset gets no `ECONNRESET`, only `EPIPE` from its writes.
+//!
+//! One lock holds both directions, since closing concerns both; the two ends of a connection usually live on one thread.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::budget::{BufferBudget, Reservation};
+use super::options::TcpOptions;
+use super::pipe::Pipe;
+use crate::counters::Traffic;
+use crate::lock::lock;
+use crate::wakers::Wakers;
+use crate::{Errno, limits};
+
+/// Which end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Client,
+    Server,
+}
+
+impl Side {
+    const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}
+
+/// Something of each side.
+#[derive(Debug)]
+struct Pair<T> {
+    client: T,
+    server: T,
+}
+
+impl<T> Pair<T> {
+    const fn of(&self, side: Side) -> &T {
+        match side {
+            Side::Client => &self.client,
+            Side::Server => &self.server,
+        }
+    }
+
+    const fn of_mut(&mut self, side: Side) -> &mut T {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        }
+    }
+}
+
+/// One side, for as long as the connection lives.
+#[derive(Clone, Debug)]
+pub(super) struct EndInfo {
+    pub(super) address: SocketAddr,
+    pub(super) container: Arc<str>,
+}
+
+/// What a side has done or suffered.
+#[derive(Debug, Default)]
+struct SideState {
+    /// It has closed: nobody holds a handle any more.
+    closed: bool,
+    /// It will send nothing more (FIN).
+    finished: bool,
+    /// It will receive nothing more, by its own wish.
+    deaf: bool,
+    /// It was reset by the other side.
+    reset: bool,
+    /// The error that it has not been told yet.
+    error: Option<Errno>,
+    /// Sizes of its buffers.
+    send_bytes: usize,
+    receive_bytes: usize,
+    /// Tasks that wait for its write direction to end.
+    on_write_end: Wakers,
+}
+
+#[derive(Debug)]
+struct State {
+    /// `pipes.of(side)` carries what `side` sends.
+    pipes: Pair<Pipe>,
+    sides: Pair<SideState>,
+    reservation: Option<Reservation>,
+}
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    ends: Pair<EndInfo>,
+    budget: Arc<BufferBudget>,
+    pub(super) opened_at: Instant,
+    state: Mutex<State>,
+}
+
+/// One end, owned: dropping it closes that side.
+#[derive(Debug)]
+pub(crate) struct End {
+    connection: Arc<Connection>,
+    side: Side,
+}
+
+impl Connection {
+    /// An established connection; its ends are client and server.
+    pub(super) fn establish(
+        client: (EndInfo, &TcpOptions),
+        server: (EndInfo, &TcpOptions),
+        budget: &Arc<BufferBudget>,
+    ) -> (End, End) {
+        let side = |options: &TcpOptions| SideState {
+            send_bytes: options.send_buffer_bytes(),
+            receive_bytes: options.receive_buffer_bytes(),
+            ..SideState::default()
+        };
+        let mut state = State {
+            pipes: Pair {
+                client: Pipe::new(0),
+                server: Pipe::new(0),
+            },
+            sides: Pair {
+                client: side(client.1),
+                server: side(server.1),
+            },
+            reservation: None,
+        };
+        state.resize(budget);
+        let connection = Arc::new(Self {
+            ends: Pair {
+                client: client.0,
+                server: server.0,
+            },
+            budget: Arc::clone(budget),
+            opened_at: Instant::now(),
+            state: Mutex::new(state),
+        });
+        let server = End {
+            connection: Arc::clone(&connection),
+            side: Side::Server,
+        };
+        (
+            End {
+                connection,
+                side: Side::Client,
+            },
+            server,
+        )
+    }
+}
+
+impl State {
+    /// Gives both pipes the capacity that the buffers of their ends ask for, or the least where the pod has no more to
+    /// promise.
+    fn resize(&mut self, budget: &Arc<BufferBudget>) {
+        self.reservation = None;
+        let (client, server) = (&self.sides.client, &self.sides.server);
+        let up = client.send_bytes.saturating_add(server.receive_bytes);
+        let down = server.send_bytes.saturating_add(client.receive_bytes);
+        let wanted = u64::try_from(up.saturating_add(down)).unwrap_or(u64::MAX);
+        self.reservation = budget.reserve(wanted);
+        let least = 2 * limits::MIN_BUFFER_BYTES;
+        let (up, down) = if self.reservation.is_some() {
+            (up, down)
+        } else {
+            (least, least)
+        };
+        self.pipes.client.set_capacity(up);
+        self.pipes.server.set_capacity(down);
+    }
+
+    /// Whether a write of `side` would fail, not for want of room.
+    const fn write_ended(&self, side: Side) -> bool {
+        let own = self.sides.of(side);
+        own.closed || own.finished || own.reset || self.sides.of(side.other()).closed
+    }
+
+    /// The error that a write of `side` gives, if any; a pending one is told once.
+    fn write_error(&mut self, side: Side) -> Option<Errno> {
+        if self.sides.of(side).closed {
+            return Some(Errno::BadF);
+        }
+        let pending = self.sides.of_mut(side).error.take();
+        pending.or_else(|| self.write_ended(side).then_some(Errno::Pipe))
+    }
+
+    /// `side` closes, with a reset if it must or is told to.
+    fn close(&mut self, side: Side, reset: bool) {
+        if self.sides.of(side).closed {
+            return;
+        }
+        let incoming = self.pipes.of_mut(side.other());
+        let left_unread = !incoming.is_empty();
+        incoming.discard();
+        let had_finished = self.sides.of(side).finished;
+        let own = self.sides.of_mut(side);
+        own.closed = true;
+        own.finished = true;
+        let peer = self.sides.of_mut(side.other());
+        if (reset || left_unread) && !peer.closed {
+            peer.reset = true;
+            peer.error = Some(if had_finished {
+                Errno::Pipe
+            } else {
+                Errno::ConnReset
+            });
+        }
+        if self.sides.of(side.other()).closed {
+            // Nobody can read any more.
+            self.pipes.of_mut(side).discard();
+            self.reservation = None;
+        }
+    }
+
+    /// Every task that waits for anything here: closing is rare and concerns them all.
+    fn take_all_wakers(&mut self) -> [Wakers; 6] {
+        let Self {
+            pipes: Pair { client, server },
+            sides,
+            ..
+        } = self;
+        [
+            client.readers.take(),
+            client.writers.take(),
+            server.readers.take(),
+            server.writers.take(),
+            sides.client.on_write_end.take(),
+            sides.server.on_write_end.take(),
+        ]
+    }
+}
+
+impl End {
+    pub(super) fn local(&self) -> &EndInfo {
+        self.connection.ends.of(self.side)
+    }
+
+    pub(super) fn peer(&self) -> &EndInfo {
+        self.connection.ends.of(self.side.other())
+    }
+
+    pub(super) fn opened_at(&self) -> Instant {
+        self.connection.opened_at
+    }
+
+    pub(super) fn read(&self, max: usize) -> Result<Bytes, Errno> {
+        let mut state = lock(&self.connection.state);
+        if state.sides.of(self.side).closed {
+            return Err(Errno::BadF);
+        }
+        if max == 0 {
+            return Ok(Bytes::new());
+        }
+        let incoming = state.pipes.of_mut(self.side.other());
+        if let Some(data) = incoming.pull(max) {
+            if incoming.should_wake_writers() {
+                let writers = incoming.writers.take();
+                drop(state);
+                writers.wake();
+            }
+            return Ok(data);
+        }
+        let peer_finished = state.sides.of(self.side.other()).finished;
+        let own = state.sides.of_mut(self.side);
+        if own
+            .error
+            .take_if(|error| *error == Errno::ConnReset)
+            .is_some()
+        {
+            return Err(Errno::ConnReset);
+        }
+        if own.reset || own.deaf || peer_finished {
+            Ok(Bytes::new())
+        } else {
+            Err(Errno::Again)
+        }
+    }
+
+    pub(super) fn poll_readable(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = lock(&self.connection.state);
+        let own = state.sides.of(self.side);
+        let ended =
+            own.closed || own.reset || own.deaf || state.sides.of(self.side.other()).finished;
+        let incoming = state.pipes.of_mut(self.side.other());
+        if ended || !incoming.is_empty() {
+            return Poll::Ready(());
+        }
+        incoming.readers.register(cx.waker());
+        Poll::Pending
+    }
+
+    pub(super) fn write(&self, data: &mut Bytes) -> Result<usize, Errno> {
+        let mut state = lock(&self.connection.state);
+        if let Some(error) = state.write_error(self.side) {
+            return Err(error);
+        }
+        if data.is_empty() {
+            return Ok(0);
+        }
+        let outgoing = state.pipes.of_mut(self.side);
+        match outgoing.push(data) {
+            0 => Err(Errno::Again),
+            accepted => {
+                if !outgoing.readers.is_empty() {
+                    let readers = outgoing.readers.take();
+                    drop(state);
+                    readers.wake();
+                }
+                Ok(accepted)
+            }
+        }
+    }
+
+    /// Bytes that a write would take now.
+    pub(super) fn room(&self) -> Result<usize, Errno> {
+        let mut state = lock(&self.connection.state);
+        match state.write_error(self.side) {
+            Some(error) => Err(error),
+            None => Ok(state.pipes.of(self.side).room()),
+        }
+    }
+
+    pub(super) fn poll_writable(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = lock(&self.connection.state);
+        if state.write_ended(self.side) || state.pipes.of(self.side).room() > 0 {
+            return Poll::Ready(());
+        }
+        state.pipes.of_mut(self.side).writers.register(cx.waker());
+        Poll::Pending
+    }
+
+    /// Ready when no write can succeed any more.
+    pub(super) fn poll_write_end(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = lock(&self.connection.state);
+        if state.write_ended(self.side) {
+            return Poll::Ready(());
+        }
+        state
+            .sides
+            .of_mut(self.side)
+            .on_write_end
+            .register(cx.waker());
+        Poll::Pending
+    }
+
+    /// Ends one or both directions.
+    pub(super) fn shutdown(&self, receive: bool, send: bool) -> Result<(), Errno> {
+        let mut state = lock(&self.connection.state);
+        let own = state.sides.of_mut(self.side);
+        if own.closed || own.reset {
+            return Err(Errno::NotConn);
+        }
+        own.finished |= send;
+        own.deaf |= receive;
+        if receive {
+            state.pipes.of_mut(self.side.other()).discard();
+        }
+        let wakers = state.take_all_wakers();
+        drop(state);
+        wakers.into_iter().for_each(Wakers::wake);
+        Ok(())
+    }
+
+    pub(super) fn close(&self, reset: bool) {
+        let mut state = lock(&self.connection.state);
+        state.close(self.side, reset);
+        let wakers = state.take_all_wakers();
+        drop(state);
+        wakers.into_iter().for_each(Wakers::wake);
+    }
+
+    /// Takes over changed buffer sizes.
+    pub(super) fn resize(&self, options: &TcpOptions) {
+        let mut state = lock(&self.connection.state);
+        let own = state.sides.of_mut(self.side);
+        if own.closed {
+            return;
+        }
+        own.send_bytes = options.send_buffer_bytes();
+        own.receive_bytes = options.receive_buffer_bytes();
+        state.resize(&self.connection.budget);
+        // A larger pipe may have room for a waiting writer.
+        let wakers = [
+            state.pipes.client.writers.take(),
+            state.pipes.server.writers.take(),
+        ];
+        drop(state);
+        wakers.into_iter().for_each(Wakers::wake);
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        lock(&self.connection.state).sides.of(self.side).closed
+    }
+
+    pub(super) fn traffic(&self) -> Traffic {
+        let state = lock(&self.connection.state);
+        let (tx, rx) = (state.pipes.of(self.side), state.pipes.of(self.side.other()));
+        Traffic {
+            rx_bytes: rx.total_bytes,
+            tx_bytes: tx.total_bytes,
+            rx_messages: rx.total_writes,
+            tx_messages: tx.total_writes,
+            rx_dropped: 0,
+        }
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.close(false);
+    }
+}

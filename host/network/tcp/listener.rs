@@ -1,0 +1,254 @@
+//! A listening port: connections that wait for `accept`, and attempts that wait for room among them.
+//!
+//! A connect is established as soon as the listen queue has room, before anybody accepts it, and the client may write at
+//! once. When the queue is full, attempts wait in the order in which they came, as SYNs that are sent again would; they are
+//! bounded by the sockets that their containers may have. When the listener closes, attempts are refused and connections
+//! that nobody accepted are reset (Linux `inet_csk_listen_stop`).
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, Weak};
+use std::task::{Context, Poll};
+
+use super::budget::BufferBudget;
+use super::connection::{Connection, End, EndInfo};
+use super::options::TcpOptions;
+use crate::Errno;
+use crate::lock::lock;
+use crate::wakers::Wakers;
+
+#[derive(Debug)]
+pub(crate) struct Listener {
+    container: Arc<str>,
+    options: Arc<Mutex<TcpOptions>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    closed: bool,
+    established: VecDeque<End>,
+    waiting: VecDeque<Arc<Attempt>>,
+    acceptors: Wakers,
+}
+
+/// One client's wish for a connection.
+#[derive(Debug)]
+struct Attempt {
+    from: EndInfo,
+    to: SocketAddr,
+    options: TcpOptions,
+    budget: Arc<BufferBudget>,
+    outcome: Mutex<(Outcome, Wakers)>,
+}
+
+#[derive(Debug)]
+enum Outcome {
+    Waiting,
+    Done(Result<End, Errno>),
+    /// Taken by the client, or given up by it.
+    Gone,
+}
+
+impl Listener {
+    /// `options` are the listening socket's own, shared, so that its backlog can be changed while it listens.
+    pub(super) fn new(container: Arc<str>, options: Arc<Mutex<TcpOptions>>) -> Self {
+        Self {
+            container,
+            options,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Starts a connection to this listener.
+    pub(crate) fn connect(
+        self: &Arc<Self>,
+        container: &Arc<str>,
+        from: SocketAddr,
+        to: SocketAddr,
+        options: &TcpOptions,
+        budget: &Arc<BufferBudget>,
+    ) -> Connecting {
+        let attempt = Arc::new(Attempt {
+            from: EndInfo {
+                address: from,
+                container: Arc::clone(container),
+            },
+            to,
+            options: options.clone(),
+            budget: Arc::clone(budget),
+            outcome: Mutex::new((Outcome::Waiting, Wakers::default())),
+        });
+        let mut state = lock(&self.state);
+        if state.closed {
+            return Connecting::failed(Errno::ConnRefused);
+        }
+        state.waiting.push_back(Arc::clone(&attempt));
+        self.admit(state);
+        Connecting(Inner::Attempt {
+            attempt,
+            listener: Arc::downgrade(self),
+        })
+    }
+
+    /// The first connection that waits.
+    pub(super) fn accept(&self) -> Result<End, Errno> {
+        let mut state = lock(&self.state);
+        match state.established.pop_front() {
+            Some(end) => {
+                self.admit(state);
+                Ok(end)
+            }
+            None if state.closed => Err(Errno::Inval),
+            None => Err(Errno::Again),
+        }
+    }
+
+    pub(super) fn poll_acceptable(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = lock(&self.state);
+        if state.closed || !state.established.is_empty() {
+            return Poll::Ready(());
+        }
+        state.acceptors.register(cx.waker());
+        Poll::Pending
+    }
+
+    /// Looks again whether attempts can be established, after the backlog has grown.
+    pub(super) fn backlog_changed(&self) {
+        self.admit(lock(&self.state));
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        lock(&self.state).established.len()
+    }
+
+    pub(super) fn close(&self) {
+        let (established, waiting, acceptors) = {
+            let mut state = lock(&self.state);
+            state.closed = true;
+            (
+                std::mem::take(&mut state.established),
+                std::mem::take(&mut state.waiting),
+                state.acceptors.take(),
+            )
+        };
+        established.iter().for_each(|end| end.close(true));
+        for attempt in waiting {
+            attempt.finish(|| Err(Errno::ConnRefused)).wake();
+        }
+        acceptors.wake();
+    }
+
+    /// Establishes attempts while there is room, then lets go of the lock and wakes who waited.
+    fn admit(&self, mut state: std::sync::MutexGuard<'_, State>) {
+        let options = lock(&self.options).clone();
+        let mut wakers = Vec::new();
+        while state.established.len() < options.backlog() {
+            let Some(attempt) = state.waiting.pop_front() else {
+                break;
+            };
+            wakers.push(attempt.finish(|| {
+                let server = EndInfo {
+                    address: attempt.to,
+                    container: Arc::clone(&self.container),
+                };
+                let client = (attempt.from.clone(), &attempt.options);
+                let (client, server) =
+                    Connection::establish(client, (server, &options), &attempt.budget);
+                state.established.push_back(server);
+                Ok(client)
+            }));
+        }
+        if !state.established.is_empty() {
+            wakers.push(state.acceptors.take());
+        }
+        drop(state);
+        wakers.into_iter().for_each(Wakers::wake);
+    }
+}
+
+impl Attempt {
+    /// Ends the wait, unless the client has given up.
+    fn finish(&self, outcome: impl FnOnce() -> Result<End, Errno>) -> Wakers {
+        let (current, wakers) = &mut *lock(&self.outcome);
+        if matches!(current, Outcome::Waiting) {
+            *current = Outcome::Done(outcome());
+        }
+        wakers.take()
+    }
+}
+
+/// The client's side of an attempt; dropping it gives the attempt up.
+#[derive(Debug)]
+pub(crate) struct Connecting(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Failed(Errno),
+    Attempt {
+        attempt: Arc<Attempt>,
+        listener: Weak<Listener>,
+    },
+}
+
+impl Connecting {
+    /// An attempt that has failed already.
+    pub(crate) const fn failed(errno: Errno) -> Self {
+        Self(Inner::Failed(errno))
+    }
+
+    /// Ready when [`Connecting::take`] has an outcome to give.
+    pub(crate) fn poll_ready(&self, cx: &Context<'_>) -> Poll<()> {
+        match &self.0 {
+            Inner::Failed(_) => Poll::Ready(()),
+            Inner::Attempt { attempt, .. } => {
+                let (outcome, wakers) = &mut *lock(&attempt.outcome);
+                if !matches!(outcome, Outcome::Waiting) {
+                    return Poll::Ready(());
+                }
+                wakers.register(cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The outcome, once: `EAGAIN` while the attempt waits.
+    pub(crate) fn take(&self) -> Result<End, Errno> {
+        match &self.0 {
+            Inner::Failed(errno) => Err(*errno),
+            Inner::Attempt { attempt, .. } => {
+                let (outcome, _) = &mut *lock(&attempt.outcome);
+                match std::mem::replace(outcome, Outcome::Gone) {
+                    Outcome::Waiting => {
+                        *outcome = Outcome::Waiting;
+                        Err(Errno::Again)
+                    }
+                    Outcome::Done(result) => result,
+                    Outcome::Gone => Err(Errno::Inval),
+                }
+            }
+        }
+    }
+
+    pub(crate) fn poll_take(&self, cx: &Context<'_>) -> Poll<Result<End, Errno>> {
+        self.poll_ready(cx).map(|()| self.take())
+    }
+}
+
+impl Drop for Connecting {
+    fn drop(&mut self) {
+        let Inner::Attempt { attempt, listener } = &self.0 else {
+            return;
+        };
+        let outcome = std::mem::replace(&mut lock(&attempt.outcome).0, Outcome::Gone);
+        if matches!(outcome, Outcome::Waiting)
+            && let Some(listener) = listener.upgrade()
+        {
+            lock(&listener.state)
+                .waiting
+                .retain(|other| !Arc::ptr_eq(other, attempt));
+        }
+        // An established connection that nobody took is closed here.
+        drop(outcome);
+    }
+}

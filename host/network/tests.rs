@@ -1,0 +1,88 @@
+//! What the tests of this crate share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
+
+use crate::{ContainerNetwork, PodNetwork, PodNetworkConfig, TcpSocket, TcpStream};
+
+/// A task that only counts how often it is woken.
+pub(crate) struct CountingWaker {
+    counter: Arc<Counter>,
+    waker: Waker,
+}
+
+struct Counter(AtomicUsize);
+
+impl Wake for Counter {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl CountingWaker {
+    pub(crate) fn new() -> Self {
+        let counter = Arc::new(Counter(AtomicUsize::new(0)));
+        Self {
+            waker: Waker::from(Arc::clone(&counter)),
+            counter,
+        }
+    }
+
+    pub(crate) fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
+    pub(crate) fn context(&self) -> Context<'_> {
+        Context::from_waker(&self.waker)
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.counter.0.load(Ordering::SeqCst)
+    }
+}
+
+/// A pod with two containers.
+pub(crate) fn pod() -> (PodNetwork, ContainerNetwork, ContainerNetwork) {
+    let pod = PodNetwork::new(PodNetworkConfig {
+        hostname: "web".to_owned(),
+        pod_ip6: Some("fd00::2".parse().unwrap()),
+        ..Default::default()
+    });
+    let (a, b) = (pod.attach("a"), pod.attach("b"));
+    (pod, a, b)
+}
+
+/// A socket of `container` that listens at `address`.
+pub(crate) fn listen(container: &ContainerNetwork, address: &str) -> TcpSocket {
+    let address: std::net::SocketAddr = address.parse().unwrap();
+    let socket = container
+        .tcp_socket(crate::AddressFamily::of(address.ip()))
+        .unwrap();
+    socket.bind(address).unwrap();
+    socket.listen().unwrap();
+    socket
+}
+
+/// A socket of `container` that has begun to connect to `address`.
+pub(crate) fn connecting(container: &ContainerNetwork, address: &str) -> TcpSocket {
+    let address: std::net::SocketAddr = address.parse().unwrap();
+    let socket = container
+        .tcp_socket(crate::AddressFamily::of(address.ip()))
+        .unwrap();
+    socket.connect(address).unwrap();
+    socket
+}
+
+/// A connection from `client` to `server`: its two ends, client first.
+pub(crate) fn connection(
+    client: &ContainerNetwork,
+    server: &ContainerNetwork,
+) -> (TcpStream, TcpStream) {
+    let listener = listen(server, "127.0.0.1:0");
+    let near = connecting(client, &listener.local_addr().unwrap().to_string())
+        .try_connect()
+        .unwrap();
+    let far = listener.try_accept().unwrap().stream().unwrap();
+    (near, far)
+}

@@ -1,0 +1,15 @@
+//! UDP as a program sees it: RFC 768 and `udp(7)` at the socket interface.
+//!
+//! `socket` is the socket with its bounded receive queue, `external` the way to clients outside the pod that a publication
+//! knows. A datagram for which nobody has a socket, or whose receiver's queue is full, is lost without a word, as it may be.
+
+mod external;
+mod queue;
+mod socket;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use external::ExternalPort;
+pub(crate) use socket::UdpShared;
+pub use socket::{Datagram, UdpSocket};

@@ -1,0 +1,385 @@
+//! A UDP socket: verbs of POSIX, a bounded receive queue, counters.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::queue::Queue;
+use crate::address::check_peer;
+use crate::container::{Entry, Registration};
+use crate::counters::{Protocol, SocketInfo, SocketState, Traffic};
+use crate::limits::{DEFAULT_UDP_BUFFER_BYTES, MAX_DATAGRAM_BYTES};
+use crate::lock::lock;
+use crate::pod::PortLease;
+use crate::tcp::options::buffer_bytes;
+use crate::wakers::Wakers;
+use crate::{AddressFamily, Errno};
+
+/// A received datagram.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Datagram {
+    /// Its payload, cut to what the receiver asked for.
+    pub data: Bytes,
+    /// Its sender.
+    pub from: SocketAddr,
+    /// The payload's length in bytes before it was cut (`MSG_TRUNC`).
+    pub full_length: usize,
+}
+
+/// A UDP socket of a container. Clones are handles of one socket, which closes when the last is gone.
+#[derive(Clone, Debug)]
+pub struct UdpSocket {
+    shared: Arc<UdpShared>,
+}
+
+#[derive(Debug)]
+pub(crate) struct UdpShared {
+    registration: Registration,
+    family: AddressFamily,
+    opened_at: Instant,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    closed: bool,
+    lease: Option<PortLease>,
+    peer: Option<SocketAddr>,
+    hop_limit: u8,
+    send_buffer_bytes: usize,
+    incoming: Queue,
+    readers: Wakers,
+    traffic: Traffic,
+}
+
+impl UdpSocket {
+    pub(crate) fn new(registration: Registration, family: AddressFamily) -> Self {
+        let state = State {
+            closed: false,
+            lease: None,
+            peer: None,
+            hop_limit: 64,
+            send_buffer_bytes: DEFAULT_UDP_BUFFER_BYTES,
+            incoming: Queue::new(DEFAULT_UDP_BUFFER_BYTES),
+            readers: Wakers::default(),
+            traffic: Traffic::default(),
+        };
+        let shared = UdpShared {
+            registration,
+            family,
+            opened_at: Instant::now(),
+            state: Mutex::new(state),
+        };
+        let shared = Arc::new(shared);
+        if shared
+            .registration
+            .set(Entry::Udp(Arc::downgrade(&shared)))
+            .is_err()
+        {
+            shared.close();
+        }
+        Self { shared }
+    }
+
+    /// The family that the socket was made for.
+    #[must_use]
+    pub fn family(&self) -> AddressFamily {
+        self.shared.family
+    }
+
+    /// Takes a local address; port 0 takes an ephemeral port.
+    ///
+    /// # Errors
+    /// `EINVAL` when bound, or for an address that is not unicast or is IPv4-mapped; `EAFNOSUPPORT`; `EADDRNOTAVAIL` when
+    /// the address is not the pod's; `EADDRINUSE`, with an event when another container has it; `EBADF`.
+    pub fn bind(&self, address: SocketAddr) -> Result<(), Errno> {
+        if AddressFamily::of(address.ip()) != self.shared.family {
+            return Err(Errno::AfNoSupport);
+        }
+        let mut state = self.shared.open()?;
+        if state.lease.is_some() {
+            return Err(Errno::Inval);
+        }
+        self.bind_locked(&mut state, address)
+    }
+
+    fn bind_locked(&self, state: &mut State, address: SocketAddr) -> Result<(), Errno> {
+        let registration = &self.shared.registration;
+        let lease =
+            registration
+                .pod()
+                .bind(Protocol::Udp, registration.container_name(), address)?;
+        lease.set_udp_socket(Arc::downgrade(&self.shared));
+        state.lease = Some(lease);
+        Ok(())
+    }
+
+    /// Binds to the wildcard address, as Linux does before a send.
+    fn bind_if_unbound(&self, state: &mut State) -> Result<(), Errno> {
+        if state.lease.is_some() {
+            return Ok(());
+        }
+        self.bind_locked(state, SocketAddr::new(self.shared.family.unspecified(), 0))
+    }
+
+    /// Fixes the peer: sends go there by default, and only datagrams from there are received. What waits stays. Binds the
+    /// socket if it is not bound.
+    ///
+    /// # Errors
+    /// `EAFNOSUPPORT`; `EINVAL` for port 0, a wildcard, multicast or IPv4-mapped address; `EADDRINUSE` when no ephemeral
+    /// port is free; `EBADF`.
+    pub fn connect(&self, to: SocketAddr) -> Result<(), Errno> {
+        check_peer(self.shared.family, to)?;
+        let mut state = self.shared.open()?;
+        self.bind_if_unbound(&mut state)?;
+        state.peer = Some(to);
+        Ok(())
+    }
+
+    /// Undoes [`UdpSocket::connect`].
+    ///
+    /// # Errors
+    /// `ENOTCONN`; `EBADF`.
+    pub fn disconnect(&self) -> Result<(), Errno> {
+        self.shared
+            .open()?
+            .peer
+            .take()
+            .map(drop)
+            .ok_or(Errno::NotConn)
+    }
+
+    /// Sends one datagram, without a copy and without waiting; `to` may be left out when connected. That it was sent does not
+    /// say that it arrived.
+    ///
+    /// # Errors
+    /// `EMSGSIZE` above [`MAX_DATAGRAM_BYTES`]; `EDESTADDRREQ` without a destination; `EISCONN` when connected to another
+    /// (as `wasi:sockets` demands); `ENETUNREACH` for an address outside the pod that is no published client; as
+    /// [`UdpSocket::connect`] for a bad address; `EBADF`.
+    pub fn try_send_to(&self, data: &Bytes, to: Option<SocketAddr>) -> Result<(), Errno> {
+        if data.len() > MAX_DATAGRAM_BYTES {
+            return Err(Errno::MsgSize);
+        }
+        let pod = self.shared.registration.pod();
+        let (from, to) = {
+            let mut state = self.shared.open()?;
+            let to = match (state.peer, to) {
+                (Some(peer), Some(to)) if peer != to => return Err(Errno::IsConn),
+                (Some(peer), _) => peer,
+                (None, Some(to)) => to,
+                (None, None) => return Err(Errno::DestAddrReq),
+            };
+            check_peer(self.shared.family, to)?;
+            self.bind_if_unbound(&mut state)?;
+            let mut from = state.local().ok_or(Errno::Inval)?;
+            if from.ip().is_unspecified() {
+                from.set_ip(pod.addresses.source_for(to.ip()));
+            }
+            state.traffic.tx_messages = state.traffic.tx_messages.saturating_add(1);
+            state.traffic.tx_bytes = state.traffic.tx_bytes.saturating_add(length(data));
+            (from, to)
+        };
+        if !pod.addresses.contains(to.ip()) {
+            let known = pod
+                .external_udp()
+                .iter()
+                .any(|external| external.send(from.port(), data, to));
+            return if known {
+                Ok(())
+            } else {
+                Err(Errno::NetUnreach)
+            };
+        }
+        if let Some(receiver) = pod.udp_socket_at(to) {
+            receiver.deliver(data.clone(), from);
+        }
+        Ok(())
+    }
+
+    /// The next datagram, its payload cut to `max` bytes; what was cut off is lost.
+    ///
+    /// # Errors
+    /// `EAGAIN` when none waits; `EBADF`.
+    pub fn try_recv_from(&self, max: usize) -> Result<Datagram, Errno> {
+        let (mut data, from) = self.shared.open()?.incoming.pop().ok_or(Errno::Again)?;
+        let full_length = data.len();
+        data.truncate(max);
+        Ok(Datagram {
+            data,
+            from,
+            full_length,
+        })
+    }
+
+    /// Ready when [`UdpSocket::try_recv_from`] would not give `EAGAIN`.
+    pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = lock(&self.shared.state);
+        if state.closed || !state.incoming.is_empty() {
+            return Poll::Ready(());
+        }
+        state.readers.register(cx.waker());
+        Poll::Pending
+    }
+
+    /// Always ready: a send never waits.
+    pub fn poll_send_ready(&self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
+    /// The local address. For a socket that is connected and bound to the wildcard it is the one that the peer sees.
+    ///
+    /// # Errors
+    /// `EINVAL` when unbound or closed.
+    pub fn local_addr(&self) -> Result<SocketAddr, Errno> {
+        let state = lock(&self.shared.state);
+        let mut local = state.local().ok_or(Errno::Inval)?;
+        if let Some(peer) = state.peer.filter(|_| local.ip().is_unspecified()) {
+            local.set_ip(
+                self.shared
+                    .registration
+                    .pod()
+                    .addresses
+                    .source_for(peer.ip()),
+            );
+        }
+        Ok(local)
+    }
+
+    /// The peer's address.
+    ///
+    /// # Errors
+    /// `ENOTCONN` unless connected.
+    pub fn peer_addr(&self) -> Result<SocketAddr, Errno> {
+        lock(&self.shared.state).peer.ok_or(Errno::NotConn)
+    }
+
+    /// `IP_TTL` or `IPV6_UNICAST_HOPS`.
+    #[must_use]
+    pub fn hop_limit(&self) -> u8 {
+        lock(&self.shared.state).hop_limit
+    }
+
+    /// Sets `IP_TTL` or `IPV6_UNICAST_HOPS`; kept, without effect.
+    ///
+    /// # Errors
+    /// `EINVAL` for zero.
+    pub fn set_hop_limit(&self, hops: u8) -> Result<(), Errno> {
+        if hops == 0 {
+            return Err(Errno::Inval);
+        }
+        lock(&self.shared.state).hop_limit = hops;
+        Ok(())
+    }
+
+    /// `SO_RCVBUF` in bytes: payload that waits to be received.
+    #[must_use]
+    pub fn receive_buffer_bytes(&self) -> usize {
+        lock(&self.shared.state).incoming.max_bytes
+    }
+
+    /// Sets `SO_RCVBUF`, rounded to [`crate::limits::MIN_BUFFER_BYTES`] to [`crate::limits::MAX_BUFFER_BYTES`].
+    ///
+    /// # Errors
+    /// `EINVAL` for zero.
+    pub fn set_receive_buffer_bytes(&self, bytes: u64) -> Result<(), Errno> {
+        lock(&self.shared.state).incoming.max_bytes = buffer_bytes(bytes)?;
+        Ok(())
+    }
+
+    /// `SO_SNDBUF` in bytes.
+    #[must_use]
+    pub fn send_buffer_bytes(&self) -> usize {
+        lock(&self.shared.state).send_buffer_bytes
+    }
+
+    /// Sets `SO_SNDBUF`, rounded as the receive buffer; kept, without effect: a datagram is delivered when it is sent.
+    ///
+    /// # Errors
+    /// `EINVAL` for zero.
+    pub fn set_send_buffer_bytes(&self, bytes: u64) -> Result<(), Errno> {
+        lock(&self.shared.state).send_buffer_bytes = buffer_bytes(bytes)?;
+        Ok(())
+    }
+}
+
+impl UdpShared {
+    fn open(&self) -> Result<std::sync::MutexGuard<'_, State>, Errno> {
+        let state = lock(&self.state);
+        if state.closed {
+            Err(Errno::BadF)
+        } else {
+            Ok(state)
+        }
+    }
+
+    /// Puts a datagram into the queue, or drops it.
+    pub(crate) fn deliver(&self, data: Bytes, from: SocketAddr) {
+        let mut state = lock(&self.state);
+        if state.closed || state.peer.is_some_and(|peer| peer != from) {
+            return;
+        }
+        let bytes = length(&data);
+        if !state.incoming.push(data, from) {
+            return;
+        }
+        state.traffic.rx_messages = state.traffic.rx_messages.saturating_add(1);
+        state.traffic.rx_bytes = state.traffic.rx_bytes.saturating_add(bytes);
+        let readers = state.readers.take();
+        drop(state);
+        readers.wake();
+    }
+
+    pub(crate) fn close(&self) {
+        let (lease, readers) = {
+            let mut state = lock(&self.state);
+            state.closed = true;
+            state.peer = None;
+            state.incoming.clear();
+            (state.lease.take(), state.readers.take())
+        };
+        drop(lease);
+        readers.wake();
+    }
+
+    pub(crate) fn info(&self, container: &Arc<str>) -> SocketInfo {
+        let state = lock(&self.state);
+        SocketInfo {
+            container: Arc::clone(container),
+            protocol: Protocol::Udp,
+            state: match (state.closed, state.peer, &state.lease) {
+                (true, ..) => SocketState::Closed,
+                (_, Some(_), _) => SocketState::Connected,
+                (_, None, Some(_)) => SocketState::Bound,
+                (_, None, None) => SocketState::Unbound,
+            },
+            local: state.local(),
+            peer: state.peer,
+            peer_container: None,
+            traffic: Traffic {
+                rx_dropped: state.incoming.dropped,
+                ..state.traffic
+            },
+            queued_connections: 0,
+            opened_at: self.opened_at,
+        }
+    }
+}
+
+impl State {
+    fn local(&self) -> Option<SocketAddr> {
+        self.lease.as_ref().map(|lease| lease.address)
+    }
+}
+
+impl Drop for UdpShared {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn length(data: &Bytes) -> u64 {
+    u64::try_from(data.len()).unwrap_or(u64::MAX)
+}
