@@ -26,7 +26,7 @@ mod sockets;
 mod state;
 mod stdio;
 
-pub(crate) use state::{ComponentState, CoreState};
+pub(crate) use state::{ComponentState, CoreState, Held, Setting};
 
 type Components = Linker<ComponentState>;
 type Modules = wasmtime::Linker<CoreState>;
@@ -138,6 +138,9 @@ fn link_wasi_0_1(linker: &mut Modules) -> Result<()> {
         Err(I32Exit(code & EXIT_CODE_MASK).into())
     })?;
     linker.allow_shadowing(false);
+    // A host that fails in the middle of a call, for the test that it hurts one container only.
+    #[cfg(test)]
+    linker.func_wrap("wasi_snapshot_preview1", "test_panic", || -> () { panic!("on purpose") })?;
     Ok(())
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use wasmpod_ipc::ContainerIpc;
 use wasmpod_network::ContainerNetwork;
-use wasmpod_sandbox::ContainerConfig;
+use wasmpod_sandbox::LogSink;
+use wasmpod_volume::ContainerRoot;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -30,16 +31,16 @@ pub(crate) struct ComponentState {
 }
 
 impl ComponentState {
-    /// Opens everything in `config` for a component.
+    /// Opens everything in `setting` for a component.
     ///
     /// # Errors
     /// A directory cannot be opened.
-    pub(crate) fn new(config: &ContainerConfig, held: Held) -> Result<Self, String> {
+    pub(crate) fn new(setting: &Setting, held: Held) -> Result<Self, String> {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HOST_OBJECTS);
-        let wasi = wasi(config)?.build();
+        let wasi = wasi(setting)?.build();
         let Held { network, ipc } = held;
-        Ok(Self { table, wasi, network, ipc, limits: Limits::new(config.memory_limit_bytes) })
+        Ok(Self { table, wasi, network, ipc, limits: Limits::new(setting.memory_limit_bytes) })
     }
 
     /// The host objects, and the door to the queues among them.
@@ -70,17 +71,35 @@ pub(crate) struct CoreState {
 }
 
 impl CoreState {
-    /// Opens everything in `config` for a core module.
+    /// Opens everything in `setting` for a core module.
     ///
     /// # Errors
     /// A directory cannot be opened.
-    pub(crate) fn new(config: &ContainerConfig, held: Held) -> Result<Self, String> {
-        let mut wasi = wasi(config)?.build_p1();
+    pub(crate) fn new(setting: &Setting, held: Held) -> Result<Self, String> {
+        let mut wasi = wasi(setting)?.build_p1();
         wasi.ctx().table.set_max_capacity(MAX_HOST_OBJECTS);
         let Held { network, ipc } = held;
-        let limits = Limits::new(config.memory_limit_bytes);
+        let limits = Limits::new(setting.memory_limit_bytes);
         Ok(Self { wasi, queues: Descriptors::default(), ipc, limits, _network: network })
     }
+}
+
+/// What a container is started with.
+pub(crate) struct Setting {
+    /// The arguments, the program's name first.
+    pub(crate) args: Vec<String>,
+    /// The environment.
+    pub(crate) env: Vec<(String, String)>,
+    /// The directory in which the program starts.
+    pub(crate) working_dir: String,
+    /// The directories that it sees.
+    pub(crate) root: ContainerRoot,
+    /// Its limit of linear memory, in bytes.
+    pub(crate) memory_limit_bytes: u64,
+    /// Its standard output.
+    pub(crate) stdout: LogSink,
+    /// Its standard error.
+    pub(crate) stderr: LogSink,
 }
 
 /// What a container owns in its pod and gives back when it ends.
@@ -91,7 +110,7 @@ pub(crate) struct Held {
     pub(crate) ipc: Arc<ContainerIpc>,
 }
 
-fn wasi(config: &ContainerConfig) -> Result<WasiCtxBuilder, String> {
+fn wasi(config: &Setting) -> Result<WasiCtxBuilder, String> {
     let mut wasi = WasiCtxBuilder::new();
     wasi.stdout(LogStream::new(config.stdout.clone()));
     wasi.stderr(LogStream::new(config.stderr.clone()));
