@@ -57,11 +57,9 @@ impl ExitReason {
             Self::Completed => "Completed",
             Self::OomKilled => "OOMKilled",
             Self::StartError => "StartError",
-            Self::Error
-            | Self::Trapped
-            | Self::Terminated
-            | Self::Killed
-            | Self::InternalError => "Error",
+            Self::Error | Self::Trapped | Self::Terminated | Self::Killed | Self::InternalError => {
+                "Error"
+            }
         }
     }
 }
@@ -76,8 +74,16 @@ impl Exit {
     /// The program ended by itself with this code.
     #[must_use]
     pub fn with_code(code: i32) -> Self {
-        let reason = if code == 0 { ExitReason::Completed } else { ExitReason::Error };
-        Self { code, reason, message: None }
+        let reason = if code == 0 {
+            ExitReason::Completed
+        } else {
+            ExitReason::Error
+        };
+        Self {
+            code,
+            reason,
+            message: None,
+        }
     }
 
     /// The program trapped; `message` says how and where.
@@ -107,14 +113,22 @@ impl Exit {
     /// The container was made but could not be started.
     #[must_use]
     pub fn start_error(message: impl Into<String>) -> Self {
-        Self::failed(START_ERROR_EXIT_CODE, ExitReason::StartError, Some(message.into()))
+        Self::failed(
+            START_ERROR_EXIT_CODE,
+            ExitReason::StartError,
+            Some(message.into()),
+        )
     }
 
     /// A bug of this host ended the container; `detail` goes into its status.
     #[must_use]
     pub fn internal_error(detail: impl fmt::Display) -> Self {
         let message = format!("internal error of the host, please report it: {detail}");
-        Self::failed(INTERNAL_ERROR_EXIT_CODE, ExitReason::InternalError, Some(message))
+        Self::failed(
+            INTERNAL_ERROR_EXIT_CODE,
+            ExitReason::InternalError,
+            Some(message),
+        )
     }
 
     /// True for exit code 0, however it came about.
@@ -124,6 +138,10 @@ impl Exit {
     }
 
     fn failed(code: i32, reason: ExitReason, message: Option<String>) -> Self {
-        Self { code, reason, message }
+        Self {
+            code,
+            reason,
+            message,
+        }
     }
 }

@@ -1,4 +1,16 @@
 //! Decisions about a pod without I/O: phase, conditions, start order, restart and back-off, environment.
+//!
+//! Nothing in this crate waits, spawns, reads a clock or touches a file; time is a parameter ([`time::Now`]). The
+//! sandbox's driver asks, and does.
 
+pub mod backoff;
+pub mod environment;
 pub mod exit;
+pub mod pod;
+pub mod policy;
+pub mod process;
+pub mod qos;
 pub mod time;
+
+pub use exit::{Exit, ExitReason};
+pub use pod::{Action, Decision, Event, HostFacts, PodState, decide};

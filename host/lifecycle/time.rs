@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-pub use k8s_openapi::jiff::Timestamp;
+use wasmpod_manifest::k8s::Time;
+pub use wasmpod_manifest::k8s::jiff::Timestamp;
 
 /// A moment, by both of the clocks that a pod needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,72 @@
+//! How a queue is opened, in the manner of `std::fs::OpenOptions`.
+
+/// The size of a new queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attributes {
+    /// Messages that it holds before it is full: `mq_maxmsg`, from 1.
+    pub max_messages: u32,
+    /// The longest message, in bytes: `mq_msgsize`, from 1.
+    pub message_size: u32,
+}
+
+/// How to open a queue; at least `read` or `write` must be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[must_use]
+pub struct OpenOptions {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+    pub(crate) create: bool,
+    pub(crate) exclusive: bool,
+    pub(crate) nonblocking: bool,
+    pub(crate) attributes: Option<Attributes>,
+}
+
+impl OpenOptions {
+    /// Nothing set.
+    pub const fn new() -> Self {
+        Self {
+            read: false,
+            write: false,
+            create: false,
+            exclusive: false,
+            nonblocking: false,
+            attributes: None,
+        }
+    }
+
+    /// To receive.
+    pub const fn read(mut self, read: bool) -> Self {
+        self.read = read;
+        self
+    }
+
+    /// To send.
+    pub const fn write(mut self, write: bool) -> Self {
+        self.write = write;
+        self
+    }
+
+    /// To make the queue where it is missing: `O_CREAT`.
+    pub const fn create(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// With `create`, to fail where it exists: `O_EXCL`.
+    pub const fn exclusive(mut self, exclusive: bool) -> Self {
+        self.exclusive = exclusive;
+        self
+    }
+
+    /// Never to wait: `O_NONBLOCK`.
+    pub const fn nonblocking(mut self, nonblocking: bool) -> Self {
+        self.nonblocking = nonblocking;
+        self
+    }
+
+    /// The size, if this call makes the queue. Without it: 10 messages of 8192 bytes.
+    pub const fn attributes(mut self, attributes: Attributes) -> Self {
+        self.attributes = Some(attributes);
+        self
+    }
+}

@@ -1,0 +1,240 @@
+//! The way down for a core module (wasm32-wasip1): the plain imports of module `wasmpod_ipc`.
+//!
+//! The host can only try (a cheap call) or wait (a dear one), so the loop of both is here.
+
+#![expect(
+    unsafe_code,
+    reason = "imports are foreign functions that read and write this module's memory"
+)]
+
+use std::time::{Duration, Instant};
+
+use crate::{Attributes, Error, OpenOptions, Status};
+
+mod imports {
+    #[link(wasm_import_module = "wasmpod_ipc")]
+    unsafe extern "C" {
+        pub(super) fn mq_open(
+            name: *const u8,
+            name_len: usize,
+            flags: u32,
+            max_messages: u32,
+            message_size: u32,
+            out_mqd: *mut u32,
+        ) -> i32;
+        pub(super) safe fn mq_close(mqd: u32) -> i32;
+        pub(super) fn mq_unlink(name: *const u8, name_len: usize) -> i32;
+        pub(super) fn mq_getattr(mqd: u32, out: *mut [u32; 4]) -> i32;
+        pub(super) safe fn mq_setattr(mqd: u32, flags: u32) -> i32;
+        pub(super) fn mq_try_send(mqd: u32, data: *const u8, len: usize, priority: u32) -> i32;
+        pub(super) fn mq_try_receive(
+            mqd: u32,
+            buf: *mut u8,
+            buf_len: usize,
+            out: *mut [u32; 2],
+        ) -> i32;
+        pub(super) safe fn mq_wait(mqd: u32, what: u32, timeout_ns: i64) -> i32;
+    }
+}
+
+const READ: u32 = 1;
+const WRITE: u32 = 1 << 1;
+const CREATE: u32 = 1 << 2;
+const EXCLUSIVE: u32 = 1 << 3;
+const NONBLOCKING: u32 = 1 << 4;
+
+const UNTIL_IT_CAN_RECEIVE: u32 = 0;
+const UNTIL_IT_CAN_SEND: u32 = 1;
+
+#[derive(Debug)]
+pub(crate) struct Queue {
+    mqd: u32,
+    message_size: usize,
+    nonblocking: std::cell::Cell<bool>,
+}
+
+impl Queue {
+    pub(crate) fn open(name: &str, options: OpenOptions) -> Result<Self, Error> {
+        let set = [
+            (options.read, READ),
+            (options.write, WRITE),
+            (options.create, CREATE),
+            (options.exclusive, EXCLUSIVE),
+            (options.nonblocking, NONBLOCKING),
+        ];
+        let flags = set
+            .iter()
+            .filter(|(is_set, _)| *is_set)
+            .fold(0, |flags, (_, flag)| flags | flag);
+        // Zeros stand for the default; attributes of zero, which are an error, must not become it.
+        let (max_messages, message_size) = match options.attributes {
+            Some(Attributes {
+                max_messages: 0,
+                message_size: 0,
+            }) => (0, 1),
+            Some(attributes) => (attributes.max_messages, attributes.message_size),
+            None => (0, 0),
+        };
+        let mut mqd = 0;
+        // SAFETY: the name is readable for its length, and the host writes one u32 to `mqd`.
+        check(unsafe {
+            imports::mq_open(
+                name.as_ptr(),
+                name.len(),
+                flags,
+                max_messages,
+                message_size,
+                &raw mut mqd,
+            )
+        })?;
+        let mut queue = Self {
+            mqd,
+            message_size: 0,
+            nonblocking: options.nonblocking.into(),
+        };
+        let size = queue.status()?.attributes.message_size;
+        queue.message_size = usize::try_from(size).map_err(|_| Error::Invalid)?;
+        Ok(queue)
+    }
+
+    pub(crate) fn send(
+        &self,
+        data: &[u8],
+        priority: u32,
+        timeout: Option<Duration>,
+    ) -> Result<(), Error> {
+        let mut deadline = Deadline::new(timeout);
+        loop {
+            // SAFETY: the data are readable for their length; the host only reads them.
+            match check(unsafe {
+                imports::mq_try_send(self.mqd, data.as_ptr(), data.len(), priority)
+            }) {
+                Err(Error::WouldBlock) => self.wait(UNTIL_IT_CAN_SEND, &mut deadline)?,
+                answer => return answer,
+            }
+        }
+    }
+
+    pub(crate) fn receive(
+        &self,
+        data: &mut Vec<u8>,
+        timeout: Option<Duration>,
+    ) -> Result<u32, Error> {
+        data.clear();
+        data.reserve(self.message_size);
+        let mut deadline = Deadline::new(timeout);
+        let mut out = [0; 2];
+        loop {
+            // SAFETY: the buffer is writable for its capacity, and the host writes two u32 to `out`.
+            let answer = check(unsafe {
+                imports::mq_try_receive(self.mqd, data.as_mut_ptr(), data.capacity(), &raw mut out)
+            });
+            match answer {
+                Err(Error::WouldBlock) => self.wait(UNTIL_IT_CAN_RECEIVE, &mut deadline)?,
+                Err(error) => return Err(error),
+                Ok(()) => break,
+            }
+        }
+        let [len, priority] = out;
+        let len = usize::try_from(len).unwrap_or(0).min(data.capacity());
+        // SAFETY: the host has written the message, `len` bytes that the buffer has room for.
+        unsafe { data.set_len(len) };
+        Ok(priority)
+    }
+
+    /// Waits until another try may succeed; the time left shrinks from wait to wait.
+    fn wait(&self, what: u32, deadline: &mut Deadline) -> Result<(), Error> {
+        if self.nonblocking.get() {
+            return Err(Error::WouldBlock);
+        }
+        check(imports::mq_wait(self.mqd, what, deadline.left_ns()?))
+    }
+
+    pub(crate) fn status(&self) -> Result<Status, Error> {
+        let mut out = [0; 4];
+        // SAFETY: the host writes four u32 to `out`.
+        check(unsafe { imports::mq_getattr(self.mqd, &raw mut out) })?;
+        let [flags, max_messages, message_size, current_messages] = out;
+        let attributes = Attributes {
+            max_messages,
+            message_size,
+        };
+        Ok(Status {
+            attributes,
+            current_messages,
+            nonblocking: flags & NONBLOCKING != 0,
+        })
+    }
+
+    pub(crate) fn set_nonblocking(&self, nonblocking: bool) -> Result<(), Error> {
+        check(imports::mq_setattr(
+            self.mqd,
+            if nonblocking { NONBLOCKING } else { 0 },
+        ))?;
+        self.nonblocking.set(nonblocking);
+        Ok(())
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        imports::mq_close(self.mqd);
+    }
+}
+
+pub(crate) fn unlink(name: &str) -> Result<(), Error> {
+    // SAFETY: the name is readable for its length.
+    check(unsafe { imports::mq_unlink(name.as_ptr(), name.len()) })
+}
+
+/// When waiting ends. The clock is read only if it comes to waiting.
+enum Deadline {
+    Never,
+    NotYetStarted(Duration),
+    At(Instant),
+}
+
+impl Deadline {
+    fn new(timeout: Option<Duration>) -> Self {
+        timeout.map_or(Self::Never, Self::NotYetStarted)
+    }
+
+    /// The time left in the form of `mq_wait`: nanoseconds, negative for no limit.
+    fn left_ns(&mut self) -> Result<i64, Error> {
+        let left = match *self {
+            Self::Never => return Ok(-1),
+            Self::NotYetStarted(timeout) => {
+                // A time that the clock cannot show is centuries away.
+                *self = Instant::now()
+                    .checked_add(timeout)
+                    .map_or(Self::Never, Self::At);
+                timeout
+            }
+            Self::At(instant) => instant.saturating_duration_since(Instant::now()),
+        };
+        if left.is_zero() {
+            return Err(Error::TimedOut);
+        }
+        Ok(i64::try_from(left.as_nanos()).unwrap_or(i64::MAX))
+    }
+}
+
+/// The numbers are those of WASI 0.1.
+fn check(errno: i32) -> Result<(), Error> {
+    Err(match errno {
+        0 => return Ok(()),
+        2 => Error::Access,
+        6 => Error::WouldBlock,
+        8 => Error::BadDescriptor,
+        20 => Error::AlreadyExists,
+        28 => Error::Invalid,
+        33 => Error::TooManyOpen,
+        35 => Error::MessageTooLong,
+        37 => Error::NameTooLong,
+        44 => Error::NoEntry,
+        48 => Error::NoMemory,
+        51 => Error::NoSpace,
+        73 => Error::TimedOut,
+        other => Error::Unknown(u16::try_from(other).unwrap_or(u16::MAX)),
+    })
+}

@@ -1,0 +1,247 @@
+//! What happens to a pod, and what that does to its state.
+
+use std::time::Duration;
+
+use crate::backoff::CREATE_RETRY;
+use crate::exit::Exit;
+use crate::time::Now;
+
+use super::record::{ContainerIndex, ContainerState};
+use super::{Action, PodState, Resources, Stop};
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The pod's directory, volumes, network and IPC are there.
+    ResourcesReady {
+        /// `status.podIPs`
+        pod_ips: Vec<String>,
+    },
+    /// One of them could not be made; what was made before it is gone again.
+    ResourcesFailed {
+        /// The kubelet's word, e.g. `FailedMount`.
+        reason: String,
+        /// What went wrong.
+        message: String,
+    },
+    /// The image of a container is known.
+    ImageResolved {
+        /// Which container.
+        container: ContainerIndex,
+        /// `imageID`
+        image_id: String,
+    },
+    /// A container runs.
+    Started {
+        /// Which one.
+        container: ContainerIndex,
+        /// The runtime's name for the instance.
+        id: String,
+    },
+    /// A container could not be started.
+    StartFailed {
+        /// Which one.
+        container: ContainerIndex,
+        /// Why not.
+        failure: StartFailure,
+    },
+    /// The start of a container was given up because the pod is to end.
+    StartCancelled {
+        /// Which one.
+        container: ContainerIndex,
+    },
+    /// A container has ended.
+    Exited {
+        /// Which one.
+        container: ContainerIndex,
+        /// How.
+        exit: Exit,
+    },
+    /// Someone wants the pod to end.
+    Stop {
+        /// Who.
+        cause: StopCause,
+        /// How long the containers may take; `None` for the spec's grace period. A later stop can only shorten it.
+        grace: Option<Duration>,
+    },
+    /// All of the pod's resources were released.
+    Released,
+}
+
+/// Why a container could not be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StartFailure {
+    /// Its image could not be had. Tried again with the image back-off.
+    Image {
+        /// `ErrImagePull`, `ErrImageNeverPull` or `InvalidImageName`.
+        reason: &'static str,
+        /// What went wrong.
+        message: String,
+    },
+    /// The instance could not be made. Tried again soon.
+    Create {
+        /// `CreateContainerConfigError` or `CreateContainerError`.
+        reason: &'static str,
+        /// What went wrong.
+        message: String,
+    },
+    /// The instance was made, but could not be started: this counts as a run that ended at once.
+    Start {
+        /// What went wrong.
+        message: String,
+    },
+}
+
+/// Who ends a pod that does not end by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopCause {
+    /// The user, or the program that embeds this one.
+    Requested,
+    /// `spec.activeDeadlineSeconds` is over.
+    DeadlineExceeded,
+}
+
+impl PodState {
+    /// Takes note of what happened. An event that does not fit the state (e.g. the end of a container that was
+    /// cancelled) changes nothing.
+    pub fn handle(&mut self, event: Event, now: Now) {
+        match event {
+            Event::ResourcesReady { pod_ips } => {
+                self.resource_retry.reset();
+                self.resources = Resources::Ready { pod_ips };
+            }
+            Event::ResourcesFailed { reason, message } => {
+                let retry_at = now.elapsed.saturating_add(self.resource_retry.failed());
+                self.resources = Resources::Missing {
+                    retry_at,
+                    failure: Some((reason, message)),
+                };
+            }
+            Event::ImageResolved {
+                container,
+                image_id,
+            } => {
+                if let Some(record) = self.record_mut(container) {
+                    record.image_retry.reset();
+                    record.image_id = image_id;
+                }
+            }
+            Event::Started { container, id } => {
+                if let Some(record) = self.record_mut(container)
+                    && record.is_alive()
+                {
+                    record.state = ContainerState::Running { id, started: now };
+                }
+            }
+            Event::StartFailed { container, failure } => self.start_failed(container, failure, now),
+            Event::StartCancelled { container } => {
+                if let Some(record) = self.record_mut(container)
+                    && record.is_alive()
+                {
+                    record.state = waiting(None, None, now.elapsed);
+                }
+            }
+            Event::Exited { container, exit } => {
+                if let Some(record) = self.record_mut(container)
+                    && record.is_alive()
+                {
+                    record.end(exit, now);
+                }
+            }
+            Event::Stop { cause, grace } => {
+                self.stop(cause, grace.unwrap_or(self.grace), now.elapsed);
+            }
+            Event::Released => {
+                let pod_ips = match &mut self.resources {
+                    Resources::Ready { pod_ips } => std::mem::take(pod_ips),
+                    Resources::Missing { .. }
+                    | Resources::Acquiring
+                    | Resources::Released { .. } => Vec::new(),
+                };
+                self.resources = Resources::Released { pod_ips };
+                self.ended = true;
+            }
+        }
+        self.note_transitions(now);
+    }
+
+    /// Takes note that the driver begins to carry out `action`.
+    pub fn begin(&mut self, action: &Action, now: Now) {
+        match *action {
+            Action::AcquireResources => self.resources = Resources::Acquiring,
+            Action::Start { container, .. } => {
+                if let Some(record) = self.record_mut(container) {
+                    record.begin_start(now);
+                }
+            }
+            Action::CancelStart { container } => {
+                if let Some(record) = self.record_mut(container) {
+                    record.state = ContainerState::Starting { cancelled: true };
+                }
+            }
+            Action::Stop { container, grace } => {
+                if let Some(record) = self.record_mut(container) {
+                    record.kill_at = Some(now.elapsed.saturating_add(grace));
+                    record.kill_sent |= grace.is_zero();
+                }
+            }
+            Action::ExceedDeadline => {
+                self.stop(StopCause::DeadlineExceeded, self.grace, now.elapsed);
+            }
+            Action::Finish => {}
+        }
+        self.note_transitions(now);
+    }
+
+    fn stop(&mut self, cause: StopCause, grace: Duration, now: Duration) {
+        let kill_at = now.saturating_add(grace);
+        match &mut self.stop {
+            Some(stop) => stop.kill_at = stop.kill_at.min(kill_at),
+            None => self.stop = Some(Stop { cause, kill_at }),
+        }
+    }
+
+    fn start_failed(&mut self, container: ContainerIndex, failure: StartFailure, now: Now) {
+        let Some(record) = self.record_mut(container) else {
+            return;
+        };
+        if !record.is_alive() {
+            return;
+        }
+        match failure {
+            StartFailure::Image {
+                reason: reason @ "ErrImagePull",
+                message,
+            } => {
+                // The first failure is shown as such; from the second on, what people wait for is the back-off.
+                let again = record.image_retry != crate::backoff::RetryBackoff::image();
+                let retry_at = now.elapsed.saturating_add(record.image_retry.failed());
+                record.state = if again {
+                    let image = &record.plan.image;
+                    let message =
+                        format!("Back-off pulling image \"{image}\": {reason}: {message}");
+                    waiting(Some("ImagePullBackOff"), Some(message), retry_at)
+                } else {
+                    waiting(Some(reason), Some(message), retry_at)
+                };
+            }
+            StartFailure::Image { reason, message } | StartFailure::Create { reason, message } => {
+                let retry_at = now.elapsed.saturating_add(CREATE_RETRY);
+                record.state = waiting(Some(reason), Some(message), retry_at);
+            }
+            StartFailure::Start { message } => record.end(Exit::start_error(message), now),
+        }
+    }
+}
+
+fn waiting(
+    reason: Option<&'static str>,
+    message: Option<String>,
+    retry_at: Duration,
+) -> ContainerState {
+    ContainerState::Waiting {
+        reason,
+        message,
+        retry_at,
+    }
+}
