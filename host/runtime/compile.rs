@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use wasmpod_image::Program;
 use wasmpod_sandbox::{RuntimeError, Stage};
 
-use crate::code_store::{Code, CodeStore, Compiled, Key, load_bytes};
+use crate::code_store::{CodeStore, Compiled, Key, load_bytes};
 use crate::engine::{Engines, Tier};
 use crate::inspect::{CORE_ENTRY, Inspection, Kind, read_outline};
 use crate::link::{Linked, Linkers};
@@ -230,5 +230,5 @@ fn internal(error: &wasmtime::Error) -> RuntimeError {
 /// Lets guests go before: on Linux a thread has a priority of its own. Failing to is harmless.
 fn lower_priority() {
     #[cfg(target_os = "linux")]
-    drop(rustix::process::setpriority_process(None, BACKGROUND_NICE));
+    let _ = rustix::process::setpriority_process(None, BACKGROUND_NICE);
 }

@@ -205,10 +205,21 @@ fn guard<T: 'static>(store: &mut Store<T>, limits: fn(&mut T) -> &mut Limits) {
     store.epoch_deadline_async_yield_and_update(YIELD_AFTER_TICKS);
 }
 
-/// The life of a started container.
-async fn run(container: Arc<Container>, guest: Guest, ticker: Arc<Ticker>) {
-    let Guest { instance, program, ipc, tasks: _ } = guest;
+/// The life of a started container. Its end is told even if the task is dropped before its first poll.
+fn run(
+    container: Arc<Container>,
+    guest: Guest,
+    ticker: Arc<Ticker>,
+) -> impl Future<Output = ()> + Send {
     let report = Report(Arc::clone(&container));
+    async move {
+        live(&container, guest, ticker).await;
+        drop(report);
+    }
+}
+
+async fn live(container: &Container, guest: Guest, ticker: Arc<Ticker>) {
+    let Guest { instance, program, ipc, tasks: _ } = guest;
     let mut polled = Polled { future: Some(Box::pin(instance.run())), ipc, ticker };
     let mut stop = container.stop.subscribe();
     let exit = tokio::select! {
@@ -223,7 +234,6 @@ async fn run(container: Arc<Container>, guest: Guest, ticker: Arc<Ticker>) {
     // Files, sockets and queues are closed before anyone hears of the end.
     drop(polled);
     container.tell(exit);
-    drop(report);
 }
 
 async fn stopped(stop: &mut watch::Receiver<Option<Signal>>) -> Signal {

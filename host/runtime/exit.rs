@@ -42,7 +42,7 @@ fn describe(program: &str, what: &str, backtrace: Option<&WasmBacktrace>) -> Str
         text.push_str(&function_name(frame));
         if let Some(offset) = frame.module_offset() {
             // Writing to a String cannot fail.
-            drop(write!(text, " ({program}+{offset:#x})"));
+            let _ = write!(text, " ({program}+{offset:#x})");
         }
     }
     if frames.len() >= BACKTRACE_FRAMES.get() {

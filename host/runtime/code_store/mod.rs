@@ -89,11 +89,6 @@ impl CodeStore {
         }
     }
 
-    /// Whether there is an entry for `key`, without looking into it.
-    pub(crate) fn contains(&self, key: &Key) -> bool {
-        self.find(key).is_some()
-    }
-
     /// Keeps `code`, which was compiled just now for `key`. Failing to is no error: the next start compiles again.
     pub(crate) fn store(&self, key: &Key, kind: Kind, code: &[u8]) {
         if u64::try_from(code.len()).unwrap_or(u64::MAX) > MAX_ENTRY_BYTES.min(self.max_bytes) {

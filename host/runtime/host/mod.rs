@@ -65,7 +65,7 @@ macro_rules! component {
 #[rustfmt::skip]
 pub const COMPONENT_CAPABILITIES: &[Capability] = &[
     component!("wasi:cli/environment@0.2.12", "arguments, environment, working directory", |l| cli::environment::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
-    component!("wasi:cli/exit@0.2.12", "ending with an exit code", |l| cli::exit::add_to_linker::<_, WasiCli>(l, &exit_options(), ComponentState::cli)),
+    component!("wasi:cli/exit@0.2.12", "ending with an exit code", |l| cli::exit::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
     component!("wasi:cli/stdin@0.2.12", "standard input, always at its end", |l| cli::stdin::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
     component!("wasi:cli/stdout@0.2.12", "standard output: the container's log", |l| cli::stdout::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
     component!("wasi:cli/stderr@0.2.12", "standard error: the container's log", |l| cli::stderr::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
@@ -146,13 +146,6 @@ fn link_wasi_0_1(linker: &mut Modules) -> Result<()> {
 
 /// `wait(2)` hands on the low eight bits of an exit status only, and so do the tools that read them.
 const EXIT_CODE_MASK: i32 = 0xff;
-
-/// `exit-with-code` is not yet stable in WASI 0.2, but without it a component has only the codes 0 and 1.
-fn exit_options() -> cli::exit::LinkOptions {
-    let mut options = cli::exit::LinkOptions::default();
-    options.cli_exit_with_code(true);
-    options
-}
 
 struct HasTable;
 

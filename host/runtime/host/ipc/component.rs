@@ -11,8 +11,6 @@ use super::{Readiness, wait};
 use crate::host::ComponentState;
 
 mod bindings {
-    #![expect(missing_docs, reason = "generated; the WIT file documents it")]
-
     wasmtime::component::bindgen!({
         path: "../../wit/wasmpod-ipc",
         world: "message-queues",
@@ -61,31 +59,25 @@ pub(in crate::host) fn link(linker: &mut Linker<ComponentState>) -> Result<()> {
 }
 
 impl View<'_> {
-    fn queue(&self, queue: &Resource<Queue>) -> Result<&Queue> {
-        Ok(self.table.get(queue)?)
+    /// The queue of a handle. A clone is the same open queue, and may be waited for while the table is in use.
+    fn queue(&self, queue: &Resource<Queue>) -> Result<Queue> {
+        Ok(self.table.get(queue)?.clone())
     }
+}
 
-    /// Tries until it worked, failed, or the time was over.
-    async fn send(
-        &self,
-        queue: Resource<Queue>,
-        data: &[u8],
-        priority: u32,
-        limit: Option<Duration>,
-    ) -> Result<Result<(), ErrorCode>> {
-        let queue = self.queue(&queue)?;
-        let attempt = || queue.try_send(data, priority);
-        Ok(retry(queue, Readiness::Send, limit, attempt).await)
-    }
+/// Sends as soon as there is space.
+async fn send(
+    queue: Queue,
+    data: Vec<u8>,
+    priority: u32,
+    limit: Option<Duration>,
+) -> Result<(), ErrorCode> {
+    retry(&queue, Readiness::Send, limit, || queue.try_send(&data, priority)).await
+}
 
-    async fn receive(
-        &self,
-        queue: Resource<Queue>,
-        limit: Option<Duration>,
-    ) -> Result<Result<Message, ErrorCode>> {
-        let queue = self.queue(&queue)?;
-        Ok(retry(queue, Readiness::Receive, limit, || take(queue)).await)
-    }
+/// Receives as soon as there is a message.
+async fn receive(queue: Queue, limit: Option<Duration>) -> Result<Message, ErrorCode> {
+    retry(&queue, Readiness::Receive, limit, || take(&queue)).await
 }
 
 fn take(queue: &Queue) -> Result<Message, Errno> {
@@ -140,7 +132,7 @@ impl wit::HostQueue for View<'_> {
         data: Vec<u8>,
         priority: u32,
     ) -> Result<Result<(), ErrorCode>> {
-        View::send(self, queue, &data, priority, None).await
+        Ok(send(self.queue(&queue)?, data, priority, None).await)
     }
 
     async fn timed_send(
@@ -151,11 +143,11 @@ impl wit::HostQueue for View<'_> {
         timeout_ns: u64,
     ) -> Result<Result<(), ErrorCode>> {
         let limit = Some(Duration::from_nanos(timeout_ns));
-        View::send(self, queue, &data, priority, limit).await
+        Ok(send(self.queue(&queue)?, data, priority, limit).await)
     }
 
     async fn receive(&mut self, queue: Resource<Queue>) -> Result<Result<Message, ErrorCode>> {
-        View::receive(self, queue, None).await
+        Ok(receive(self.queue(&queue)?, None).await)
     }
 
     async fn timed_receive(
@@ -163,7 +155,8 @@ impl wit::HostQueue for View<'_> {
         queue: Resource<Queue>,
         timeout_ns: u64,
     ) -> Result<Result<Message, ErrorCode>> {
-        View::receive(self, queue, Some(Duration::from_nanos(timeout_ns))).await
+        let limit = Some(Duration::from_nanos(timeout_ns));
+        Ok(receive(self.queue(&queue)?, limit).await)
     }
 
     async fn send_many(
@@ -176,7 +169,7 @@ impl wit::HostQueue for View<'_> {
         for Message { data, priority } in &messages {
             let attempt = || queue.try_send(data, *priority);
             let result = if sent == 0 {
-                retry(queue, Readiness::Send, None, attempt).await
+                retry(&queue, Readiness::Send, None, attempt).await
             } else {
                 attempt().map_err(error_code)
             };
@@ -198,7 +191,7 @@ impl wit::HostQueue for View<'_> {
             return Ok(Ok(Vec::new()));
         }
         let queue = self.queue(&queue)?;
-        let first = match retry(queue, Readiness::Receive, None, || take(queue)).await {
+        let first = match retry(&queue, Readiness::Receive, None, || take(&queue)).await {
             Ok(message) => message,
             Err(error) => return Ok(Err(error)),
         };
@@ -206,7 +199,7 @@ impl wit::HostQueue for View<'_> {
         let mut bytes = first.data.len();
         let mut messages = vec![first];
         while messages.len() < max && bytes < RECEIVE_MANY_BYTES {
-            let Ok(message) = take(queue) else { break };
+            let Ok(message) = take(&queue) else { break };
             bytes = bytes.saturating_add(message.data.len());
             messages.push(message);
         }
@@ -253,7 +246,6 @@ const fn error_code(errno: Errno) -> ErrorCode {
         Errno::Again => ErrorCode::WouldBlock,
         Errno::BadDescriptor => ErrorCode::BadDescriptor,
         Errno::Exist => ErrorCode::AlreadyExists,
-        Errno::Invalid => ErrorCode::Invalid,
         Errno::TooManyOpen => ErrorCode::TooManyOpen,
         Errno::MessageTooLong => ErrorCode::MessageTooLong,
         Errno::NameTooLong => ErrorCode::NameTooLong,
@@ -261,5 +253,7 @@ const fn error_code(errno: Errno) -> ErrorCode {
         Errno::NoMemory => ErrorCode::NoMemory,
         Errno::NoSpace => ErrorCode::NoSpace,
         Errno::TimedOut => ErrorCode::TimedOut,
+        // EINVAL, and what later versions of POSIX queues may add.
+        _ => ErrorCode::Invalid,
     }
 }
