@@ -48,6 +48,14 @@ impl ContainerNetwork {
         &self.container.name
     }
 
+    /// The addresses of a name, as [`crate::PodNetwork::resolve`].
+    ///
+    /// # Errors
+    /// As [`crate::PodNetwork::resolve`].
+    pub fn resolve(&self, name: &str) -> Result<Vec<std::net::IpAddr>, crate::ResolveError> {
+        self.container.pod.hosts.resolve(name)
+    }
+
     /// Closes all sockets as the end of a process does: ports are free, listeners refuse, a peer reads what was sent to it
     /// and then EOF, or a reset if this container left data of it unread. No socket can be made any more.
     pub fn release(&self) {

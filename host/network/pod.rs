@@ -79,7 +79,7 @@ pub(crate) struct Pod {
     udp: Mutex<PortTable<Weak<UdpShared>>>,
     external_udp: Mutex<Vec<Weak<ExternalPort>>>,
     hostname: String,
-    hosts: Hosts,
+    pub(crate) hosts: Hosts,
     search: Vec<String>,
     events: Events,
     containers: Mutex<Vec<Weak<Container>>>,

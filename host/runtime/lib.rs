@@ -1,1 +1,47 @@
 //! The engine behind the sandbox's port: wasmtime, WASI and the host interfaces.
+//!
+//! [`Runtime`] implements [`wasmpod_sandbox::ContainerRuntime`]: each container is one WebAssembly instance, run as a
+//! task of its pod. This is the only crate that names wasmtime. What it deliberately does not do: decide when a
+//! container starts or ends, and what sockets, queues and directories do; it joins them with the guest.
+//!
+//! In reading order:
+//!
+//! | module | question that it answers |
+//! |---|---|
+//! | `runtime` | what can be asked of this crate? |
+//! | `container` | how does one container live and end? |
+//! | `host` | what can a guest get? |
+//! | `exit` | what does the end of a guest mean? |
+//! | `limits` | what may a guest take? |
+//! | `programs`, `compile`, `code_store` | where does a program's code come from? |
+//! | `inspect`, `link` | what does a program need, and is it there? |
+//! | `engine`, `ticker` | how is the engine set up, and how do guests share a thread? |
+
+mod runtime;
+
+mod container;
+mod exit;
+mod host;
+mod limits;
+
+mod code_store;
+mod compile;
+mod programs;
+
+mod inspect;
+mod link;
+
+mod engine;
+mod ticker;
+
+mod error;
+mod notice;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::SetupError;
+pub use host::{COMPONENT_CAPABILITIES, Capability, MODULE_CAPABILITIES};
+pub use inspect::{Import, Inspection, Kind};
+pub use notice::{Notice, NoticeFn};
+pub use runtime::{MAX_CONTAINERS, Runtime, RuntimeConfig};

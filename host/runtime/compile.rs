@@ -1,0 +1,234 @@
+//! From a program's bytes to code that can run: out of the store, or compiled.
+//!
+//! Which compiler, and when:
+//!
+//! ```text
+//!  optimised code in the store ────────────────────────────────► run it
+//!  baseline code in the store (built-in programs only) ────────► run it, optimise in the background
+//!  nothing ── a big built-in program ── compile with Winch ────► run it, optimise in the background
+//!          └─ anything else ─────────── compile with Cranelift ► run it
+//! ```
+//!
+//! The background thread has the lowest priority and compiles one program at a time on one core. What it made replaces
+//! the baseline code in the store and in memory, for the next start; what runs keeps running as it is.
+//!
+//! Everything here blocks; the caller brings the thread.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use wasmpod_image::Program;
+use wasmpod_sandbox::{RuntimeError, Stage};
+
+use crate::code_store::{CodeStore, Compiled, Key, load_bytes};
+use crate::engine::{Engines, Tier};
+use crate::inspect::{CORE_ENTRY, Inspection, Kind, read_outline};
+use crate::link::{Linked, Linkers};
+use crate::notice::{Notice, Notices};
+
+/// Size of a built-in program, in bytes, from which its first start uses the baseline compiler. Cranelift needs about
+/// two and a half seconds for a megabyte on two cores, Winch a quarter of that: below this size the wait is under
+/// half a second anyway.
+const BASELINE_FROM_BYTES: usize = 256 << 10;
+
+/// Programs that may wait for the background compiler, the one at work included. Further ones are optimised at their
+/// next start.
+const MAX_BACKGROUND: usize = 16;
+
+/// Lowers the priority of the background compiler: `nice(1)`'s highest number.
+#[cfg(target_os = "linux")]
+const BACKGROUND_NICE: i32 = 19;
+
+/// Makes code of programs.
+pub(crate) struct Compiler {
+    engines: Arc<Engines>,
+    store: Option<CodeStore>,
+    optimised: Linkers,
+    baseline: Linkers,
+    notices: Notices,
+    in_background: AtomicUsize,
+    one_at_a_time: Mutex<()>,
+}
+
+/// What one preparation gave.
+pub(crate) struct Made {
+    /// The program, ready for its containers.
+    pub(crate) linked: Linked,
+    /// Which compiler made it.
+    pub(crate) tier: Tier,
+}
+
+impl Compiler {
+    /// A compiler for `engines` that keeps what it makes in `store`.
+    ///
+    /// # Errors
+    /// A bug of this host: an interface is defined twice.
+    pub(crate) fn new(
+        engines: Arc<Engines>,
+        store: Option<CodeStore>,
+        notices: Notices,
+    ) -> wasmtime::Result<Self> {
+        let optimised = Linkers::new(engines.of(Tier::Optimised))?;
+        let baseline = Linkers::new(engines.of(Tier::Baseline))?;
+        let in_background = AtomicUsize::new(0);
+        let one_at_a_time = Mutex::new(());
+        Ok(Self { engines, store, optimised, baseline, notices, in_background, one_at_a_time })
+    }
+
+    /// What `wasm` is and needs, compared with what this host offers.
+    ///
+    /// # Errors
+    /// The bytes are not valid WebAssembly; the text says why.
+    pub(crate) fn inspect(&self, wasm: &[u8]) -> Result<Inspection, String> {
+        let outline = read_outline(wasm)?;
+        Ok(Inspection {
+            kind: outline.kind,
+            size_bytes: u64::try_from(wasm.len()).unwrap_or(u64::MAX),
+            imports: self.optimised.imports(&outline),
+            is_command: outline.is_command(),
+            exports: outline.exports,
+        })
+    }
+
+    /// Loads or compiles `program`.
+    ///
+    /// # Errors
+    /// The program is invalid, needs what is not offered, or cannot be compiled.
+    pub(crate) fn make(
+        &self,
+        program: &Program,
+        report: &dyn Fn(Stage, u64, u64),
+    ) -> Result<Made, RuntimeError> {
+        report(Stage::Loading, 0, 0);
+        if let Some(made) = self.load(program) {
+            return Ok(made);
+        }
+        let wasm = program.bytes().map_err(|error| invalid(program, &error.to_string()))?;
+        let kind = self.check(program, &wasm)?;
+        let size = u64::try_from(wasm.len()).unwrap_or(u64::MAX);
+        let tier = if program.is_trusted && wasm.len() >= BASELINE_FROM_BYTES {
+            Tier::Baseline
+        } else {
+            Tier::Optimised
+        };
+        report(Stage::Compiling, 0, size);
+        let engine = self.engines.of(tier);
+        let compiled = Compiled::compile(engine, kind, &wasm).map_err(|error| {
+            RuntimeError::Compile { program: program.name.clone(), detail: format!("{error:#}") }
+        })?;
+        report(Stage::Compiling, size, size);
+        let code = load_bytes(engine, kind, &compiled).map_err(|error| internal(&error))?;
+        report(Stage::Storing, 0, 0);
+        if let Some(store) = &self.store {
+            store.store(&self.key(program, tier), kind, compiled.bytes());
+        }
+        let linked = self.linkers(tier).link(&code);
+        let linked = linked.map_err(|error| invalid(program, &format!("{error:#}")))?;
+        Ok(Made { linked, tier })
+    }
+
+    /// Optimises a program that runs as baseline code, on a thread of its own; `done` gets the result.
+    pub(crate) fn optimise_in_background(
+        self: &Arc<Self>,
+        program: &Arc<Program>,
+        done: impl FnOnce(Made) + Send + 'static,
+    ) {
+        if self.in_background.fetch_add(1, Ordering::Relaxed) >= MAX_BACKGROUND {
+            self.in_background.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        let (this, for_thread) = (Arc::clone(self), Arc::clone(program));
+        let work = move || {
+            lower_priority();
+            let turn = this.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
+            match this.optimise(&for_thread) {
+                Ok(made) => done(made),
+                Err(problem) => {
+                    let program = for_thread.name.clone();
+                    this.notices.tell(Notice::NotOptimised { program, problem });
+                }
+            }
+            drop(turn);
+            this.in_background.fetch_sub(1, Ordering::Relaxed);
+        };
+        let spawned = std::thread::Builder::new().name("wasmpod-optimise".to_owned()).spawn(work);
+        if let Err(error) = spawned {
+            self.in_background.fetch_sub(1, Ordering::Relaxed);
+            let (program, problem) = (program.name.clone(), error.to_string());
+            self.notices.tell(Notice::NotOptimised { program, problem });
+        }
+    }
+
+    fn optimise(&self, program: &Program) -> Result<Made, String> {
+        let describe = |error: wasmtime::Error| format!("{error:#}");
+        let wasm = program.bytes().map_err(|error| error.to_string())?;
+        let kind = wasmpod_image::format::read_outline(&wasm).map_err(|error| error.to_string())?;
+        let compiler = Engines::background_compiler().map_err(|error| error.to_string())?;
+        let compiled = Compiled::compile(&compiler, kind, &wasm).map_err(describe)?;
+        if let Some(store) = &self.store {
+            store.store(&self.key(program, Tier::Optimised), kind, compiled.bytes());
+            store.remove(&self.key(program, Tier::Baseline));
+        }
+        let engine = self.engines.of(Tier::Optimised);
+        let code = load_bytes(engine, kind, &compiled).map_err(describe)?;
+        let linked = self.optimised.link(&code).map_err(describe)?;
+        Ok(Made { linked, tier: Tier::Optimised })
+    }
+
+    fn load(&self, program: &Program) -> Option<Made> {
+        let store = self.store.as_ref()?;
+        let tiers: &[Tier] = if program.is_trusted {
+            &[Tier::Optimised, Tier::Baseline]
+        } else {
+            &[Tier::Optimised]
+        };
+        tiers.iter().find_map(|tier| {
+            let code = store.load(self.engines.of(*tier), &self.key(program, *tier))?;
+            // What was stored by a host that offered more is checked again from its bytes, for a full answer.
+            let linked = self.linkers(*tier).link(&code).ok()?;
+            Some(Made { linked, tier: *tier })
+        })
+    }
+
+    /// Refuses a program that could not start, before time is spent on compiling it.
+    fn check(&self, program: &Program, wasm: &[u8]) -> Result<Kind, RuntimeError> {
+        let inspection = self.inspect(wasm).map_err(|problem| invalid(program, &problem))?;
+        let imports = inspection.missing();
+        if !imports.is_empty() {
+            return Err(RuntimeError::MissingImports { program: program.name.clone(), imports });
+        }
+        if !inspection.is_command {
+            let what = match inspection.kind {
+                Kind::Module => format!("the module exports no function `{CORE_ENTRY}`"),
+                Kind::Component => "the component does not export `wasi:cli/run`".to_owned(),
+            };
+            return Err(invalid(program, &format!("{what}: it is a library, not a program")));
+        }
+        Ok(inspection.kind)
+    }
+
+    fn key(&self, program: &Program, tier: Tier) -> Key {
+        Key::new(&program.digest.hex(), tier, self.engines.of(tier))
+    }
+
+    fn linkers(&self, tier: Tier) -> &Linkers {
+        match tier {
+            Tier::Optimised => &self.optimised,
+            Tier::Baseline => &self.baseline,
+        }
+    }
+}
+
+fn invalid(program: &Program, detail: &str) -> RuntimeError {
+    RuntimeError::InvalidProgram { program: program.name.clone(), detail: detail.to_owned() }
+}
+
+fn internal(error: &wasmtime::Error) -> RuntimeError {
+    RuntimeError::Internal { detail: format!("{error:#}") }
+}
+
+/// Lets guests go before: on Linux a thread has a priority of its own. Failing to is harmless.
+fn lower_priority() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, BACKGROUND_NICE);
+}

@@ -1,0 +1,131 @@
+//! What one guest holds of its host, for each of the two kinds of guests.
+//!
+//! Built when the container is created and dropped with its store; dropping it closes the guest's files, sockets and
+//! queues.
+
+use std::sync::Arc;
+
+use wasmpod_ipc::ContainerIpc;
+use wasmpod_network::ContainerNetwork;
+use wasmpod_sandbox::LogSink;
+use wasmpod_volume::ContainerRoot;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+use super::ipc::Descriptors;
+use super::stdio::LogStream;
+use crate::limits::{Limits, MAX_HOST_OBJECTS};
+
+/// The environment variable in which a program looks for the directory that it starts in; POSIX shells keep it.
+const WORKING_DIRECTORY_VARIABLE: &str = "PWD";
+
+/// The host's side of a component.
+pub(crate) struct ComponentState {
+    // First the handles, then what they belong to.
+    table: ResourceTable,
+    wasi: WasiCtx,
+    network: ContainerNetwork,
+    ipc: Arc<ContainerIpc>,
+    pub(crate) limits: Limits,
+}
+
+impl ComponentState {
+    /// Opens everything in `setting` for a component.
+    ///
+    /// # Errors
+    /// A directory cannot be opened.
+    pub(crate) fn new(setting: &Setting, held: Held) -> Result<Self, String> {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_HOST_OBJECTS);
+        let wasi = wasi(setting)?.build();
+        let Held { network, ipc } = held;
+        Ok(Self { table, wasi, network, ipc, limits: Limits::new(setting.memory_limit_bytes) })
+    }
+
+    /// The host objects, and the door to the queues among them.
+    pub(super) const fn table_and_ipc(&mut self) -> (&mut ResourceTable, &Arc<ContainerIpc>) {
+        (&mut self.table, &self.ipc)
+    }
+
+    /// The host objects, and the network that sockets among them belong to.
+    pub(super) const fn table_and_network(&mut self) -> (&mut ResourceTable, &ContainerNetwork) {
+        (&mut self.table, &self.network)
+    }
+}
+
+impl WasiView for ComponentState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// The host's side of a core module.
+pub(crate) struct CoreState {
+    pub(super) wasi: WasiP1Ctx,
+    pub(super) queues: Descriptors,
+    pub(super) ipc: Arc<ContainerIpc>,
+    pub(crate) limits: Limits,
+    /// WASI 0.1 has no sockets; the container keeps its seat in the pod's network all the same.
+    _network: ContainerNetwork,
+}
+
+impl CoreState {
+    /// Opens everything in `setting` for a core module.
+    ///
+    /// # Errors
+    /// A directory cannot be opened.
+    pub(crate) fn new(setting: &Setting, held: Held) -> Result<Self, String> {
+        let mut wasi = wasi(setting)?.build_p1();
+        wasi.ctx().table.set_max_capacity(MAX_HOST_OBJECTS);
+        let Held { network, ipc } = held;
+        let limits = Limits::new(setting.memory_limit_bytes);
+        Ok(Self { wasi, queues: Descriptors::default(), ipc, limits, _network: network })
+    }
+}
+
+/// What a container is started with.
+pub(crate) struct Setting {
+    /// The arguments, the program's name first.
+    pub(crate) args: Vec<String>,
+    /// The environment.
+    pub(crate) env: Vec<(String, String)>,
+    /// The directory in which the program starts.
+    pub(crate) working_dir: String,
+    /// The directories that it sees.
+    pub(crate) root: ContainerRoot,
+    /// Its limit of linear memory, in bytes.
+    pub(crate) memory_limit_bytes: u64,
+    /// Its standard output.
+    pub(crate) stdout: LogSink,
+    /// Its standard error.
+    pub(crate) stderr: LogSink,
+}
+
+/// What a container owns in its pod and gives back when it ends.
+pub(crate) struct Held {
+    /// Its sockets.
+    pub(crate) network: ContainerNetwork,
+    /// Its queues; also held by who polls the guest, to settle its wakes.
+    pub(crate) ipc: Arc<ContainerIpc>,
+}
+
+fn wasi(config: &Setting) -> Result<WasiCtxBuilder, String> {
+    let mut wasi = WasiCtxBuilder::new();
+    wasi.stdout(LogStream::new(config.stdout.clone()));
+    wasi.stderr(LogStream::new(config.stderr.clone()));
+    wasi.args(&config.args);
+    wasi.envs(&config.env);
+    if !config.env.iter().any(|(name, _)| name == WORKING_DIRECTORY_VARIABLE) {
+        wasi.env(WORKING_DIRECTORY_VARIABLE, &config.working_dir);
+    }
+    wasi.initial_cwd(&config.working_dir);
+    // File operations run on the runtime's blocking threads: a slow disk must not hold up the pod's other containers.
+    wasi.allow_blocking_current_thread(false);
+    for preopen in &config.root.preopens {
+        let perms = if preopen.read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
+        wasi.preopened_dir(preopen.open_path(), &preopen.guest_path, perms)
+            .map_err(|error| format!("cannot open {}: {error:#}", preopen.guest_path))?;
+    }
+    Ok(wasi)
+}

@@ -1,0 +1,193 @@
+//! Joining programs with what this host offers: the linkers, and the answer to "what is missing?".
+
+use wasmtime::{Engine, Result, StoreContextMut};
+use wasmtime_wasi::p2::bindings::CommandPre;
+
+use crate::code_store::Code;
+use crate::host::{
+    COMPONENT_CAPABILITIES, ComponentState, CoreState, link_components, link_modules,
+};
+use crate::inspect::{Import, Need, Outline};
+
+/// What programs of one engine are joined with.
+pub(crate) struct Linkers {
+    modules: wasmtime::Linker<CoreState>,
+    components: wasmtime::component::Linker<ComponentState>,
+}
+
+/// A program that only waits for its containers.
+pub(crate) enum Linked {
+    /// A core module of WASI 0.1.
+    Module(wasmtime::InstancePre<CoreState>),
+    /// A component of the world `wasi:cli/command`.
+    Component(CommandPre<ComponentState>),
+}
+
+impl Linkers {
+    /// The linkers for `engine`.
+    ///
+    /// # Errors
+    /// A bug of this host: something is defined twice.
+    pub(crate) fn new(engine: &Engine) -> Result<Self> {
+        let mut modules = wasmtime::Linker::new(engine);
+        link_modules(&mut modules)?;
+        let mut components = wasmtime::component::Linker::new(engine);
+        link_components(&mut components)?;
+        Ok(Self { modules, components })
+    }
+
+    /// Joins compiled code with this host, as far as that can be done once for all containers.
+    ///
+    /// # Errors
+    /// Something is missing, or of another type than the program expects.
+    pub(crate) fn link(&self, code: &Code) -> Result<Linked> {
+        match code {
+            Code::Module(module) => self.modules.instantiate_pre(module).map(Linked::Module),
+            Code::Component(component) => {
+                let linked = self.components.instantiate_pre(component)?;
+                CommandPre::new(linked).map(Linked::Component)
+            }
+        }
+    }
+
+    /// What `outline` needs, each with what is missing of it.
+    pub(crate) fn imports(&self, outline: &Outline) -> Vec<Import> {
+        // A name that can be defined was not there: linkers have no other way to ask.
+        let mut modules = self.modules.clone();
+        let mut components = self.components.clone();
+        let imports = outline.imports.iter().map(|need| match need {
+            Need::Core { module, name } => {
+                let missing = modules.func_wrap(module, name, || {}).is_ok();
+                let name = format!("{module}.{name}");
+                Import { missing: missing.then(|| name.clone()).into_iter().collect(), name }
+            }
+            Need::Bare { name } => Import { missing: vec![name.clone()], name: name.clone() },
+            Need::Interface { name, functions } => {
+                let missing = missing_of_interface(&mut components, name, functions);
+                Import { missing, name: name.clone() }
+            }
+        });
+        imports.collect()
+    }
+}
+
+fn missing_of_interface(
+    components: &mut wasmtime::component::Linker<ComponentState>,
+    name: &str,
+    functions: &[String],
+) -> Vec<String> {
+    if functions.is_empty() {
+        // Types alone need nobody to implement them.
+        return Vec::new();
+    }
+    let offered = COMPONENT_CAPABILITIES
+        .iter()
+        .find(|capability| is_same_track(capability.interface, name))
+        .and_then(|capability| components.instance(capability.interface).ok());
+    let Some(mut offered) = offered else { return vec![name.to_owned()] };
+    let missing = functions.iter().filter(|function| {
+        let stub = |_: StoreContextMut<'_, ComponentState>, (): ()| Ok::<(), wasmtime::Error>(());
+        offered.func_wrap(function, stub).is_ok()
+    });
+    missing.map(|function| format!("{name}#{function}")).collect()
+}
+
+/// Whether `ours` and `theirs` are the same interface in versions that are compatible: equal, or equal up to the
+/// first number that is not zero (Semantic Versioning 2.0.0, and what the engine's linker does).
+fn is_same_track(ours: &str, theirs: &str) -> bool {
+    let split = |name: &str| {
+        let (interface, version) = name.split_once('@')?;
+        let mut track = Vec::new();
+        for number in version.split('.') {
+            track.push(number.parse::<u64>().ok()?);
+            if track.last() != Some(&0) {
+                break;
+            }
+        }
+        Some((interface.to_owned(), track))
+    };
+    ours == theirs || split(ours).is_some_and(|ours| Some(ours) == split(theirs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Engines, Tier};
+    use crate::host::MODULE_CAPABILITIES;
+    use crate::inspect::read_outline;
+
+    fn imports(text: &str) -> Vec<Import> {
+        let engines = Engines::new().unwrap();
+        let linkers = Linkers::new(engines.of(Tier::Optimised)).unwrap();
+        linkers.imports(&read_outline(&wat::parse_str(text).unwrap()).unwrap())
+    }
+
+    fn missing(text: &str) -> Vec<String> {
+        imports(text).into_iter().flat_map(|import| import.missing).collect()
+    }
+
+    #[test]
+    fn versions_of_one_track_are_the_same_interface() {
+        let ours = "wasi:cli/exit@0.2.12";
+        for theirs in ["wasi:cli/exit@0.2.12", "wasi:cli/exit@0.2.0", "wasi:cli/exit@0.2.99"] {
+            assert!(is_same_track(ours, theirs), "{theirs}");
+        }
+        for theirs in [
+            "wasi:cli/exit@0.3.0",
+            "wasi:cli/exit@1.2.0",
+            "wasi:cli/exit",
+            "wasi:cli/stdin@0.2.12",
+            "wasi:cli/exit@0.2.0-rc-2023-11-10",
+        ] {
+            assert!(!is_same_track(ours, theirs), "{theirs}");
+        }
+    }
+
+    #[test]
+    fn every_missing_import_of_a_module_is_listed_and_none_that_is_there() {
+        let missing = missing(
+            r#"(module
+                (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))
+                (import "wasi_snapshot_preview1" "sock_open" (func))
+                (import "env" "my_host_call" (func))
+                (import "wasmpod_ipc" "mq_wait" (func (param i32 i32 i64) (result i32))))"#,
+        );
+        assert_eq!(missing, ["wasi_snapshot_preview1.sock_open", "env.my_host_call"]);
+    }
+
+    #[test]
+    fn every_missing_interface_and_function_of_a_component_is_listed() {
+        let missing = missing(
+            r#"(component
+                (import "bare" (func))
+                (import "my:host/thing@1.0.0" (instance (export "call" (func))))
+                (import "wasi:cli/environment@0.2.1" (instance
+                    (export "get-arguments" (func (result (list string))))
+                    (export "get-colour" (func))))
+                (import "my:types/only" (instance (export "t" (type (sub resource))))))"#,
+        );
+        assert_eq!(
+            missing,
+            ["bare", "my:host/thing@1.0.0", "wasi:cli/environment@0.2.1#get-colour"]
+        );
+    }
+
+    #[test]
+    fn every_capability_is_linked_under_the_name_that_its_row_says() {
+        let engines = Engines::new().unwrap();
+        let linkers = Linkers::new(engines.of(Tier::Optimised)).unwrap();
+        let known = [
+            ("wasi:cli/exit@0.2.12", "exit"),
+            ("wasi:sockets/tcp@0.2.12", "[method]tcp-socket.accept"),
+            ("wasi:sockets/udp@0.2.12", "[method]udp-socket.stream"),
+            ("wasi:sockets/ip-name-lookup@0.2.12", "resolve-addresses"),
+            ("wasmpod:ipc/message-queue@0.1.0", "[static]queue.open"),
+        ];
+        let mut components = linkers.components.clone();
+        for (interface, function) in known {
+            let functions = [function.to_owned()];
+            assert!(missing_of_interface(&mut components, interface, &functions).is_empty());
+        }
+        assert!(MODULE_CAPABILITIES.iter().any(|row| row.interface == "wasmpod_ipc"));
+    }
+}

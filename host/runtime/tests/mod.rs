@@ -1,0 +1,11 @@
+//! Tests of the runtime on tiny guests (tests/guests/*.wat), through the sandbox's port.
+//!
+//! * `fixture`: a pod with everything that a container needs, and bounded waiting.
+//! * `ends`: exit codes, traps, limits, stops, panics. `refusals`: what is not started at all.
+//! * `sharing`: what containers of a pod do to each other. `cache`: code on disk across runtimes.
+
+mod cache;
+mod ends;
+mod fixture;
+mod refusals;
+mod sharing;

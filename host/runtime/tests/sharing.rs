@@ -1,0 +1,73 @@
+//! What containers share: queues, files, the thread.
+
+use wasmpod_ipc::OpenFlags;
+use wasmpod_manifest::k8s::{Container, PodSpec, SecurityContext};
+use wasmpod_sandbox::Exit;
+use wasmpod_volume::{PodVolumes, RootFiles, VolumePolicy, VolumeSources};
+
+use super::fixture::{Pod, wait_until};
+
+#[tokio::test]
+async fn every_plain_import_for_queues_works_and_wild_pointers_are_refused() {
+    assert_eq!(Pod::new().run("ipc_imports").await, Exit::with_code(0));
+}
+
+#[tokio::test]
+async fn a_guest_waits_for_a_message_that_another_sends() {
+    let pod = Pod::new();
+    let receiver = pod.start("ipc_receive_one", |_| {}).await.unwrap();
+    wait_until("the queue is there", || pod.ipc.list().len() == 1).await;
+    let sender = pod.ipc.attach("sender");
+    sender.mq_open("/q", OpenFlags::WRITE, None).unwrap().try_send(&[42], 0).unwrap();
+    assert_eq!(pod.exit(&receiver).await, Exit::with_code(42));
+}
+
+struct NoSources;
+
+impl VolumeSources for NoSources {
+    fn config_map(&self, _: &str) -> Option<std::sync::Arc<wasmpod_manifest::k8s::ConfigMap>> {
+        None
+    }
+
+    fn secret(&self, _: &str) -> Option<std::sync::Arc<wasmpod_manifest::k8s::Secret>> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn a_guest_writes_into_its_root_directory_unless_that_is_read_only() {
+    const WASI_ROFS: i32 = 69;
+    const WASI_PERM: i32 = 63;
+
+    let dir = tempfile::tempdir().unwrap();
+    let spec = PodSpec::default();
+    let policy = VolumePolicy::default();
+    let volumes = PodVolumes::acquire(dir.path(), &spec, &NoSources, &policy).unwrap();
+    for read_only in [false, true] {
+        let container = Container {
+            name: if read_only { "ro" } else { "rw" }.into(),
+            security_context: Some(SecurityContext {
+                read_only_root_filesystem: Some(read_only),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let files = RootFiles {
+            hosts: String::new(),
+            hostname: "pod".into(),
+            resolv_conf: String::new(),
+            working_dir: String::new(),
+            image: Vec::new(),
+        };
+        let root = volumes.attach(&container, 0, &files).unwrap();
+        let made = root.preopens[0].host_path().join("made");
+        let (exit, _) = Pod::new().run_with("file_create", |config| config.root = root).await;
+        if read_only {
+            assert!([WASI_ROFS, WASI_PERM].contains(&exit.code), "{exit:?}");
+            assert!(!made.exists());
+        } else {
+            assert_eq!(exit, Exit::with_code(0));
+            assert_eq!(std::fs::read(made).unwrap(), b"made");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+;; Computes without end and without calling the host.
+(module
+  (func (export "_start") (loop $again (br $again))))
