@@ -134,8 +134,11 @@ impl Reading {
 
     fn unreadable(&mut self, text: &Text<'_>, error: Unreadable) {
         let place = error.place;
-        let note = error.note.map(|(words, place)| Note {
-            text: format!("{words} {}", text.location(place)),
+        let note = error.note.map(|note| {
+            let (words, place) = *note;
+            Note {
+                text: format!("{words} {}", text.location(place)),
+            }
         });
         let (location, message) = match place {
             Some(place) => (Some(text.location(place)), error.message),
@@ -185,7 +188,7 @@ impl Reading {
             self.push(text, document, Some(&name), finding);
         }
         for field in ignored {
-            self.warnings.add(text, document, &name, field);
+            self.warnings.add(text, document, &name, &field);
         }
         let Some(object) = object else { return };
         self.unique(text, document, kind, &name, &object);

@@ -8,7 +8,7 @@ use crate::defaults;
 use crate::k8s::{ConfigMap, ObjectMeta, Pod, Secret, Service};
 use crate::reader::{Node, Place, Seg, location_of};
 use crate::report::ViolationKind;
-use crate::schema::{Shape, Shapes, convert};
+use crate::schema::{Shapes, convert};
 use crate::support::{self, Ignored};
 use crate::validate::{self, Finding, Findings, Path};
 
@@ -41,10 +41,10 @@ pub(super) fn decode(document: &Node, kind: Kind) -> (Option<Object>, Vec<Findin
     };
     let mut findings = Findings::default();
     let converted = convert(document, &shape, &mut findings);
-    let ignored = support::check(document, &shape, &mut findings);
     let broken = converted.broken;
     let mut rules = Findings::default();
-    let object = typed(document, kind, converted.value, &shape, &mut rules);
+    let ignored = support::check(document, &shape, &mut rules);
+    let object = typed(document, kind, converted.value, &mut rules);
     findings.0.extend(
         rules
             .0
@@ -54,14 +54,7 @@ pub(super) fn decode(document: &Node, kind: Kind) -> (Option<Object>, Vec<Findin
     (object, findings.0, ignored)
 }
 
-fn typed(
-    document: &Node,
-    kind: Kind,
-    value: Value,
-    shape: &Shape,
-    rules: &mut Findings,
-) -> Option<Object> {
-    debug_assert!(matches!(shape, Shape::Object(_)));
+fn typed(document: &Node, kind: Kind, value: Value, rules: &mut Findings) -> Option<Object> {
     Some(match kind {
         Kind::Pod => {
             let mut pod: Pod = from_json(value, rules)?;

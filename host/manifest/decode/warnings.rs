@@ -20,7 +20,7 @@ impl Warnings {
         text: &Text<'_>,
         document: &Node,
         object: &ObjectName,
-        field: Ignored,
+        field: &Ignored,
     ) {
         if let Some(warning) = self
             .rows

@@ -257,7 +257,7 @@ impl<'a> Composer<'a> {
             column,
             width: 1,
         };
-        if let Some((line, column)) = self.tab_before(mark.line(), mark.col() + 1) {
+        if let Some((line, column)) = self.indenting_tab(mark.line(), error.info()) {
             return Unreadable::new("yaml/tab", "tab used for indentation")
                 .at(at(line, column))
                 .hint("YAML indents with spaces; replace the tab with 2 spaces");
@@ -278,17 +278,23 @@ impl<'a> Composer<'a> {
         }
     }
 
-    /// The tab in the indentation of the line of an error, or of the line before it.
-    fn tab_before(&self, line: usize, column: usize) -> Option<(usize, usize)> {
-        let tab_in_indentation = |number: usize| {
+    /// The tab that is the reason of an error: in the indentation of its line or of the one before,
+    /// or further down when the parser complains of a tab, because it marks where the value began.
+    fn indenting_tab(&self, line: usize, info: &str) -> Option<(usize, usize)> {
+        let in_line = |number: usize| {
             let text = self.lines.get(number)?;
             let indentation = text.len() - text.trim_start_matches([' ', '\t']).len();
             let column = text.get(..indentation)?.find('\t')? + 1;
             Some((number, column))
         };
-        tab_in_indentation(line)
-            .or_else(|| line.checked_sub(1).and_then(tab_in_indentation))
-            .filter(|found| *found <= (line, column.max(1)) || found.0 == line)
+        let below = if info.contains("tab") {
+            self.lines.last_number()
+        } else {
+            line
+        };
+        in_line(line)
+            .or_else(|| in_line(line.checked_sub(1)?))
+            .or_else(|| (line..=below).find_map(in_line))
     }
 }
 
@@ -305,7 +311,7 @@ impl MappingBuilder {
         if let Some(first) = self.index.get(&key) {
             let message = format!("key {key:?} is already set in this object");
             let mut error = Unreadable::new("yaml/duplicate-key", message).at(key_place);
-            error.note = Some(("first set at".to_owned(), *first));
+            error.note = Some(Box::new(("first set at".to_owned(), *first)));
             return Err(error);
         }
         self.index.insert(key.clone(), key_place);

@@ -34,7 +34,7 @@ pub(crate) struct Unreadable {
     /// What to do about it.
     pub(crate) hint: Option<String>,
     /// A further fact with its place.
-    pub(crate) note: Option<(String, Place)>,
+    pub(crate) note: Option<Box<(String, Place)>>,
     /// The name of the rule.
     pub(crate) rule_id: &'static str,
 }

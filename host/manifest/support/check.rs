@@ -1,6 +1,6 @@
 //! Compares a manifest with the table: what is rejected, what is ignored.
 
-use super::{Field, Support, Table, table};
+use super::{Field, Support, Table, container, table};
 use crate::reader::{Node, NodeKind};
 use crate::report::ViolationKind;
 use crate::schema::{Shape, Shapes};
@@ -49,7 +49,11 @@ fn walk(
                 };
                 match row.support {
                     _ if asks_for_nothing(&entry.value, row) => {}
+                    Support::Supported if row.note == container::LIMITS => {
+                        ignored.extend(unkept_limits(&entry.value, &path, table, row));
+                    }
                     Support::Supported => walk(&entry.value, shape, &path, findings, ignored),
+
                     Support::Ignored { reason } => {
                         ignored.push(Ignored {
                             path,
@@ -65,6 +69,19 @@ fn walk(
         }
         _ => {}
     }
+}
+
+/// The resource limits that nothing keeps.
+fn unkept_limits(node: &Node, path: &Path, table: &Table, row: &Field) -> Option<Ignored> {
+    let NodeKind::Mapping(entries) = &node.kind else {
+        return None;
+    };
+    let entry = entries.iter().find(|entry| entry.key != "memory")?;
+    Some(Ignored {
+        path: path.key(&entry.key),
+        row: (table.definition, row.name),
+        reason: row.note,
+    })
 }
 
 fn rejected(path: &Path, table: &Table, reason: &str, hint: &str) -> Finding {

@@ -8,6 +8,9 @@ const NO_USERS: &str =
 const NO_KERNEL: &str = "a wasm container makes no system calls that this could restrict";
 const NO_STDIN: &str = "containers have no standard input yet";
 
+/// What becomes of resource limits.
+pub(super) const LIMITS: &str = "of all limits only memory is kept";
+
 /// The tables of this file.
 pub(super) const TABLES: &[Table] = &[
     Table {
@@ -142,9 +145,11 @@ pub(super) const TABLES: &[Table] = &[
         title: "Resources",
         fields: &[
             Field::rejected("claims", "there are no devices to claim", ""),
-            // Which of them acts (memory) and which does not (cpu) is said per resource name.
-            Field::yes("limits"),
-            Field::yes("requests"),
+            Field::partly("limits", LIMITS),
+            Field::partly(
+                "requests",
+                "nothing is reserved; they only default to the limits",
+            ),
         ],
     },
     Table {

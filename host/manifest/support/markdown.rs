@@ -42,7 +42,7 @@ fn write_table(out: &mut String, table: &Table) {
     );
     for field in table.fields {
         let (word, mut why) = match field.support {
-            Support::Supported => ("supported", String::new()),
+            Support::Supported => ("supported", field.note.to_owned()),
             Support::Ignored { reason } => ("ignored", reason.to_owned()),
             Support::Rejected { reason, hint: "" } => ("rejected", reason.to_owned()),
             Support::Rejected { reason, hint } => ("rejected", format!("{reason}; {hint}")),

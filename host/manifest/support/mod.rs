@@ -45,6 +45,8 @@ pub struct Field {
     pub support: Support,
     /// The values that ask for nothing, and so are neither warned about nor refused.
     pub harmless: &'static [&'static str],
+    /// What else is to be said of it; may be empty.
+    pub note: &'static str,
 }
 
 impl Field {
@@ -53,6 +55,17 @@ impl Field {
             name,
             support: Support::Supported,
             harmless: &[],
+            note: "",
+        }
+    }
+
+    /// A field of which a part has no effect; `note` says which.
+    const fn partly(name: &'static str, note: &'static str) -> Self {
+        Self {
+            name,
+            support: Support::Supported,
+            harmless: &[],
+            note,
         }
     }
 
@@ -61,6 +74,7 @@ impl Field {
             name,
             support: Support::Ignored { reason },
             harmless: &[],
+            note: "",
         }
     }
 
@@ -69,6 +83,7 @@ impl Field {
             name,
             support: Support::Rejected { reason, hint },
             harmless: &[],
+            note: "",
         }
     }
 
@@ -104,7 +119,6 @@ impl Table {
 }
 
 /// All tables, in the order of the document.
-#[must_use]
 pub fn tables() -> impl Iterator<Item = &'static Table> {
     [
         pod::TABLES,

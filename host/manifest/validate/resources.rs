@@ -1,8 +1,9 @@
 //! The rules of resource requests and limits.
 
-use super::{Findings, Path, names};
+use super::{Finding, Findings, Path, names};
 use crate::k8s::ResourceRequirements;
 use crate::quantity::{self, Amount};
+use crate::report::ViolationKind;
 
 /// Holds the rules of `resources`.
 pub(super) fn resources(resources: &ResourceRequirements, path: &Path, findings: &mut Findings) {
@@ -12,20 +13,29 @@ pub(super) fn resources(resources: &ResourceRequirements, path: &Path, findings:
         amount(name, &limit.0, &limits_path.key(name), findings);
     }
     for (name, request) in resources.requests.iter().flatten() {
-        let path = requests_path.key(name);
-        let Some(wanted) = amount(name, &request.0, &path, findings) else {
-            continue;
-        };
-        let Some(limit) = resources
+        let limit = resources
             .limits
             .as_ref()
-            .and_then(|limits| limits.get(name))
-        else {
+            .and_then(|limits| limits.get(name));
+        if limit == Some(request) {
+            // Equal, and maybe only a default: what is wrong with it was said of the limit.
+            continue;
+        }
+        let Some(wanted) = amount(name, &request.0, &requests_path.key(name), findings) else {
             continue;
         };
+        let Some(limit) = limit else { continue };
         if quantity::parse(&limit.0).is_ok_and(|limit| wanted > limit) {
-            let detail = format!("must be less than or equal to {name} limit of {}", limit.0);
-            findings.invalid("resources/request", &requests_path, &request.0, detail);
+            let mut finding =
+                Finding::new("resources/request", ViolationKind::Invalid, &requests_path)
+                    .quoted(&request.0)
+                    .detail(format!(
+                        "must be less than or equal to {name} limit of {}",
+                        limit.0
+                    ))
+                    .at_key(name);
+            finding.on_key = false;
+            findings.push(finding);
         }
     }
 }

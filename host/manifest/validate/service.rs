@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Finding, Findings, Path, metadata, names, probe};
-use crate::k8s::{Service, ServicePort, ServiceSpec};
+use crate::k8s::{IntOrString, Service, ServicePort, ServiceSpec};
 use crate::report::ViolationKind;
 
 /// The ports that a service may open on the host.
@@ -117,7 +117,12 @@ fn ports(list: &[ServicePort], kind: &str, path: &Path, findings: &mut Findings)
             protocol,
             &["SCTP", "TCP", "UDP"],
         );
-        if let Some(target) = &port.target_port {
+        // A target that is the port itself may be only its default.
+        if let Some(target) = port
+            .target_port
+            .as_ref()
+            .filter(|t| **t != IntOrString::Int(port.port))
+        {
             probe::port(target, &path.field("targetPort"), findings);
         }
         let Some(node_port) = port.node_port.filter(|number| *number != 0) else {
