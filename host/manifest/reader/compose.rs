@@ -6,16 +6,39 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 
 use super::Unreadable;
 use super::limits::{MAX_ALIAS_BYTES, MAX_ALIAS_NODES, MAX_DEPTH, MAX_DOCUMENTS, MAX_NODES};
+use super::padding::Padding;
 use super::position::Lines;
 use super::scalar::{Meaning, Scalar};
 use super::tree::{Entry, Node, NodeKind, Place};
 
+/// The rule of the one complaint of the parser that [`Padding`] mends.
+const FLOW_INDENTATION: &str = "yaml/flow-indentation";
+
 /// The documents of a text, those without content left out.
 pub(crate) fn compose(text: &str) -> Result<Vec<Node>, Unreadable> {
     let lines = Lines::new(text);
+    let mut padding = Padding::default();
+    let mut padded = None;
+    loop {
+        let result = compose_once(padded.as_deref().unwrap_or(text), &lines, &padding);
+        match result {
+            Err(Unreadable {
+                place: Some(place),
+                rule_id: FLOW_INDENTATION,
+                ..
+            }) if padding.add(place.line, text) => {
+                padded = Some(padding.apply(text, &lines));
+            }
+            result => return result,
+        }
+    }
+}
+
+fn compose_once(text: &str, lines: &Lines<'_>, padding: &Padding) -> Result<Vec<Node>, Unreadable> {
     Composer {
         parser: Parser::new_from_str(text),
-        lines: &lines,
+        lines,
+        padding,
         anchors: HashMap::new(),
         nodes: 0,
         too_large: HashSet::new(),
@@ -26,7 +49,9 @@ pub(crate) fn compose(text: &str) -> Result<Vec<Node>, Unreadable> {
 
 struct Composer<'a> {
     parser: Parser<'a, StrInput<'a>>,
+    /// The lines as they were written, without padding.
     lines: &'a Lines<'a>,
+    padding: &'a Padding,
     /// By the parser's number. An anchor that is still open has no entry: an alias inside of it
     /// would make the tree endless.
     anchors: HashMap<usize, Node>,
@@ -64,7 +89,7 @@ impl<'a> Composer<'a> {
         let mut root: Option<Node> = None;
         while let Some(event) = self.parser.next_event() {
             let (event, span) = event.map_err(|error| self.unreadable(&error))?;
-            let place = place_of(span);
+            let place = self.padding.original(place_of(span));
             match event {
                 Event::Nothing | Event::StreamStart => {}
                 Event::StreamEnd => break,
@@ -236,7 +261,7 @@ impl<'a> Composer<'a> {
 
     /// The place of a scalar; of one that goes over several lines only the first is shown.
     fn scalar_place(&self, span: Span, scalar: &Scalar) -> Place {
-        let mut place = place_of(span);
+        let mut place = self.padding.original(place_of(span));
         if span.end.line() != span.start.line() {
             let line = self.lines.get(place.line).unwrap_or_default();
             let rest = line
@@ -252,11 +277,21 @@ impl<'a> Composer<'a> {
 
     fn unreadable(&self, error: &ScanError) -> Unreadable {
         let mark = error.marker();
-        let at = |line: usize, column: usize| Place {
-            line,
-            column,
-            width: 1,
+        let at = |line: usize, column: usize| {
+            self.padding.original(Place {
+                line,
+                column,
+                width: 1,
+            })
         };
+        let is_too_far_left = matches!(
+            error.info(),
+            "invalid indentation" | "invalid indentation in flow construct"
+        );
+        if is_too_far_left {
+            let message = "not YAML: a line of this list or object starts too far left";
+            return Unreadable::new(FLOW_INDENTATION, message).at(at(mark.line(), mark.col() + 1));
+        }
         if let Some((line, column)) = self.indenting_tab(mark.line(), error.info()) {
             return Unreadable::new("yaml/tab", "tab used for indentation")
                 .at(at(line, column))

@@ -14,6 +14,7 @@
 
 mod compose;
 pub(crate) mod limits;
+mod padding;
 mod position;
 pub(crate) mod scalar;
 mod text;

@@ -14,22 +14,31 @@ const CONTEXT_CHARS: usize = 30;
 #[derive(Debug)]
 pub(crate) struct Lines<'a> {
     lines: Vec<&'a str>,
+    /// Where each line starts, in bytes.
+    starts: Vec<usize>,
 }
 
 impl<'a> Lines<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        let mut lines = Vec::new();
+        let (mut lines, mut starts) = (Vec::new(), Vec::new());
         let mut rest = text;
         while let Some(end) = rest.find(['\n', '\r']) {
             let (line, after) = rest.split_at(end);
             lines.push(line);
+            starts.push(text.len() - rest.len());
             rest = after
                 .strip_prefix("\r\n")
                 .or_else(|| after.get(1..))
                 .unwrap_or_default();
         }
         lines.push(rest);
-        Self { lines }
+        starts.push(text.len() - rest.len());
+        Self { lines, starts }
+    }
+
+    /// Where the line with this number starts, in bytes.
+    pub(crate) fn start(&self, number: usize) -> Option<usize> {
+        self.starts.get(number.checked_sub(1)?).copied()
     }
 
     /// The number of the last line, from 1.

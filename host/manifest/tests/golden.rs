@@ -4,7 +4,7 @@
 //! defaults and its warnings as `NAME.json`. `BLESS=1` writes the expectations anew; read the
 //! difference before it is committed.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,11 @@
 //! Input that wants to hurt: one clear problem each, quickly, and never a panic.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
