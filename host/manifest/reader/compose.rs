@@ -222,7 +222,7 @@ impl<'a> Composer<'a> {
     }
 
     /// Keeps a node for its aliases. The copies count as nodes, so that anchors within anchors
-    /// cannot multiply; what is too large for any alias is kept as an empty list that says so.
+    /// cannot multiply; what is too large for any alias is only noted.
     fn remember(&mut self, anchor: usize, node: &Node) -> Result<(), Unreadable> {
         let size = Size::of(node);
         if size.is_too_large() {

@@ -174,3 +174,9 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_text_that_starts_too_far_left_on_every_line_is_not_parsed_for_ever() {
+    let text = format!("a:\n  b: [\n{}  ]\n", "x,\n".repeat(900_000));
+    assert_eq!(only_rule(&refused(text)), "yaml/flow-indentation");
+}
