@@ -10,7 +10,12 @@ use wasmpod::PublishRule;
 
 /// Runs Kubernetes pods whose containers are WebAssembly modules, in one ordinary process.
 #[derive(Debug, Parser)]
-#[command(name = "wasmpod", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "wasmpod",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
 pub(crate) struct Cli {
     /// When to use colour; `auto` means on a terminal, unless NO_COLOR is set
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]

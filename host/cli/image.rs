@@ -9,20 +9,36 @@ use crate::report::Outcome;
 
 pub(crate) fn run(command: &ImageCommand) -> anyhow::Result<Outcome> {
     match command {
-        ImageCommand::Ls { output: ListFormat::Text } => list_text(),
-        ImageCommand::Ls { output: ListFormat::Json } => list_json(),
+        ImageCommand::Ls {
+            output: ListFormat::Text,
+        } => list_text(),
+        ImageCommand::Ls {
+            output: ListFormat::Json,
+        } => list_json(),
     }
 }
 
 fn list_text() -> anyhow::Result<Outcome> {
     let mut out = anstream::stdout().lock();
-    let width = wasmpod::builtins().iter().map(|image| image.name.len()).max().unwrap_or(0);
-    writeln!(out, "{:width$}  {:12}  {:>8}  WHAT IT REALLY IS", "IMAGE", "DIGEST", "SIZE")?;
+    let width = wasmpod::builtins()
+        .iter()
+        .map(|image| image.name.len())
+        .max()
+        .unwrap_or(0);
+    writeln!(
+        out,
+        "{:width$}  {:12}  {:>8}  WHAT IT REALLY IS",
+        "IMAGE", "DIGEST", "SIZE"
+    )?;
     for image in wasmpod::builtins() {
         let program = image.program();
         let digest: String = program.digest.hex().chars().take(12).collect();
         let size = crate::units::bytes(program.bytes()?.len() as u64);
-        writeln!(out, "{:width$}  {digest:12}  {size:>8}  {}", image.name, image.summary)?;
+        writeln!(
+            out,
+            "{:width$}  {digest:12}  {size:>8}  {}",
+            image.name, image.summary
+        )?;
     }
     writeln!(
         out,
@@ -45,6 +61,10 @@ fn list_json() -> anyhow::Result<Outcome> {
             "sizeBytes": program.bytes()?.len(),
         }));
     }
-    writeln!(anstream::stdout().lock(), "{}", serde_json::to_string_pretty(&images)?)?;
+    writeln!(
+        anstream::stdout().lock(),
+        "{}",
+        serde_json::to_string_pretty(&images)?
+    )?;
     Ok(Outcome::Done)
 }

@@ -12,7 +12,10 @@ use crate::report::Outcome;
 use crate::units;
 
 pub(crate) fn run(command: &InspectCommand) -> anyhow::Result<Outcome> {
-    let InspectCommand::Image { image: reference, output } = command;
+    let InspectCommand::Image {
+        image: reference,
+        output,
+    } = command;
     // A path on the command line is relative to where the user is, not to a manifest.
     let image = wasmpod::resolve_image(reference, Path::new(""))?;
     let own = image.config.entrypoint.first().or(image.config.cmd.first());
@@ -21,7 +24,9 @@ pub(crate) fn run(command: &InspectCommand) -> anyhow::Result<Outcome> {
     match output {
         ListFormat::Text => {
             let origin = match &image.origin {
-                Origin::BuiltIn(name) => format!("{name} (built-in image: a Wasm program of wasmpod's own)"),
+                Origin::BuiltIn(name) => {
+                    format!("{name} (built-in image: a Wasm program of wasmpod's own)")
+                }
                 Origin::File(path) => path.display().to_string(),
             };
             text(&origin, &program.digest.to_string(), &inspection)?;
@@ -42,11 +47,19 @@ pub(crate) fn run(command: &InspectCommand) -> anyhow::Result<Outcome> {
                 "imports": imports,
                 "exports": inspection.exports,
             });
-            writeln!(anstream::stdout().lock(), "{}", serde_json::to_string_pretty(&shown)?)?;
+            writeln!(
+                anstream::stdout().lock(),
+                "{}",
+                serde_json::to_string_pretty(&shown)?
+            )?;
         }
     }
     let is_runnable = inspection.is_command && inspection.missing().is_empty();
-    Ok(if is_runnable { Outcome::Done } else { Outcome::Failed })
+    Ok(if is_runnable {
+        Outcome::Done
+    } else {
+        Outcome::Failed
+    })
 }
 
 fn text(origin: &str, digest: &str, inspection: &Inspection) -> anyhow::Result<()> {
@@ -60,18 +73,37 @@ fn text(origin: &str, digest: &str, inspection: &Inspection) -> anyhow::Result<(
         if import.missing.is_empty() {
             writeln!(out, "  {}  {}", paint(paint::GOOD, "offered"), import.name)?;
         } else {
-            writeln!(out, "  {}  {}", paint(paint::ERROR, "missing"), import.missing.join(", "))?;
+            writeln!(
+                out,
+                "  {}  {}",
+                paint(paint::ERROR, "missing"),
+                import.missing.join(", ")
+            )?;
         }
     }
     if inspection.imports.is_empty() {
         writeln!(out, "  none")?;
     }
-    writeln!(out, "Exports:  {}", if inspection.exports.is_empty() { "none".to_owned() } else { inspection.exports.join(", ") })?;
+    writeln!(
+        out,
+        "Exports:  {}",
+        if inspection.exports.is_empty() {
+            "none".to_owned()
+        } else {
+            inspection.exports.join(", ")
+        }
+    )?;
     let missing = inspection.missing().len();
     let verdict = if !inspection.is_command {
-        paint(paint::ERROR, "no: it has no entry point (_start, or wasi:cli/run)")
+        paint(
+            paint::ERROR,
+            "no: it has no entry point (_start, or wasi:cli/run)",
+        )
     } else if missing > 0 {
-        paint(paint::ERROR, format!("no: {missing} of its imports are not offered"))
+        paint(
+            paint::ERROR,
+            format!("no: {missing} of its imports are not offered"),
+        )
     } else {
         paint(paint::GOOD, "yes")
     };

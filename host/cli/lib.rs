@@ -29,7 +29,11 @@ pub fn main() -> ExitCode {
         // Also `--help` and `--version`, which end with 0. There is nobody to tell when printing fails.
         Err(error) => {
             drop(error.print());
-            return ExitCode::from(if error.use_stderr() { Outcome::Usage.code() } else { 0 });
+            return ExitCode::from(if error.use_stderr() {
+                Outcome::Usage.code()
+            } else {
+                0
+            });
         }
     };
     paint::choose(cli.color);
@@ -44,7 +48,11 @@ pub fn main() -> ExitCode {
             print_all(&script)
         }
     };
-    ExitCode::from(outcome.unwrap_or_else(|error| report::failure(&error)).code())
+    ExitCode::from(
+        outcome
+            .unwrap_or_else(|error| report::failure(&error))
+            .code(),
+    )
 }
 
 fn print_all(bytes: &[u8]) -> anyhow::Result<Outcome> {

@@ -25,7 +25,10 @@ const CONTAINERS: [AnsiColor; 6] = [
 
 /// The colour of the container that started as the `index`-th.
 pub(crate) fn container(index: usize) -> Style {
-    let color = CONTAINERS.get(index % CONTAINERS.len()).copied().unwrap_or(AnsiColor::Cyan);
+    let color = CONTAINERS
+        .get(index % CONTAINERS.len())
+        .copied()
+        .unwrap_or(AnsiColor::Cyan);
     color.on_default()
 }
 

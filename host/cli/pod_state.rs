@@ -6,11 +6,24 @@ use wasmpod::k8s::{ContainerState, ContainerStatus, Pod};
 /// The word for a pod: `Pending`, `ContainerCreating`, `Init:0/1`, `Running`, `Completed`, `Error`,
 /// `CrashLoopBackOff`, `Terminating`…
 pub(crate) fn pod_word(pod: &Pod) -> String {
-    let Some(status) = &pod.status else { return "Pending".to_owned() };
-    let mut word = status.reason.clone().or_else(|| status.phase.clone()).unwrap_or_else(|| "Pending".to_owned());
-    let inits = status.init_container_statuses.as_deref().unwrap_or_default();
+    let Some(status) = &pod.status else {
+        return "Pending".to_owned();
+    };
+    let mut word = status
+        .reason
+        .clone()
+        .or_else(|| status.phase.clone())
+        .unwrap_or_else(|| "Pending".to_owned());
+    let inits = status
+        .init_container_statuses
+        .as_deref()
+        .unwrap_or_default();
     let containers = status.container_statuses.as_deref().unwrap_or_default();
-    if let Some((index, init)) = inits.iter().enumerate().find(|(_, init)| exit_code(init) != Some(0)) {
+    if let Some((index, init)) = inits
+        .iter()
+        .enumerate()
+        .find(|(_, init)| exit_code(init) != Some(0))
+    {
         return match container_reason(init) {
             Some(reason) if reason != "PodInitializing" => format!("Init:{reason}"),
             _ => format!("Init:{index}/{}", inits.len()),
@@ -26,7 +39,9 @@ pub(crate) fn pod_word(pod: &Pod) -> String {
     if word == "Completed" && has_running {
         word = "Running".to_owned();
     }
-    if pod.metadata.deletion_timestamp.is_some() && !matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")) {
+    if pod.metadata.deletion_timestamp.is_some()
+        && !matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"))
+    {
         word = "Terminating".to_owned();
     }
     word
@@ -35,18 +50,35 @@ pub(crate) fn pod_word(pod: &Pod) -> String {
 /// The words for a container, with what a person wants to know next: the exit code, the message.
 pub(crate) fn container_words(status: &ContainerStatus) -> String {
     let mut words = match status.state.as_ref() {
-        Some(ContainerState { running: Some(_), .. }) => "Running".to_owned(),
-        Some(ContainerState { terminated: Some(end), .. }) => {
+        Some(ContainerState {
+            running: Some(_), ..
+        }) => "Running".to_owned(),
+        Some(ContainerState {
+            terminated: Some(end),
+            ..
+        }) => {
             let reason = end.reason.as_deref().unwrap_or("Terminated");
-            if end.exit_code == 0 { reason.to_owned() } else { format!("{reason} (exit code {})", end.exit_code) }
+            if end.exit_code == 0 {
+                reason.to_owned()
+            } else {
+                format!("{reason} (exit code {})", end.exit_code)
+            }
         }
-        Some(ContainerState { waiting: Some(waiting), .. }) => {
-            waiting.reason.clone().unwrap_or_else(|| "Waiting".to_owned())
-        }
+        Some(ContainerState {
+            waiting: Some(waiting),
+            ..
+        }) => waiting
+            .reason
+            .clone()
+            .unwrap_or_else(|| "Waiting".to_owned()),
         _ => "Waiting".to_owned(),
     };
     if status.restart_count > 0 {
-        let times = if status.restart_count == 1 { "time" } else { "times" };
+        let times = if status.restart_count == 1 {
+            "time"
+        } else {
+            "times"
+        };
         words = format!("{words}, restarted {} {times}", status.restart_count);
     }
     words
@@ -60,17 +92,29 @@ pub(crate) fn container_message(status: &ContainerStatus) -> Option<&str> {
         (_, Some(end)) => end.message.as_deref(),
         _ => None,
     };
-    message.and_then(|message| message.lines().next()).filter(|line| !line.is_empty())
+    message
+        .and_then(|message| message.lines().next())
+        .filter(|line| !line.is_empty())
 }
 
 /// Why a container is not running, in one word; nothing when it runs.
 fn container_reason(status: &ContainerStatus) -> Option<String> {
     let state = status.state.as_ref()?;
     if let Some(waiting) = &state.waiting {
-        return Some(waiting.reason.clone().unwrap_or_else(|| "Waiting".to_owned()));
+        return Some(
+            waiting
+                .reason
+                .clone()
+                .unwrap_or_else(|| "Waiting".to_owned()),
+        );
     }
     let end = state.terminated.as_ref()?;
-    Some(end.reason.clone().filter(|reason| !reason.is_empty()).unwrap_or(format!("ExitCode:{}", end.exit_code)))
+    Some(
+        end.reason
+            .clone()
+            .filter(|reason| !reason.is_empty())
+            .unwrap_or(format!("ExitCode:{}", end.exit_code)),
+    )
 }
 
 fn exit_code(status: &ContainerStatus) -> Option<i32> {
@@ -100,14 +144,26 @@ mod tests {
         let creating = json!({"waiting": {"reason": "ContainerCreating"}});
         let cases = [
             (json!({"phase": "Pending"}), "Pending"),
-            (json!({"phase": "Pending", "containerStatuses": [container(&creating, false)]}), "ContainerCreating"),
-            (json!({"phase": "Running", "containerStatuses": [container(&running, true)]}), "Running"),
+            (
+                json!({"phase": "Pending", "containerStatuses": [container(&creating, false)]}),
+                "ContainerCreating",
+            ),
+            (
+                json!({"phase": "Running", "containerStatuses": [container(&running, true)]}),
+                "Running",
+            ),
             (
                 json!({"phase": "Running", "containerStatuses": [container(&completed, false), container(&running, true)]}),
                 "Running",
             ),
-            (json!({"phase": "Succeeded", "containerStatuses": [container(&completed, false)]}), "Completed"),
-            (json!({"phase": "Failed", "containerStatuses": [container(&failed, false)]}), "Error"),
+            (
+                json!({"phase": "Succeeded", "containerStatuses": [container(&completed, false)]}),
+                "Completed",
+            ),
+            (
+                json!({"phase": "Failed", "containerStatuses": [container(&failed, false)]}),
+                "Error",
+            ),
             (
                 json!({"phase": "Pending", "initContainerStatuses": [container(&running, false)],
                        "containerStatuses": [container(&creating, false)]}),
@@ -117,7 +173,10 @@ mod tests {
                 json!({"phase": "Pending", "initContainerStatuses": [container(&failed, false)]}),
                 "Init:Error",
             ),
-            (json!({"phase": "Failed", "reason": "DeadlineExceeded"}), "DeadlineExceeded"),
+            (
+                json!({"phase": "Failed", "reason": "DeadlineExceeded"}),
+                "DeadlineExceeded",
+            ),
         ];
         for (status, expected) in cases {
             assert_eq!(word(status.clone()), expected, "{status}");
@@ -126,9 +185,15 @@ mod tests {
 
     #[test]
     fn a_container_tells_its_exit_code_and_restarts() {
-        let mut status = container(&json!({"terminated": {"exitCode": 3, "reason": "Error"}}), false);
+        let mut status = container(
+            &json!({"terminated": {"exitCode": 3, "reason": "Error"}}),
+            false,
+        );
         status["restartCount"] = 2.into();
         let status = serde_json::from_value(status).unwrap();
-        assert_eq!(container_words(&status), "Error (exit code 3), restarted 2 times");
+        assert_eq!(
+            container_words(&status),
+            "Error (exit code 3), restarted 2 times"
+        );
     }
 }

@@ -44,7 +44,11 @@ pub(crate) fn failure(error: &anyhow::Error) -> Outcome {
         stderr(format_args!("{}", report.render_with(&Painted).trim_end()));
         return Outcome::Failed;
     }
-    stderr(format_args!("{} {}", paint(paint::ERROR, "error:"), chain(error)));
+    stderr(format_args!(
+        "{} {}",
+        paint(paint::ERROR, "error:"),
+        chain(error)
+    ));
     for hint in error.chain().filter_map(hint_of) {
         stderr(format_args!("{} {hint}", paint(paint::HINT, "hint:")));
     }
@@ -54,7 +58,10 @@ pub(crate) fn failure(error: &anyhow::Error) -> Outcome {
 /// Prints the warnings of manifests.
 pub(crate) fn warnings(warnings: &[Warning]) {
     for warning in warnings {
-        stderr(format_args!("{} {warning}", paint(paint::WARNING, "warning:")));
+        stderr(format_args!(
+            "{} {warning}",
+            paint(paint::WARNING, "warning:")
+        ));
     }
 }
 
@@ -83,7 +90,9 @@ fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<wasmpod::Error>() {
         return error.hint();
     }
-    error.downcast_ref::<wasmpod::ImageError>().and_then(wasmpod::ImageError::hint)
+    error
+        .downcast_ref::<wasmpod::ImageError>()
+        .and_then(wasmpod::ImageError::hint)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -134,7 +143,8 @@ mod tests {
 
     #[test]
     fn a_broken_pipe_is_success() {
-        let error = anyhow::Error::new(io::Error::from(io::ErrorKind::BrokenPipe)).context("cannot write");
+        let error =
+            anyhow::Error::new(io::Error::from(io::ErrorKind::BrokenPipe)).context("cannot write");
         assert_eq!(failure(&error), Outcome::Done);
     }
 }

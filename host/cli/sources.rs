@@ -30,7 +30,10 @@ pub(crate) fn read(files: &[PathBuf]) -> anyhow::Result<Sources> {
             if std::mem::replace(&mut stdin_seen, true) {
                 bail!("standard input (-) was given twice");
             }
-            texts.push(Source::new("<stdin>", read_bounded(io::stdin().lock(), "standard input")?));
+            texts.push(Source::new(
+                "<stdin>",
+                read_bounded(io::stdin().lock(), "standard input")?,
+            ));
         } else if file.is_dir() {
             for entry in manifests_of(file)? {
                 texts.push(read_file(&entry)?);
@@ -39,9 +42,16 @@ pub(crate) fn read(files: &[PathBuf]) -> anyhow::Result<Sources> {
             texts.push(read_file(file)?);
         }
     }
-    let base = files.iter().find(|file| file.as_os_str() != STDIN).map_or_else(PathBuf::new, |file| {
-        if file.is_dir() { file.clone() } else { file.parent().unwrap_or(Path::new("")).to_owned() }
-    });
+    let base = files
+        .iter()
+        .find(|file| file.as_os_str() != STDIN)
+        .map_or_else(PathBuf::new, |file| {
+            if file.is_dir() {
+                file.clone()
+            } else {
+                file.parent().unwrap_or(Path::new("")).to_owned()
+            }
+        });
     Ok(Sources { texts, base })
 }
 
@@ -59,7 +69,10 @@ fn manifests_of(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
         }
     }
     if files.is_empty() {
-        bail!("the folder `{}` holds no .yaml, .yml or .json file", folder.display());
+        bail!(
+            "the folder `{}` holds no .yaml, .yml or .json file",
+            folder.display()
+        );
     }
     files.sort();
     Ok(files)
@@ -88,11 +101,20 @@ mod tests {
     #[test]
     fn a_folder_stands_for_its_manifests_in_order() {
         let dir = tempfile::tempdir().unwrap();
-        for (name, text) in [("b.yml", "b"), ("a.yaml", "a"), ("c.json", "c"), ("README.md", "no")] {
+        for (name, text) in [
+            ("b.yml", "b"),
+            ("a.yaml", "a"),
+            ("c.json", "c"),
+            ("README.md", "no"),
+        ] {
             fs::write(dir.path().join(name), text).unwrap();
         }
         let sources = read(&[dir.path().to_owned()]).unwrap();
-        let texts: Vec<_> = sources.texts.iter().map(|source| source.text.as_slice()).collect();
+        let texts: Vec<_> = sources
+            .texts
+            .iter()
+            .map(|source| source.text.as_slice())
+            .collect();
         assert_eq!(texts, [b"a", b"b", b"c"]);
         assert_eq!(sources.base, dir.path());
     }

@@ -7,7 +7,11 @@ pub(crate) fn bytes(count: u64) -> String {
         None => format!("{count}B"),
         Some((size, unit)) => {
             let (whole, tenths) = (count / size, count % size * 10 / size);
-            if whole < 10 { format!("{whole}.{tenths}{unit}") } else { format!("{whole}{unit}") }
+            if whole < 10 {
+                format!("{whole}.{tenths}{unit}")
+            } else {
+                format!("{whole}{unit}")
+            }
         }
     }
 }
@@ -18,9 +22,14 @@ mod tests {
 
     #[test]
     fn sizes_are_short() {
-        for (count, shown) in
-            [(0, "0B"), (1023, "1023B"), (1024, "1.0Ki"), (100 << 10, "100Ki"), ((3 << 20) / 2, "1.5Mi"), (7 << 30, "7.0Gi")]
-        {
+        for (count, shown) in [
+            (0, "0B"),
+            (1023, "1023B"),
+            (1024, "1.0Ki"),
+            (100 << 10, "100Ki"),
+            ((3 << 20) / 2, "1.5Mi"),
+            (7 << 30, "7.0Gi"),
+        ] {
             assert_eq!(bytes(count), shown);
         }
     }

@@ -24,6 +24,14 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<Outcome> {
         .filter(|(count, _)| *count > 0)
         .map(|(count, noun)| format!("{count} {noun}{}", if *count == 1 { "" } else { "s" }))
         .collect();
-    writeln!(anstream::stdout().lock(), "valid: {}", if counted.is_empty() { "nothing".to_owned() } else { counted.join(", ") })?;
+    writeln!(
+        anstream::stdout().lock(),
+        "valid: {}",
+        if counted.is_empty() {
+            "nothing".to_owned()
+        } else {
+            counted.join(", ")
+        }
+    )?;
     Ok(Outcome::Done)
 }

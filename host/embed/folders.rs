@@ -20,7 +20,19 @@ pub(crate) fn code() -> Option<PathBuf> {
 
 fn place(variable: &str, under_home: &str) -> Option<PathBuf> {
     // A relative path is to be ignored, says the specification.
-    let said = env::var_os(variable).map(PathBuf::from).filter(|dir| dir.is_absolute());
-    said.or_else(|| if cfg!(windows) { env::var_os("LOCALAPPDATA").map(PathBuf::from) } else { None })
-        .or_else(|| env::home_dir().filter(|dir| dir.is_absolute()).map(|home| home.join(under_home)))
+    let said = env::var_os(variable)
+        .map(PathBuf::from)
+        .filter(|dir| dir.is_absolute());
+    said.or_else(|| {
+        if cfg!(windows) {
+            env::var_os("LOCALAPPDATA").map(PathBuf::from)
+        } else {
+            None
+        }
+    })
+    .or_else(|| {
+        env::home_dir()
+            .filter(|dir| dir.is_absolute())
+            .map(|home| home.join(under_home))
+    })
 }

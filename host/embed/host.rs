@@ -65,7 +65,10 @@ impl HostBuilder {
             (Some(dir), None) => Some(dir.join("code")),
             _ => folders::code(),
         };
-        let state_dir = self.state_dir.or_else(folders::state).ok_or(Error::NoStateDir)?;
+        let state_dir = self
+            .state_dir
+            .or_else(folders::state)
+            .ok_or(Error::NoStateDir)?;
         let steps = Steps::new();
         let (notices, preparing) = (steps.clone(), steps.clone());
         let runtime = Runtime::new(&RuntimeConfig {
@@ -77,7 +80,10 @@ impl HostBuilder {
             state_dir,
             base_dir: self.base_dir,
             workers: self.workers,
-            volume_policy: VolumePolicy { allow_host_path: self.allow_host_path, ..VolumePolicy::for_this_host() },
+            volume_policy: VolumePolicy {
+                allow_host_path: self.allow_host_path,
+                ..VolumePolicy::for_this_host()
+            },
             publish: self.publish,
             runtime: Arc::new(runtime),
             progress: Arc::new(move |progress| preparing.say(Step::Preparing(progress))),
@@ -110,7 +116,13 @@ impl Host {
     ///
     /// When something cannot work; then nothing was started.
     pub async fn start(&self, manifests: Manifests) -> Result<Vec<PodHandle>, Error> {
-        Ok(self.agent.start(manifests).await?.into_iter().map(PodHandle::new).collect())
+        Ok(self
+            .agent
+            .start(manifests)
+            .await?
+            .into_iter()
+            .map(PodHandle::new)
+            .collect())
     }
 
     /// The pods that were started, by namespace and name.

@@ -11,7 +11,12 @@ use crate::Error;
 ///
 /// When its bytes are not valid WebAssembly.
 pub fn inspect(program: &Program) -> Result<Inspection, Error> {
-    let failed = |detail| Error::Inspect { program: program.name.clone(), detail };
+    let failed = |detail| Error::Inspect {
+        program: program.name.clone(),
+        detail,
+    };
     let bytes = program.bytes().map_err(|error| failed(error.to_string()))?;
-    Runtime::new(&RuntimeConfig::default())?.inspect(&bytes).map_err(failed)
+    Runtime::new(&RuntimeConfig::default())?
+        .inspect(&bytes)
+        .map_err(failed)
 }

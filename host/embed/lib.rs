@@ -32,7 +32,9 @@ pub use inspect::inspect;
 pub use pod::{Event, Events, PodHandle, Watch};
 pub use progress::{ProgressReader, Step};
 
-pub use wasmpod_image::{BuiltIn, Image, ImageError, Origin, Program, builtins, resolve as resolve_image};
+pub use wasmpod_image::{
+    BuiltIn, Image, ImageError, Origin, Program, builtins, resolve as resolve_image,
+};
 pub use wasmpod_manifest::report::{Report, Style as ReportStyle, Warning};
 pub use wasmpod_manifest::{MAX_SOURCE_BYTES as MAX_MANIFEST_BYTES, Manifests, Source, k8s, read};
 pub use wasmpod_node::{ParsePublishError, PublishRule, PublishedPort};

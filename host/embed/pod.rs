@@ -36,7 +36,12 @@ impl PodHandle {
     pub fn containers(&self) -> Vec<String> {
         let pod = self.0.pod();
         let spec = pod.spec.iter();
-        let containers = spec.flat_map(|spec| spec.init_containers.iter().flatten().chain(&spec.containers));
+        let containers = spec.flat_map(|spec| {
+            spec.init_containers
+                .iter()
+                .flatten()
+                .chain(&spec.containers)
+        });
         containers.map(|container| container.name.clone()).collect()
     }
 
@@ -79,13 +84,21 @@ impl PodHandle {
     /// The pod as it changes, beginning with how it is now.
     #[must_use]
     pub fn watch(&self) -> Watch {
-        Watch { pod: self.0.clone(), status: self.0.sandbox().watch(), seen_last: false, seen_any: false }
+        Watch {
+            pod: self.0.clone(),
+            status: self.0.sandbox().watch(),
+            seen_last: false,
+            seen_any: false,
+        }
     }
 
     /// Its events, beginning with the oldest that is kept.
     #[must_use]
     pub fn events(&self) -> Events {
-        Events { reader: self.0.sandbox().events().read(), status: self.0.sandbox().watch() }
+        Events {
+            reader: self.0.sandbox().events().read(),
+            status: self.0.sandbox().watch(),
+        }
     }
 
     /// The log of a container; nothing when the pod has none of this name.

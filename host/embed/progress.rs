@@ -21,7 +21,12 @@ pub enum Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Preparing(Progress { program, stage, done, total }) => {
+            Self::Preparing(Progress {
+                program,
+                stage,
+                done,
+                total,
+            }) => {
                 write!(f, "{stage} {program}")?;
                 match (done.saturating_mul(100)).checked_div(*total) {
                     Some(percent) if *stage != Stage::Ready => write!(f, ": {percent} %"),

@@ -23,4 +23,5 @@ pub mod support;
 mod validate;
 
 pub use decode::{Manifests, Source, read};
+pub use reader::limits::MAX_SOURCE_BYTES;
 pub use report::{Report, Violation, Warning};

@@ -28,12 +28,18 @@ pub(crate) async fn prepare(
         for container in containers(pod) {
             match program_of(container, images).await {
                 Ok(Some(program)) => {
-                    programs.entry(program.digest).or_insert_with(|| (program, name_of(pod), container.name.clone()));
+                    programs
+                        .entry(program.digest)
+                        .or_insert_with(|| (program, name_of(pod), container.name.clone()));
                 }
                 // Without a command it cannot start; the sandbox says so in the container's state.
                 Ok(None) => {}
                 Err(source) => {
-                    errors.push(NodeError::Image { pod: name_of(pod), container: container.name.clone(), source });
+                    errors.push(NodeError::Image {
+                        pod: name_of(pod),
+                        container: container.name.clone(),
+                        source,
+                    });
                 }
             }
         }
@@ -43,7 +49,11 @@ pub(crate) async fn prepare(
         let (runtime, progress) = (Arc::clone(runtime), Arc::clone(progress));
         preparing.spawn(async move {
             let prepared = runtime.prepare(&program, progress).await;
-            prepared.map_err(|source| NodeError::Program { pod, container, source })
+            prepared.map_err(|source| NodeError::Program {
+                pod,
+                container,
+                source,
+            })
         });
     }
     while let Some(done) = preparing.join_next().await {
@@ -55,7 +65,10 @@ pub(crate) async fn prepare(
     NodeError::of_all(errors).map_or(Ok(()), Err)
 }
 
-async fn program_of(container: &Container, images: &Arc<Images>) -> Result<Option<Arc<Program>>, wasmpod_image::ImageError> {
+async fn program_of(
+    container: &Container,
+    images: &Arc<Images>,
+) -> Result<Option<Arc<Program>>, wasmpod_image::ImageError> {
     let reference = container.image.clone().unwrap_or_default();
     let images = Arc::clone(images);
     let read = tokio::task::spawn_blocking(move || images.get(&reference)).await;
@@ -67,7 +80,9 @@ async fn program_of(container: &Container, images: &Arc<Images>) -> Result<Optio
         working_dir: &image.config.working_dir,
     };
     let process = process::resolve(container, of_image, &[]);
-    Ok(process.ok().and_then(|process| Some(Arc::clone(image.program(process.args.first()?)))))
+    Ok(process
+        .ok()
+        .and_then(|process| Some(Arc::clone(image.program(process.args.first()?)))))
 }
 
 /// What is published of each pod, in the pods' order.
@@ -79,7 +94,10 @@ pub(crate) async fn publish(
     let mut errors: Vec<_> = rules
         .iter()
         .filter(|rule| !pods.iter().any(|pod| is_meant(&rule.pod, pod)))
-        .map(|rule| NodeError::NoSuchPod { pod: rule.pod.clone(), pods: pods.iter().map(name_of).collect() })
+        .map(|rule| NodeError::NoSuchPod {
+            pod: rule.pod.clone(),
+            pods: pods.iter().map(name_of).collect(),
+        })
         .collect();
     let mut all = Vec::new();
     let mut taken: BTreeMap<(SocketAddr, bool), (String, String)> = BTreeMap::new();
@@ -87,20 +105,36 @@ pub(crate) async fn publish(
         let name = name_of(pod);
         let mut of_pod = Vec::new();
         for publication in publications(pod, rules, services).map_err(NodeError::from)? {
-            let key = (publication.host, publication.protocol == wasmpod_network::Protocol::Udp);
+            let key = (
+                publication.host,
+                publication.protocol == wasmpod_network::Protocol::Udp,
+            );
             if let Some((other, source)) = taken.get(&key) {
                 // The second pod of a service: who balances between pods is not here yet, so the first has it all.
-                let is_same_service = matches!(publication.source, crate::publish::PublicationSource::Service(_))
-                    && *source == publication.source.to_string();
+                let is_same_service = matches!(
+                    publication.source,
+                    crate::publish::PublicationSource::Service(_)
+                ) && *source == publication.source.to_string();
                 if !is_same_service {
                     let (other, source_of_other) = (other.clone(), source.clone());
-                    errors.push(NodeError::PublishedTwice { pod: name.clone(), host: publication.host, other, source_of_other });
+                    errors.push(NodeError::PublishedTwice {
+                        pod: name.clone(),
+                        host: publication.host,
+                        other,
+                        source_of_other,
+                    });
                 }
                 continue;
             }
             if publication.host.port() != 0 {
                 taken.insert(key, (name.clone(), publication.source.to_string()));
-                let free = publish::check(publication.host, publication.protocol, &name, publication.pod_port).await;
+                let free = publish::check(
+                    publication.host,
+                    publication.protocol,
+                    &name,
+                    publication.pod_port,
+                )
+                .await;
                 if let Err(error) = free {
                     errors.push(error.into());
                     continue;
@@ -115,7 +149,12 @@ pub(crate) async fn publish(
 
 fn containers(pod: &Pod) -> impl Iterator<Item = &Container> {
     let spec = pod.spec.iter();
-    spec.flat_map(|spec| spec.init_containers.iter().flatten().chain(&spec.containers))
+    spec.flat_map(|spec| {
+        spec.init_containers
+            .iter()
+            .flatten()
+            .chain(&spec.containers)
+    })
 }
 
 pub(crate) fn name_of(pod: &Pod) -> String {

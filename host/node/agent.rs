@@ -10,7 +10,8 @@ use wasmpod_manifest::Manifests;
 use wasmpod_manifest::k8s::Pod;
 use wasmpod_network::Network;
 use wasmpod_sandbox::{
-    Clock, ContainerRuntime, IpcLimits, LogLimits, ProgressSink, PublishRequest, SandboxConfig, SandboxHandle, Workers,
+    Clock, ContainerRuntime, IpcLimits, LogLimits, ProgressSink, PublishRequest, SandboxConfig,
+    SandboxHandle, Workers,
 };
 use wasmpod_volume::VolumePolicy;
 
@@ -93,15 +94,27 @@ impl Agent {
     ///
     /// When something cannot work; then nothing was started.
     pub async fn start(&self, manifests: Manifests) -> Result<Vec<RunningPod>, NodeError> {
-        let objects = Arc::new(Objects::new(manifests.config_maps, manifests.secrets, manifests.services));
+        let objects = Arc::new(Objects::new(
+            manifests.config_maps,
+            manifests.secrets,
+            manifests.services,
+        ));
         let mut pods = manifests.pods;
         for pod in &mut pods {
             identify(pod);
             if self.lock().contains_key(&key(pod)) {
-                return Err(NodeError::AlreadyRuns { pod: format!("{}/{}", key(pod).0, key(pod).1) });
+                return Err(NodeError::AlreadyRuns {
+                    pod: format!("{}/{}", key(pod).0, key(pod).1),
+                });
             }
         }
-        admission::prepare(&pods, &self.images, &self.config.runtime, &self.config.progress).await?;
+        admission::prepare(
+            &pods,
+            &self.images,
+            &self.config.runtime,
+            &self.config.progress,
+        )
+        .await?;
         let published = admission::publish(&pods, &self.config.publish, objects.services()).await?;
         let mut running = Vec::new();
         for (pod, publications) in pods.into_iter().zip(published) {
@@ -110,18 +123,33 @@ impl Agent {
         Ok(running)
     }
 
-    fn start_pod(&self, pod: Pod, publications: &[Publication], objects: &Arc<Objects>) -> Result<RunningPod, NodeError> {
+    fn start_pod(
+        &self,
+        pod: Pod,
+        publications: &[Publication],
+        objects: &Arc<Objects>,
+    ) -> Result<RunningPod, NodeError> {
         let placement = self.workers.place().ok_or(NodeError::ShuttingDown)?;
         let key = key(&pod);
         let config = SandboxConfig {
-            host: HostFacts { node_name: self.config.node_name.clone(), host_ips: vec![HOST_IP.to_owned()] },
+            host: HostFacts {
+                node_name: self.config.node_name.clone(),
+                host_ips: vec![HOST_IP.to_owned()],
+            },
             runtime: Arc::clone(&self.config.runtime),
             images: Arc::new(KnownImages(Arc::clone(&self.images))),
-            sources: Arc::new(Namespaced { objects: Arc::clone(objects), namespace: key.0.clone() }),
+            sources: Arc::new(Namespaced {
+                objects: Arc::clone(objects),
+                namespace: key.0.clone(),
+            }),
             network: Arc::clone(&self.network),
             publish: publications
                 .iter()
-                .map(|wanted| PublishRequest { host: wanted.host, port: wanted.pod_port, protocol: wanted.protocol })
+                .map(|wanted| PublishRequest {
+                    host: wanted.host,
+                    port: wanted.pod_port,
+                    protocol: wanted.protocol,
+                })
                 .collect(),
             volume_policy: self.config.volume_policy.clone(),
             ipc_limits: IpcLimits::default(),
@@ -133,7 +161,11 @@ impl Agent {
         };
         let ports = publications.iter().map(|wanted| wanted.pod_port).collect();
         let sandbox = SandboxHandle::start(config, placement)?;
-        let running = RunningPod { wanted: Arc::new(pod), sandbox, ports };
+        let running = RunningPod {
+            wanted: Arc::new(pod),
+            sandbox,
+            ports,
+        };
         self.lock().insert(key, running.clone());
         Ok(running)
     }
@@ -173,18 +205,26 @@ impl Agent {
 const HOST_IP: &str = "127.0.0.1";
 
 fn key(pod: &Pod) -> (String, String) {
-    (pod.metadata.namespace.clone().unwrap_or_default(), name_of(pod))
+    (
+        pod.metadata.namespace.clone().unwrap_or_default(),
+        name_of(pod),
+    )
 }
 
 /// Gives a pod what the API server gives an object when it is created: namespace, uid, the name that was to be
 /// generated.
 fn identify(pod: &mut Pod) {
     let metadata = &mut pod.metadata;
-    metadata.namespace.get_or_insert_with(|| "default".to_owned());
+    metadata
+        .namespace
+        .get_or_insert_with(|| "default".to_owned());
     let uid = uuid::Uuid::new_v4();
     if metadata.name.is_none() {
         let suffix: String = uid.simple().to_string().chars().take(5).collect();
-        metadata.name = Some(format!("{}{suffix}", metadata.generate_name.as_deref().unwrap_or_default()));
+        metadata.name = Some(format!(
+            "{}{suffix}",
+            metadata.generate_name.as_deref().unwrap_or_default()
+        ));
     }
     metadata.uid.get_or_insert_with(|| uid.to_string());
 }

@@ -50,7 +50,9 @@ pub enum NodeError {
     #[error(transparent)]
     NoSuchPort(#[from] NoSuchPort),
     /// Two wishes for one port of the machine.
-    #[error("cannot publish pod \"{pod}\" on {host}: pod \"{other}\" is published there ({source_of_other})")]
+    #[error(
+        "cannot publish pod \"{pod}\" on {host}: pod \"{other}\" is published there ({source_of_other})"
+    )]
     PublishedTwice {
         /// The pod that came second.
         pod: String,
@@ -84,7 +86,11 @@ pub enum NodeError {
 impl NodeError {
     /// One error of all that was found; nothing when nothing was.
     pub(crate) fn of_all(mut errors: Vec<Self>) -> Option<Self> {
-        if errors.len() > 1 { Some(Self::Several(errors)) } else { errors.pop() }
+        if errors.len() > 1 {
+            Some(Self::Several(errors))
+        } else {
+            errors.pop()
+        }
     }
 
     /// What is likely to help.
@@ -94,10 +100,16 @@ impl NodeError {
             Self::State(error) => error.hint(),
             Self::Image { source, .. } => source.hint(),
             Self::Publish(error) => error.hint(),
-            Self::Program { source: RuntimeError::MissingImports { .. }, .. } => {
-                Some("`wasmpod inspect image X.wasm` says of each import whether it is offered".to_owned())
+            Self::Program {
+                source: RuntimeError::MissingImports { .. },
+                ..
+            } => Some(
+                "`wasmpod inspect image X.wasm` says of each import whether it is offered"
+                    .to_owned(),
+            ),
+            Self::NoSuchPod { pods, .. } if !pods.is_empty() => {
+                Some(format!("pods here are {}", pods.join(", ")))
             }
-            Self::NoSuchPod { pods, .. } if !pods.is_empty() => Some(format!("pods here are {}", pods.join(", "))),
             Self::PublishedTwice { .. } => Some("choose another port for one of them".to_owned()),
             Self::Several(errors) => {
                 let mut hints: Vec<_> = errors.iter().filter_map(Self::hint).collect();

@@ -17,7 +17,10 @@ pub(crate) struct Images {
 impl Images {
     /// Images whose relative paths count from `base`.
     pub(crate) fn new(base: PathBuf) -> Self {
-        Self { base, known: Mutex::default() }
+        Self {
+            base,
+            known: Mutex::default(),
+        }
     }
 
     /// The image that `reference` names, read now if it is not known. Blocks.
@@ -27,11 +30,17 @@ impl Images {
         }
         let image = wasmpod_image::resolve(reference, &self.base)?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Arc::clone(known.entry(reference.to_owned()).or_insert(image)))
+        Ok(Arc::clone(
+            known.entry(reference.to_owned()).or_insert(image),
+        ))
     }
 
     fn known(&self, reference: &str) -> Option<Arc<Image>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(reference).cloned()
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(reference)
+            .cloned()
     }
 }
 
@@ -50,9 +59,16 @@ impl ImageSource for KnownImages {
                 return Ok(image);
             }
             let (images, name) = (Arc::clone(&self.0), reference.to_owned());
-            let read = tokio::task::spawn_blocking(move || images.get(&name).map_err(|error| ImageFailure::from(&error)));
+            let read = tokio::task::spawn_blocking(move || {
+                images
+                    .get(&name)
+                    .map_err(|error| ImageFailure::from(&error))
+            });
             read.await.unwrap_or_else(|_| {
-                Err(ImageFailure { reason: "ErrImagePull", message: format!("image \"{reference}\": reading it was given up") })
+                Err(ImageFailure {
+                    reason: "ErrImagePull",
+                    message: format!("image \"{reference}\": reading it was given up"),
+                })
             })
         })
     }

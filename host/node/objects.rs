@@ -14,7 +14,11 @@ pub(crate) struct Objects {
 }
 
 impl Objects {
-    pub(crate) fn new(config_maps: Vec<ConfigMap>, secrets: Vec<Secret>, services: Vec<Service>) -> Self {
+    pub(crate) fn new(
+        config_maps: Vec<ConfigMap>,
+        secrets: Vec<Secret>,
+        services: Vec<Service>,
+    ) -> Self {
         Self {
             config_maps: config_maps.into_iter().map(Arc::new).collect(),
             secrets: secrets.into_iter().map(Arc::new).collect(),
@@ -36,21 +40,33 @@ pub(crate) struct Namespaced {
 
 impl Namespaced {
     fn has(&self, metadata: &ObjectMeta, name: &str) -> bool {
-        metadata.namespace.as_deref() == Some(&self.namespace) && metadata.name.as_deref() == Some(name)
+        metadata.namespace.as_deref() == Some(&self.namespace)
+            && metadata.name.as_deref() == Some(name)
     }
 }
 
 impl PodSources for Namespaced {
     fn config_map(&self, name: &str) -> Option<Arc<ConfigMap>> {
-        self.objects.config_maps.iter().find(|object| self.has(&object.metadata, name)).cloned()
+        self.objects
+            .config_maps
+            .iter()
+            .find(|object| self.has(&object.metadata, name))
+            .cloned()
     }
 
     fn secret(&self, name: &str) -> Option<Arc<Secret>> {
-        self.objects.secrets.iter().find(|object| self.has(&object.metadata, name)).cloned()
+        self.objects
+            .secrets
+            .iter()
+            .find(|object| self.has(&object.metadata, name))
+            .cloned()
     }
 
     fn services(&self) -> Vec<Service> {
         let services = self.objects.services.iter();
-        services.filter(|service| service.metadata.namespace.as_deref() == Some(&self.namespace)).cloned().collect()
+        services
+            .filter(|service| service.metadata.namespace.as_deref() == Some(&self.namespace))
+            .cloned()
+            .collect()
     }
 }

@@ -66,12 +66,17 @@ impl FromStr for PublishRule {
             None => (None, text),
         };
         let ip = match ip {
-            Some(ip) => ip.parse().map_err(|_| wrong(format!("\"{ip}\" is no IP address")))?,
+            Some(ip) => ip
+                .parse()
+                .map_err(|_| wrong(format!("\"{ip}\" is no IP address")))?,
             None => DEFAULT_HOST_IP,
         };
         let parts: Vec<_> = rest.split(':').collect();
         let &[host_port, pod, port] = parts.as_slice() else {
-            return Err(wrong(format!("\"{rest}\" has {} parts where 3 are due", parts.len())));
+            return Err(wrong(format!(
+                "\"{rest}\" has {} parts where 3 are due",
+                parts.len()
+            )));
         };
         let host_port = host_port
             .parse()
@@ -82,16 +87,27 @@ impl FromStr for PublishRule {
         let port = match port.parse() {
             Ok(0) => return Err(wrong("a pod's port is 1 to 65535".to_owned())),
             Ok(number) => PortRef::Number(number),
-            Err(_) if port.bytes().any(|byte| byte.is_ascii_lowercase()) => PortRef::Name(port.to_owned()),
-            Err(_) => return Err(wrong(format!("\"{port}\" is no port number and no port name"))),
+            Err(_) if port.bytes().any(|byte| byte.is_ascii_lowercase()) => {
+                PortRef::Name(port.to_owned())
+            }
+            Err(_) => {
+                return Err(wrong(format!(
+                    "\"{port}\" is no port number and no port name"
+                )));
+            }
         };
-        Ok(Self { host: SocketAddr::new(ip, host_port), pod: pod.to_owned(), port, protocol })
+        Ok(Self {
+            host: SocketAddr::new(ip, host_port),
+            pod: pod.to_owned(),
+            port,
+            protocol,
+        })
     }
 }
 
 /// One port of the machine, and the pod's port behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Publication {
+pub(crate) struct Publication {
     /// Where to listen; port 0 lets the system pick one.
     pub host: SocketAddr,
     /// The port of the pod.
@@ -104,7 +120,7 @@ pub struct Publication {
 
 /// Who asked for a publication.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PublicationSource {
+pub(crate) enum PublicationSource {
     /// A [`PublishRule`].
     Rule,
     /// `hostPort` of this container.
@@ -139,16 +155,29 @@ pub struct NoSuchPort {
 ///
 /// When a rule names a port that no container of the pod declares. (A service that does so has no endpoint there, as
 /// in Kubernetes; it is passed over.)
-pub fn publications(pod: &Pod, rules: &[PublishRule], services: &[Service]) -> Result<Vec<Publication>, NoSuchPort> {
+pub(crate) fn publications(
+    pod: &Pod,
+    rules: &[PublishRule],
+    services: &[Service],
+) -> Result<Vec<Publication>, NoSuchPort> {
     let pod_name = pod.metadata.name.as_deref().unwrap_or_default();
     let mut found = Vec::new();
     for rule in rules.iter().filter(|rule| is_meant(&rule.pod, pod)) {
         let pod_port = match &rule.port {
             PortRef::Number(number) => *number,
-            PortRef::Name(name) => named_port(pod, name, rule.protocol)
-                .ok_or_else(|| NoSuchPort { pod: pod_name.to_owned(), port: name.clone() })?,
+            PortRef::Name(name) => {
+                named_port(pod, name, rule.protocol).ok_or_else(|| NoSuchPort {
+                    pod: pod_name.to_owned(),
+                    port: name.clone(),
+                })?
+            }
         };
-        found.push(Publication { host: rule.host, pod_port, protocol: rule.protocol, source: PublicationSource::Rule });
+        found.push(Publication {
+            host: rule.host,
+            pod_port,
+            protocol: rule.protocol,
+            source: PublicationSource::Rule,
+        });
     }
     found.extend(containers(pod).flat_map(host_ports));
     for service in services.iter().filter(|service| selects(service, pod)) {
@@ -159,10 +188,12 @@ pub fn publications(pod: &Pod, rules: &[PublishRule], services: &[Service]) -> R
 
 /// Does a rule's pod part mean this pod?
 #[must_use]
-pub fn is_meant(rule_pod: &str, pod: &Pod) -> bool {
+pub(crate) fn is_meant(rule_pod: &str, pod: &Pod) -> bool {
     let name = pod.metadata.name.as_deref().unwrap_or_default();
     match rule_pod.split_once('/') {
-        Some((namespace, wanted)) => wanted == name && Some(namespace) == pod.metadata.namespace.as_deref(),
+        Some((namespace, wanted)) => {
+            wanted == name && Some(namespace) == pod.metadata.namespace.as_deref()
+        }
         None => rule_pod == name,
     }
 }
@@ -174,9 +205,18 @@ fn containers(pod: &Pod) -> impl Iterator<Item = &Container> {
 fn host_ports(container: &Container) -> impl Iterator<Item = Publication> {
     container.ports.iter().flatten().filter_map(|port| {
         // A hostIP that covers every address is what the kubelet assumes; ours is narrower, see DEFAULT_HOST_IP.
-        let ip = port.host_ip.as_deref().and_then(|ip| ip.parse().ok()).unwrap_or(DEFAULT_HOST_IP);
+        let ip = port
+            .host_ip
+            .as_deref()
+            .and_then(|ip| ip.parse().ok())
+            .unwrap_or(DEFAULT_HOST_IP);
         Some(Publication {
-            host: SocketAddr::new(ip, u16::try_from(port.host_port?).ok().filter(|port| *port > 0)?),
+            host: SocketAddr::new(
+                ip,
+                u16::try_from(port.host_port?)
+                    .ok()
+                    .filter(|port| *port > 0)?,
+            ),
             pod_port: u16::try_from(port.container_port).ok()?,
             protocol: protocol(port.protocol.as_deref())?,
             source: PublicationSource::HostPort(container.name.clone()),
@@ -186,7 +226,10 @@ fn host_ports(container: &Container) -> impl Iterator<Item = Publication> {
 
 fn node_ports(service: &Service, pod: &Pod) -> Vec<Publication> {
     let name = service.metadata.name.clone().unwrap_or_default();
-    let ports = service.spec.iter().flat_map(|spec| spec.ports.iter().flatten());
+    let ports = service
+        .spec
+        .iter()
+        .flat_map(|spec| spec.ports.iter().flatten());
     let published = ports.filter_map(|port| {
         let protocol = protocol(port.protocol.as_deref())?;
         let pod_port = match &port.target_port {
@@ -194,26 +237,41 @@ fn node_ports(service: &Service, pod: &Pod) -> Vec<Publication> {
             Some(IntOrString::String(name)) => named_port(pod, name, protocol)?,
             None => u16::try_from(port.port).ok()?,
         };
-        let node_port = u16::try_from(port.node_port?).ok().filter(|port| *port > 0)?;
+        let node_port = u16::try_from(port.node_port?)
+            .ok()
+            .filter(|port| *port > 0)?;
         let host = SocketAddr::new(DEFAULT_HOST_IP, node_port);
-        Some(Publication { host, pod_port, protocol, source: PublicationSource::Service(name.clone()) })
+        Some(Publication {
+            host,
+            pod_port,
+            protocol,
+            source: PublicationSource::Service(name.clone()),
+        })
     });
     published.collect()
 }
 
 /// Does the service's selector match the pod's labels? A service without selector has no pods of its own.
 fn selects(service: &Service, pod: &Pod) -> bool {
-    let selector = service.spec.as_ref().and_then(|spec| spec.selector.as_ref());
-    let Some(selector) = selector.filter(|selector| !selector.is_empty()) else { return false };
+    let selector = service
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.selector.as_ref());
+    let Some(selector) = selector.filter(|selector| !selector.is_empty()) else {
+        return false;
+    };
     let labels = pod.metadata.labels.as_ref();
     service.metadata.namespace == pod.metadata.namespace
-        && selector.iter().all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
+        && selector
+            .iter()
+            .all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
 }
 
 fn named_port(pod: &Pod, name: &str, protocol_wanted: Protocol) -> Option<u16> {
     let mut ports = containers(pod).flat_map(|container| container.ports.iter().flatten());
     let port = ports.find(|port| {
-        port.name.as_deref() == Some(name) && protocol(port.protocol.as_deref()) == Some(protocol_wanted)
+        port.name.as_deref() == Some(name)
+            && protocol(port.protocol.as_deref()) == Some(protocol_wanted)
     })?;
     u16::try_from(port.container_port).ok()
 }
@@ -256,20 +314,59 @@ mod tests {
     #[test]
     fn rules_read_as_they_are_written() {
         let cases = [
-            ("8080:web:80", "127.0.0.1:8080", "web", PortRef::Number(80), Protocol::Tcp),
-            ("0:web:http", "127.0.0.1:0", "web", PortRef::Name("http".into()), Protocol::Tcp),
-            ("0.0.0.0:53:dns:53/udp", "0.0.0.0:53", "dns", PortRef::Number(53), Protocol::Udp),
-            ("[::1]:8080:team/web:80", "[::1]:8080", "team/web", PortRef::Number(80), Protocol::Tcp),
+            (
+                "8080:web:80",
+                "127.0.0.1:8080",
+                "web",
+                PortRef::Number(80),
+                Protocol::Tcp,
+            ),
+            (
+                "0:web:http",
+                "127.0.0.1:0",
+                "web",
+                PortRef::Name("http".into()),
+                Protocol::Tcp,
+            ),
+            (
+                "0.0.0.0:53:dns:53/udp",
+                "0.0.0.0:53",
+                "dns",
+                PortRef::Number(53),
+                Protocol::Udp,
+            ),
+            (
+                "[::1]:8080:team/web:80",
+                "[::1]:8080",
+                "team/web",
+                PortRef::Number(80),
+                Protocol::Tcp,
+            ),
         ];
         for (text, host, pod, port, protocol) in cases {
-            let expected = PublishRule { host: host.parse().unwrap(), pod: pod.into(), port, protocol };
+            let expected = PublishRule {
+                host: host.parse().unwrap(),
+                pod: pod.into(),
+                port,
+                protocol,
+            };
             assert_eq!(rule(text), Ok(expected), "{text}");
         }
     }
 
     #[test]
     fn rules_that_make_no_sense_say_how_to_write_one() {
-        for text in ["", "8080", "8080:web", "99999:web:80", "80:web:0", "80::80", "x:80:web:80", "[::1:80:web:80", "80:web:"] {
+        for text in [
+            "",
+            "8080",
+            "8080:web",
+            "99999:web:80",
+            "80:web:0",
+            "80::80",
+            "x:80:web:80",
+            "[::1:80:web:80",
+            "80:web:",
+        ] {
             let error = rule(text).unwrap_err().to_string();
             assert!(error.contains("HOSTPORT:POD:PORT"), "{text:?}: {error}");
         }
@@ -283,14 +380,20 @@ mod tests {
             {"port": 82, "targetPort": "nowhere", "nodePort": 31420},
         ]}));
         let found = publications(&pod(), &[rule("0:web:http").unwrap()], &[node_port]).unwrap();
-        let shown: Vec<_> = found.iter().map(|p| (p.host.to_string(), p.pod_port, p.source.to_string())).collect();
+        let shown: Vec<_> = found
+            .iter()
+            .map(|p| (p.host.to_string(), p.pod_port, p.source.to_string()))
+            .collect();
         let expected = [
             ("127.0.0.1:0", 8080, "published port"),
             ("127.0.0.2:5353", 53, "hostPort of container \"c\""),
             ("127.0.0.1:31418", 8080, "NodePort of service \"svc\""),
             ("127.0.0.1:31419", 8081, "NodePort of service \"svc\""),
         ];
-        assert_eq!(shown, expected.map(|(host, port, source)| (host.to_owned(), port, source.to_owned())));
+        assert_eq!(
+            shown,
+            expected.map(|(host, port, source)| (host.to_owned(), port, source.to_owned()))
+        );
     }
 
     #[test]
@@ -301,7 +404,11 @@ mod tests {
             (json!({"app": "web", "tier": "back"}), false),
             (json!({}), false),
         ] {
-            assert_eq!(selects(&service(&json!({"selector": selector})), &pod()), matches, "{selector}");
+            assert_eq!(
+                selects(&service(&json!({"selector": selector})), &pod()),
+                matches,
+                "{selector}"
+            );
         }
     }
 

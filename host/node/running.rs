@@ -39,7 +39,10 @@ impl RunningPod {
     /// The pod with this status.
     #[must_use]
     pub fn with_status(&self, status: &SandboxStatus) -> Pod {
-        Pod { status: Some(status.pod.clone()), ..Pod::clone(&self.wanted) }
+        Pod {
+            status: Some(status.pod.clone()),
+            ..Pod::clone(&self.wanted)
+        }
     }
 
     /// What of it is reachable on this machine now.
@@ -47,6 +50,11 @@ impl RunningPod {
     pub fn published(&self) -> Vec<PublishedPort> {
         let hosts = self.sandbox.status().published.clone();
         let pairs = hosts.into_iter().zip(self.ports.iter());
-        pairs.map(|(host, port)| PublishedPort { host, pod_port: *port }).collect()
+        pairs
+            .map(|(host, port)| PublishedPort {
+                host,
+                pod_port: *port,
+            })
+            .collect()
     }
 }

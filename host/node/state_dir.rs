@@ -41,7 +41,9 @@ impl StateDirError {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 Some("choose a folder that you may write to with --state-dir".to_owned())
             }
-            io::ErrorKind::StorageFull => Some("free some space, or choose another disk with --state-dir".to_owned()),
+            io::ErrorKind::StorageFull => {
+                Some("free some space, or choose another disk with --state-dir".to_owned())
+            }
             _ => None,
         }
     }
@@ -81,7 +83,10 @@ impl StateDir {
             for folder in [run.clone(), run.join(PODS), run.join(LOGS)] {
                 fs::create_dir(&folder).map_err(failed("create", &folder))?;
             }
-            return Ok(Self { run, lock: Some(lock) });
+            return Ok(Self {
+                run,
+                lock: Some(lock),
+            });
         }
         Err(failed("create", &runs)(io::ErrorKind::AlreadyExists.into()))
     }
@@ -104,11 +109,17 @@ impl StateDir {
     ///
     /// When something in it cannot be removed.
     pub fn release(mut self) -> Result<(), StateDirError> {
-        self.remove().map_err(|source| StateDirError { verb: "remove", path: self.run.clone(), source })
+        self.remove().map_err(|source| StateDirError {
+            verb: "remove",
+            path: self.run.clone(),
+            source,
+        })
     }
 
     fn remove(&mut self) -> io::Result<()> {
-        let Some(lock) = self.lock.take() else { return Ok(()) };
+        let Some(lock) = self.lock.take() else {
+            return Ok(());
+        };
         fs::remove_dir_all(&self.run)?;
         // Windows removes no open file; elsewhere the lock is held until its name is gone.
         if cfg!(windows) {
@@ -129,10 +140,14 @@ impl Drop for StateDir {
 const MAX_SAME_PID: usize = 10_000;
 
 fn remove_abandoned(runs: &Path) {
-    let Ok(entries) = fs::read_dir(runs) else { return };
+    let Ok(entries) = fs::read_dir(runs) else {
+        return;
+    };
     let locks = entries.flatten().map(|entry| entry.path());
     for path in locks.filter(|path| path.extension().is_some_and(|ending| ending == LOCK)) {
-        let Ok(lock) = File::open(&path) else { continue };
+        let Ok(lock) = File::open(&path) else {
+            continue;
+        };
         if lock.try_lock().is_ok() {
             // The lock goes last: when the folder does not go, the next host tries again.
             let folder = path.with_extension("");
@@ -176,6 +191,11 @@ mod tests {
         let file = state.path().join("file");
         fs::write(&file, "").unwrap();
         let error = StateDir::acquire(&file).unwrap_err();
-        assert!(error.to_string().starts_with("cannot use the state directory: create `"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("cannot use the state directory: create `"),
+            "{error}"
+        );
     }
 }

@@ -72,7 +72,15 @@ impl Compiler {
         let baseline = Linkers::new(engines.of(Tier::Baseline))?;
         let in_background = AtomicUsize::new(0);
         let one_at_a_time = Mutex::new(());
-        Ok(Self { engines, store, optimised, baseline, notices, in_background, one_at_a_time })
+        Ok(Self {
+            engines,
+            store,
+            optimised,
+            baseline,
+            notices,
+            in_background,
+            one_at_a_time,
+        })
     }
 
     /// What `wasm` is and needs, compared with what this host offers.
@@ -103,7 +111,9 @@ impl Compiler {
         if let Some(made) = self.load(program) {
             return Ok(made);
         }
-        let wasm = program.bytes().map_err(|error| invalid(program, &error.to_string()))?;
+        let wasm = program
+            .bytes()
+            .map_err(|error| invalid(program, &error.to_string()))?;
         let kind = self.check(program, &wasm)?;
         let size = u64::try_from(wasm.len()).unwrap_or(u64::MAX);
         let tier = if program.is_trusted && wasm.len() >= BASELINE_FROM_BYTES {
@@ -113,9 +123,11 @@ impl Compiler {
         };
         report(Stage::Compiling, 0, size);
         let engine = self.engines.of(tier);
-        let compiled = Compiled::compile(engine, kind, &wasm).map_err(|error| {
-            RuntimeError::Compile { program: program.name.clone(), detail: format!("{error:#}") }
-        })?;
+        let compiled =
+            Compiled::compile(engine, kind, &wasm).map_err(|error| RuntimeError::Compile {
+                program: program.name.clone(),
+                detail: format!("{error:#}"),
+            })?;
         report(Stage::Compiling, size, size);
         let code = load_bytes(engine, kind, &compiled).map_err(|error| internal(&error))?;
         report(Stage::Storing, 0, 0);
@@ -140,7 +152,10 @@ impl Compiler {
         let (this, for_thread) = (Arc::clone(self), Arc::clone(program));
         let work = move || {
             lower_priority();
-            let turn = this.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
+            let turn = this
+                .one_at_a_time
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             match this.optimise(&for_thread) {
                 Ok(made) => done(made),
                 Err(problem) => {
@@ -151,7 +166,9 @@ impl Compiler {
             drop(turn);
             this.in_background.fetch_sub(1, Ordering::Relaxed);
         };
-        let spawned = std::thread::Builder::new().name("wasmpod-optimise".to_owned()).spawn(work);
+        let spawned = std::thread::Builder::new()
+            .name("wasmpod-optimise".to_owned())
+            .spawn(work);
         if let Err(error) = spawned {
             self.in_background.fetch_sub(1, Ordering::Relaxed);
             let (program, problem) = (program.name.clone(), error.to_string());
@@ -172,7 +189,10 @@ impl Compiler {
         let engine = self.engines.of(Tier::Optimised);
         let code = load_bytes(engine, kind, &compiled).map_err(describe)?;
         let linked = self.optimised.link(&code).map_err(describe)?;
-        Ok(Made { linked, tier: Tier::Optimised })
+        Ok(Made {
+            linked,
+            tier: Tier::Optimised,
+        })
     }
 
     fn load(&self, program: &Program) -> Option<Made> {
@@ -186,23 +206,34 @@ impl Compiler {
             let code = store.load(self.engines.of(*tier), &self.key(program, *tier))?;
             // What was stored by a host that offered more is checked again from its bytes, for a full answer.
             let linked = self.linkers(*tier).link(&code).ok()?;
-            Some(Made { linked, tier: *tier })
+            Some(Made {
+                linked,
+                tier: *tier,
+            })
         })
     }
 
     /// Refuses a program that could not start, before time is spent on compiling it.
     fn check(&self, program: &Program, wasm: &[u8]) -> Result<Kind, RuntimeError> {
-        let inspection = self.inspect(wasm).map_err(|problem| invalid(program, &problem))?;
+        let inspection = self
+            .inspect(wasm)
+            .map_err(|problem| invalid(program, &problem))?;
         let imports = inspection.missing();
         if !imports.is_empty() {
-            return Err(RuntimeError::MissingImports { program: program.name.clone(), imports });
+            return Err(RuntimeError::MissingImports {
+                program: program.name.clone(),
+                imports,
+            });
         }
         if !inspection.is_command {
             let what = match inspection.kind {
                 Kind::Module => format!("the module exports no function `{CORE_ENTRY}`"),
                 Kind::Component => "the component does not export `wasi:cli/run`".to_owned(),
             };
-            return Err(invalid(program, &format!("{what}: it is a library, not a program")));
+            return Err(invalid(
+                program,
+                &format!("{what}: it is a library, not a program"),
+            ));
         }
         Ok(inspection.kind)
     }
@@ -220,11 +251,16 @@ impl Compiler {
 }
 
 fn invalid(program: &Program, detail: &str) -> RuntimeError {
-    RuntimeError::InvalidProgram { program: program.name.clone(), detail: detail.to_owned() }
+    RuntimeError::InvalidProgram {
+        program: program.name.clone(),
+        detail: detail.to_owned(),
+    }
 }
 
 fn internal(error: &wasmtime::Error) -> RuntimeError {
-    RuntimeError::Internal { detail: format!("{error:#}") }
+    RuntimeError::Internal {
+        detail: format!("{error:#}"),
+    }
 }
 
 /// Lets guests go before: on Linux a thread has a priority of its own. Failing to is harmless.

@@ -22,13 +22,17 @@ mod tests;
 pub mod workers;
 
 pub use clock::Clock;
-pub use config::{ImageFailure, ImageSource, PodSources, PublishRequest, SandboxConfig};
+pub use config::{
+    DEFAULT_MEMORY_LIMIT_BYTES, ImageFailure, ImageSource, PodSources, PublishRequest,
+    SandboxConfig,
+};
 pub use events::{EventItem, EventReader, PodEvent, PodEvents, Severity};
 pub use handle::{PodProgress, SandboxError, SandboxHandle, SandboxStatus};
-pub use logs::{LogItem, LogLine, LogOptions, LogReader, LogSink};
+pub use logs::{LogItem, LogLimits, LogLine, LogOptions, LogReader, LogSink};
 pub use port::{
     BoxFuture, ContainerConfig, ContainerId, ContainerRuntime, ContainerState, Exit, ExitReason,
     PodIdentity, Progress, ProgressSink, RuntimeError, Stage,
 };
 pub use tasks::{PodTask, PodTaskSet, PodTasks, SpawnError, TaskEnd};
+pub use wasmpod_ipc::IpcLimits;
 pub use workers::{Placement, Worker, Workers};

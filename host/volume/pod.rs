@@ -318,14 +318,17 @@ impl PodVolumes {
     ) -> io::Result<Vec<u8>> {
         check_name("container", container).map_err(|_| io::ErrorKind::InvalidInput)?;
         let containers = self.containers.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        let rootfs = Path::new(container).join(attempt.to_string()).join("rootfs");
+        let rootfs = Path::new(container)
+            .join(attempt.to_string())
+            .join("rootfs");
         let root = containers.dir().open_dir(rootfs)?;
         let file = root.open(path.trim_start_matches('/'))?;
         if !file.metadata()?.is_file() {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         let mut bytes = Vec::new();
-        file.take(u64::try_from(max_bytes).unwrap_or(u64::MAX)).read_to_end(&mut bytes)?;
+        file.take(u64::try_from(max_bytes).unwrap_or(u64::MAX))
+            .read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 

@@ -34,23 +34,43 @@ fn wrong_manifests_say_where_and_what_helps() {
     let cases: [(&str, &[&str]); 5] = [
         (
             "apiVersion: v1\nkind: Pod\nmetadata:\n\tname: web\n",
-            &["pod.yaml:4:1", "tab used for indentation", "hint: YAML indents with spaces"],
+            &[
+                "pod.yaml:4:1",
+                "tab used for indentation",
+                "hint: YAML indents with spaces",
+            ],
         ),
         (
             &pod("nginx", "    comand: [x]\n"),
-            &["pod.yaml:9:5", "unknown field \"spec.containers[0].comand\"", "did you mean \"command\"?"],
+            &[
+                "pod.yaml:9:5",
+                "unknown field \"spec.containers[0].comand\"",
+                "did you mean \"command\"?",
+            ],
         ),
         (
             &pod("nginx", "    ports:\n    - containerPort: 70000\n"),
-            &["pod.yaml:10:22", "spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive"],
+            &[
+                "pod.yaml:10:22",
+                "spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive",
+            ],
         ),
         (
             &pod("nginx", "  - {name: c, image: nginx}\n"),
-            &["spec.containers[1].name: Duplicate value: \"c\"", "first used at"],
+            &[
+                "spec.containers[1].name: Duplicate value: \"c\"",
+                "first used at",
+            ],
         ),
         (
-            &pod("nginx", "    volumeMounts:\n    - {name: dta, mountPath: /data}\n  volumes:\n  - {name: data, emptyDir: {}}\n"),
-            &["spec.containers[0].volumeMounts[0].name: Not found: \"dta\"", "did you mean \"data\"?"],
+            &pod(
+                "nginx",
+                "    volumeMounts:\n    - {name: dta, mountPath: /data}\n  volumes:\n  - {name: data, emptyDir: {}}\n",
+            ),
+            &[
+                "spec.containers[0].volumeMounts[0].name: Not found: \"dta\"",
+                "did you mean \"data\"?",
+            ],
         ),
     ];
     for (manifest, parts) in cases {
@@ -60,17 +80,33 @@ fn wrong_manifests_say_where_and_what_helps() {
 
 #[test]
 fn all_that_is_wrong_is_said_at_once() {
-    let manifest = pod("nginx", "    ports:\n    - containerPort: 70000\n    volumeMounts:\n    - {name: dta, mountPath: /data}\n");
+    let manifest = pod(
+        "nginx",
+        "    ports:\n    - containerPort: 70000\n    volumeMounts:\n    - {name: dta, mountPath: /data}\n",
+    );
     let end = Wasmpod::up_text(&manifest, &[]).run();
-    assert_says(&end, 1, &["Pod \"web\" is invalid (2 problems)", "70000", "\"dta\""]);
+    assert_says(
+        &end,
+        1,
+        &["Pod \"web\" is invalid (2 problems)", "70000", "\"dta\""],
+    );
 }
 
 #[test]
 fn an_image_that_is_no_module_is_named_for_what_it_is() {
     let whole = wat::parse_str("(module (memory 1) (data (i32.const 0) \"hello\"))").unwrap();
     let cases: [(&[u8], &[&str]); 3] = [
-        (b"\x7fELF\x02\x01\x01\0rest", &["not a WebAssembly module: file starts with 7f 45 4c 46 (ELF)", "hint: build it for a wasm target"]),
-        (b"hello, I am text\n", &["not a WebAssembly module: the file is text"]),
+        (
+            b"\x7fELF\x02\x01\x01\0rest",
+            &[
+                "not a WebAssembly module: file starts with 7f 45 4c 46 (ELF)",
+                "hint: build it for a wasm target",
+            ],
+        ),
+        (
+            b"hello, I am text\n",
+            &["not a WebAssembly module: the file is text"],
+        ),
         (&whole[..whole.len() - 2], &["truncated"]),
     ];
     for (bytes, parts) in cases {
@@ -83,7 +119,15 @@ fn an_image_that_is_no_module_is_named_for_what_it_is() {
 #[test]
 fn a_linux_image_says_what_can_be_done() {
     let end = Wasmpod::up_text(&pod("redis:7", ""), &[]).run();
-    assert_says(&end, 1, &["\"redis:7\"", "no built-in image of this name", "`wasmpod image ls`"]);
+    assert_says(
+        &end,
+        1,
+        &[
+            "\"redis:7\"",
+            "no built-in image of this name",
+            "`wasmpod image ls`",
+        ],
+    );
 }
 
 #[test]
@@ -95,15 +139,35 @@ fn all_missing_imports_are_in_one_error() {
             (func (export "_start")))"#,
         "",
     );
-    assert_says(&end, 1, &["needs 2 imports", "wasi_snapshot_preview1.sock_open", "env.my_host_call"]);
+    assert_says(
+        &end,
+        1,
+        &[
+            "needs 2 imports",
+            "wasi_snapshot_preview1.sock_open",
+            "env.my_host_call",
+        ],
+    );
 }
 
 #[test]
 fn a_port_in_use_is_said_before_anything_starts() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let end = Wasmpod::up("mc1-shared-volume.yaml", &["--publish", &format!("{port}:mc1:80")]).run();
-    assert_says(&end, 1, &["cannot publish pod \"mc1\" port 80", &format!("127.0.0.1:{port}"), "in use"]);
+    let end = Wasmpod::up(
+        "mc1-shared-volume.yaml",
+        &["--publish", &format!("{port}:mc1:80")],
+    )
+    .run();
+    assert_says(
+        &end,
+        1,
+        &[
+            "cannot publish pod \"mc1\" port 80",
+            &format!("127.0.0.1:{port}"),
+            "in use",
+        ],
+    );
     assert_eq!(end.stdout, "");
 }
 
@@ -114,7 +178,11 @@ fn a_read_only_state_directory_is_one_clear_error() {
     let state = dir.path().join("state");
     fs::write(&state, "").unwrap();
     let end = Wasmpod::up_text(&pod("nginx", ""), &[]).state(&state).run();
-    assert_says(&end, 1, &["cannot use the state directory", state.to_str().unwrap()]);
+    assert_says(
+        &end,
+        1,
+        &["cannot use the state directory", state.to_str().unwrap()],
+    );
 }
 
 #[test]
@@ -143,7 +211,10 @@ fn a_trap_shows_where_in_the_program_it_happened() {
 #[test]
 fn a_guest_that_loops_without_a_host_call_is_stopped_by_the_time_out() {
     let up = Wasmpod::up_text(&pod("guest.wasm", ""), &["--timeout", "500ms"]);
-    up.file("guest.wasm", &wat::parse_str(r#"(module (func (export "_start") (loop (br 0))))"#).unwrap());
+    up.file(
+        "guest.wasm",
+        &wat::parse_str(r#"(module (func (export "_start") (loop (br 0))))"#).unwrap(),
+    );
     assert_says(&up.run(), 124, &["time"]);
 }
 
@@ -164,7 +235,10 @@ fn a_hundred_megabytes_without_newline_come_through() {
     up.file("guest.wasm", &wat::parse_str(PRINTER).unwrap());
     let end = up.run();
     assert_eq!(end.code, Some(0), "{}", end.stderr);
-    assert_eq!(end.stdout.bytes().filter(|byte| *byte == b'x').count(), 100 << 20);
+    assert_eq!(
+        end.stdout.bytes().filter(|byte| *byte == b'x').count(),
+        100 << 20
+    );
 }
 
 /// Prints 1,600 times 64 KiB of `x`.
@@ -185,7 +259,10 @@ const PRINTER: &str = r#"(module
 #[test]
 fn nothing_is_left_behind_by_a_pod_that_fails() {
     let state = tempfile::tempdir().unwrap();
-    let manifest = pod("debian", "    command: [sh, -c, 'echo text > /data/file; exit 7']\n    volumeMounts:\n    - {name: data, mountPath: /data}\n  volumes:\n  - {name: data, emptyDir: {}}\n");
+    let manifest = pod(
+        "debian",
+        "    command: [sh, -c, 'echo text > /data/file; exit 7']\n    volumeMounts:\n    - {name: data, mountPath: /data}\n  volumes:\n  - {name: data, emptyDir: {}}\n",
+    );
     let end = Wasmpod::up_text(&manifest, &[]).state(state.path()).run();
     assert_says(&end, 1, &["web/c: Error (exit code 7)"]);
     assert_eq!(left_in(&state.path().join("run")), Vec::<String>::new());

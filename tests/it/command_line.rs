@@ -27,16 +27,38 @@ fn stdout_has_only_logs_and_stderr_the_states() {
 #[test]
 fn quiet_says_nothing_and_no_logs_shows_none() {
     let end = Wasmpod::up_text(HELLO, &["--quiet", "--no-logs"]).run();
-    assert_eq!((end.code, end.stdout.as_str(), end.stderr.as_str()), (Some(0), "", ""));
+    assert_eq!(
+        (end.code, end.stdout.as_str(), end.stderr.as_str()),
+        (Some(0), "", "")
+    );
 }
 
 #[test]
 fn json_logs_are_an_object_a_line() {
     let end = Wasmpod::up_text(HELLO, &["--log-format", "json"]).run();
-    let lines: Vec<serde_json::Value> = end.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let streams: Vec<_> = lines.iter().map(|line| (line["stream"].as_str().unwrap(), line["message"].as_str().unwrap())).collect();
-    assert!(streams.contains(&("stdout", "out")) && streams.contains(&("stderr", "err")), "{streams:?}");
-    assert!(lines.iter().all(|line| line["pod"] == "hello" && line["container"] == "c"));
+    let lines: Vec<serde_json::Value> = end
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let streams: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            (
+                line["stream"].as_str().unwrap(),
+                line["message"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert!(
+        streams.contains(&("stdout", "out")) && streams.contains(&("stderr", "err")),
+        "{streams:?}"
+    );
+    assert!(
+        lines
+            .iter()
+            .all(|line| line["pod"] == "hello" && line["container"] == "c")
+    );
 }
 
 #[test]
@@ -71,7 +93,10 @@ fn the_time_out_ends_a_pod_that_does_not() {
 fn validate_checks_and_counts() {
     let file = example("mc3-reverse-proxy.yaml");
     let end = Wasmpod::new(&["validate", file.to_str().unwrap()]).run();
-    assert_eq!((end.code, end.stdout.as_str()), (Some(0), "valid: 1 pod, 1 config map, 1 service\n"));
+    assert_eq!(
+        (end.code, end.stdout.as_str()),
+        (Some(0), "valid: 1 pod, 1 config map, 1 service\n")
+    );
     let folder = file.parent().unwrap();
     let end = Wasmpod::new(&["validate", folder.to_str().unwrap()]).run();
     assert_eq!(end.code, Some(0), "{end:?}");
@@ -81,8 +106,17 @@ fn validate_checks_and_counts() {
 fn a_missing_file_and_wrong_usage_differ() {
     let end = Wasmpod::new(&["validate", "nowhere.yaml"]).run();
     assert_eq!(end.code, Some(1));
-    assert!(end.stderr.starts_with("error: cannot read `nowhere.yaml`"), "{}", end.stderr);
-    for args in [&["up"][..], &["up", "--publish", "80", "x.yaml"], &["down"], &["up", "--timeout", "soon", "x.yaml"]] {
+    assert!(
+        end.stderr.starts_with("error: cannot read `nowhere.yaml`"),
+        "{}",
+        end.stderr
+    );
+    for args in [
+        &["up"][..],
+        &["up", "--publish", "80", "x.yaml"],
+        &["down"],
+        &["up", "--timeout", "soon", "x.yaml"],
+    ] {
         assert_eq!(Wasmpod::new(args).run().code, Some(2), "{args:?}");
     }
 }
@@ -91,15 +125,30 @@ fn a_missing_file_and_wrong_usage_differ() {
 fn a_rule_for_a_pod_that_is_not_there_is_an_error() {
     let end = Wasmpod::up_text(HELLO, &["--publish", "0:helo:80"]).run();
     assert_eq!(end.code, Some(1), "{end:?}");
-    assert!(end.stderr.contains("\"helo\"") && end.stderr.contains("hello"), "{}", end.stderr);
+    assert!(
+        end.stderr.contains("\"helo\"") && end.stderr.contains("hello"),
+        "{}",
+        end.stderr
+    );
 }
 
 #[test]
 fn images_are_listed_for_what_they_are() {
     let end = Wasmpod::new(&["image", "ls"]).run();
     assert_eq!(end.code, Some(0));
-    for name in ["nginx", "debian", "busybox", "alpine", "allingeek/ch6_ipc", "training/webapp"] {
-        assert!(end.stdout.lines().any(|line| line.starts_with(name)), "{name}: {}", end.stdout);
+    for name in [
+        "nginx",
+        "debian",
+        "busybox",
+        "alpine",
+        "allingeek/ch6_ipc",
+        "training/webapp",
+    ] {
+        assert!(
+            end.stdout.lines().any(|line| line.starts_with(name)),
+            "{name}: {}",
+            end.stdout
+        );
     }
     assert!(end.stdout.contains("They are not those images."));
 }
@@ -108,7 +157,11 @@ fn images_are_listed_for_what_they_are() {
 fn inspect_tells_whether_a_module_runs_here() {
     let runs = Wasmpod::new(&["inspect", "image", "nginx"]).run();
     assert_eq!(runs.code, Some(0), "{runs:?}");
-    assert!(runs.stdout.contains("component") && runs.stdout.contains("wasi:sockets/tcp"), "{}", runs.stdout);
+    assert!(
+        runs.stdout.contains("component") && runs.stdout.contains("wasi:sockets/tcp"),
+        "{}",
+        runs.stdout
+    );
 
     let wat = r#"(module (import "env" "f" (func)) (func (export "_start")))"#;
     let inspect = Wasmpod::new(&["inspect", "image", "./x.wasm", "-o", "json"]);

@@ -16,7 +16,11 @@ fn mc1_serves_from_a_shared_volume_a_page_that_grows() {
     let state = pod.state();
     let end = pod.stop();
     assert_eq!(end.code, Some(0), "{end:?}");
-    assert!(end.stdout.contains("GET / HTTP/1.1"), "nginx logs the request: {}", end.stdout);
+    assert!(
+        end.stdout.contains("GET / HTTP/1.1"),
+        "nginx logs the request: {}",
+        end.stdout
+    );
     assert_eq!(left_in(&state.join("run")), Vec::<String>::new());
     assert!(http_get(address, "/").is_none(), "the port is free again");
 }
@@ -28,12 +32,19 @@ fn mc2_hands_every_message_over_and_ends_by_itself() {
     let said = |container: &str, word: &str| -> Vec<String> {
         let start = format!("mc2/{container}");
         let lines = end.stdout.lines().filter(|line| line.starts_with(&start));
-        lines.filter_map(|line| Some(line.split_once(&format!("{word}: "))?.1.to_owned())).collect()
+        lines
+            .filter_map(|line| Some(line.split_once(&format!("{word}: "))?.1.to_owned()))
+            .collect()
     };
     let produced = said("producer", "Produced");
     let consumed = said("consumer", "Consumed");
     assert_eq!(produced.len(), 500);
-    assert!(produced.iter().all(|byte| u8::from_str_radix(byte, 16).is_ok()), "{produced:?}");
+    assert!(
+        produced
+            .iter()
+            .all(|byte| u8::from_str_radix(byte, 16).is_ok()),
+        "{produced:?}"
+    );
     assert_eq!(consumed.split_last().unwrap().0, produced);
     assert_eq!(consumed.last().unwrap(), "done");
     assert!(end.stderr.contains("mc2: Completed"), "{}", end.stderr);
@@ -61,14 +72,28 @@ fn mc3_proxies_to_localhost_and_shows_only_the_node_port() {
     let pod = Wasmpod::up("mc3-reverse-proxy.yaml", &["--publish", "0:mc3:80"]).start();
     let address = pod.published("mc3:80");
     let hello = |address| {
-        eventually("the web app's answer", || http_get(address, "/").filter(|answer| answer.status == 200))
+        eventually("the web app's answer", || {
+            http_get(address, "/").filter(|answer| answer.status == 200)
+        })
     };
     assert_eq!(hello(address).body, "Hello world!");
-    assert_eq!(hello("127.0.0.1:31418".parse().unwrap()).body, "Hello world!");
+    assert_eq!(
+        hello("127.0.0.1:31418".parse().unwrap()).body,
+        "Hello world!"
+    );
     // Only what is published has a listener on the host: the web app's port is not among them.
-    let published: Vec<_> = pod.stderr.now().lines().filter(|line| line.starts_with("published ")).map(str::to_owned).collect();
+    let published: Vec<_> = pod
+        .stderr
+        .now()
+        .lines()
+        .filter(|line| line.starts_with("published "))
+        .map(str::to_owned)
+        .collect();
     assert_eq!(published.len(), 2, "{published:?}");
-    assert!(published.iter().all(|line| line.ends_with(" -> mc3:80")), "{published:?}");
+    assert!(
+        published.iter().all(|line| line.ends_with(" -> mc3:80")),
+        "{published:?}"
+    );
     assert_eq!(pod.stop().code, Some(0));
 }
 
@@ -80,6 +105,7 @@ fn two_containers_share_a_page_and_the_helper_ends() {
         http_get(address, "/").filter(|page| page.status == 200 && !page.body.is_empty())
     });
     assert_eq!(page.body, "Hello from the debian container\n");
-    pod.stderr.wait_until_contains("two-containers/debian-container: Completed");
+    pod.stderr
+        .wait_until_contains("two-containers/debian-container: Completed");
     assert_eq!(pod.stop().code, Some(0));
 }

@@ -14,7 +14,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(50);
 
 /// A file under `examples/`.
 pub(crate) fn example(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("examples")
+        .join(name)
 }
 
 /// The program with these arguments, in a folder of its own.
@@ -36,7 +38,12 @@ pub(crate) struct Output {
 impl Wasmpod {
     pub(crate) fn new(args: &[&str]) -> Self {
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        Self { dir: tempfile::tempdir().unwrap(), args, stdin: None, state: None }
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            args,
+            stdin: None,
+            state: None,
+        }
     }
 
     /// `wasmpod up` of an example, with further arguments.
@@ -77,7 +84,10 @@ impl Wasmpod {
     }
 
     pub(crate) fn start(self) -> Running {
-        let state = self.state.clone().unwrap_or_else(|| self.dir.path().join("state"));
+        let state = self
+            .state
+            .clone()
+            .unwrap_or_else(|| self.dir.path().join("state"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_wasmpod"));
         command.args(&self.args);
         if self.args.first().is_some_and(|verb| verb == "up") {
@@ -86,15 +96,29 @@ impl Wasmpod {
         // Compiled code is kept between tests, as it is between a user's runs.
         command.env("WASMPOD_CODE_DIR", code_dir());
         command.current_dir(self.dir.path());
-        command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        command.stdin(if self.stdin.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        });
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         if let (Some(bytes), Some(mut stdin)) = (self.stdin, child.stdin.take()) {
             // The program may refuse to read it all.
             std::thread::spawn(move || drop(stdin.write_all(&bytes)));
         }
         let stdout = Text::collect(child.stdout.take().unwrap());
         let stderr = Text::collect(child.stderr.take().unwrap());
-        Running { child, stdout, stderr, state, _dir: self.dir }
+        Running {
+            child,
+            stdout,
+            stderr,
+            state,
+            _dir: self.dir,
+        }
     }
 
     /// Runs to the end.
@@ -124,16 +148,28 @@ impl Running {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(Instant::now() < limit, "still running\nstdout:\n{}\nstderr:\n{}", self.stdout.now(), self.stderr.now());
+            assert!(
+                Instant::now() < limit,
+                "still running\nstdout:\n{}\nstderr:\n{}",
+                self.stdout.now(),
+                self.stderr.now()
+            );
             // A child has no condition to wait on with a limit; its output has.
             self.stderr.wait_a_little();
         };
-        Output { code: status.code(), stdout: self.stdout.to_end(), stderr: self.stderr.to_end() }
+        Output {
+            code: status.code(),
+            stdout: self.stdout.to_end(),
+            stderr: self.stderr.to_end(),
+        }
     }
 
     /// Sends SIGINT, as Ctrl-C does, once.
     pub(crate) fn interrupt(&self) {
-        let sent = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        let sent = Command::new("kill")
+            .args(["-INT", &self.child.id().to_string()])
+            .status()
+            .unwrap();
         assert!(sent.success());
     }
 
@@ -147,10 +183,17 @@ impl Running {
     pub(crate) fn published(&self, port: &str) -> SocketAddr {
         let end = format!(" -> {port}");
         let find = |text: &str| {
-            let line = text.lines().find(|line| line.starts_with("published ") && line.ends_with(&end))?;
-            line.trim_start_matches("published ").split(' ').next()?.parse().ok()
+            let line = text
+                .lines()
+                .find(|line| line.starts_with("published ") && line.ends_with(&end))?;
+            line.trim_start_matches("published ")
+                .split(' ')
+                .next()?
+                .parse()
+                .ok()
         };
-        self.stderr.wait_for(&format!("published … -> {port}"), find)
+        self.stderr
+            .wait_for(&format!("published … -> {port}"), find)
     }
 
     /// What is left in the state directory, besides compiled code.
@@ -169,7 +212,9 @@ impl Drop for Running {
 
 /// Everything under `dir`, relative to it.
 pub(crate) fn left_in(dir: &Path) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(dir) else { return vec![] };
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return vec![];
+    };
     let mut found = Vec::new();
     for entry in entries.flatten() {
         found.push(entry.path().display().to_string());
@@ -216,13 +261,22 @@ impl Text {
 
     fn to_end(&self) -> String {
         let guard = self.0.0.lock().unwrap();
-        let (guard, _) = self.0.1.wait_timeout_while(guard, PATIENCE, |collected| !collected.ended).unwrap();
+        let (guard, _) = self
+            .0
+            .1
+            .wait_timeout_while(guard, PATIENCE, |collected| !collected.ended)
+            .unwrap();
         guard.text.clone()
     }
 
     fn wait_a_little(&self) {
         let guard = self.0.0.lock().unwrap();
-        drop(self.0.1.wait_timeout(guard, Duration::from_millis(20)).unwrap());
+        drop(
+            self.0
+                .1
+                .wait_timeout(guard, Duration::from_millis(20))
+                .unwrap(),
+        );
     }
 
     /// Waits until `find` finds something in the text.
@@ -235,7 +289,11 @@ impl Text {
                 return found;
             }
             let left = limit.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero() && !guard.ended, "no {what} in:\n{}", guard.text);
+            assert!(
+                !left.is_zero() && !guard.ended,
+                "no {what} in:\n{}",
+                guard.text
+            );
             guard = self.0.1.wait_timeout(guard, left).unwrap().0;
         }
     }
@@ -243,7 +301,9 @@ impl Text {
     /// Waits until the text holds `part`.
     #[track_caller]
     pub(crate) fn wait_until_contains(&self, part: &str) {
-        self.wait_for(&format!("{part:?}"), |text| text.contains(part).then_some(()));
+        self.wait_for(&format!("{part:?}"), |text| {
+            text.contains(part).then_some(())
+        });
     }
 }
 
@@ -272,11 +332,19 @@ pub(crate) struct Response {
 pub(crate) fn http_get(address: SocketAddr, path: &str) -> Option<Response> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").ok()?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok()?;
     let answer = String::from_utf8_lossy(&answer).into_owned();
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some(Response { status, head: head.to_owned(), body: body.to_owned() })
+    Some(Response {
+        status,
+        head: head.to_owned(),
+        body: body.to_owned(),
+    })
 }

@@ -24,7 +24,13 @@ const OWNED: [(&str, &str); 10] = [
 /// What each crate of ours imports, dev-dependencies left out: of ours and of others.
 fn imports() -> BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> {
     let metadata = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--format-version",
+            "1",
+            "--offline",
+        ])
         .current_dir(root())
         .output()
         .expect("cargo runs");
@@ -35,8 +41,12 @@ fn imports() -> BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> {
         let dependencies = package["dependencies"].as_array().unwrap().iter();
         let normal = dependencies.filter(|dependency| dependency["kind"].is_null());
         let names = normal.map(|dependency| dependency["name"].as_str().unwrap().to_owned());
-        let (ours, others): (BTreeSet<_>, BTreeSet<_>) = names.partition(|name| our_name(name).is_some());
-        (ours.iter().filter_map(|name| our_name(name)).collect(), others)
+        let (ours, others): (BTreeSet<_>, BTreeSet<_>) =
+            names.partition(|name| our_name(name).is_some());
+        (
+            ours.iter().filter_map(|name| our_name(name)).collect(),
+            others,
+        )
     };
     packages
         .iter()
@@ -47,12 +57,21 @@ fn imports() -> BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> {
 /// The table "Who may import whom" of ARCHITECTURE.md.
 fn table() -> BTreeMap<String, BTreeSet<String>> {
     let text = read("ARCHITECTURE.md");
-    let section = text.split("## Who may import whom").nth(1).expect("the section is there");
+    let section = text
+        .split("## Who may import whom")
+        .nth(1)
+        .expect("the section is there");
     let section = section.split("\n## ").next().unwrap();
     let rows = section.lines().filter(|line| line.starts_with("| `"));
     rows.map(|row| {
         let cells: Vec<_> = row.split('|').map(str::trim).collect();
-        let names = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<BTreeSet<_>>();
+        let names = |cell: &str| {
+            cell.split('`')
+                .skip(1)
+                .step_by(2)
+                .map(str::to_owned)
+                .collect::<BTreeSet<_>>()
+        };
         (names(cells[1]).pop_first().unwrap(), names(cells[2]))
     })
     .collect()
@@ -60,8 +79,15 @@ fn table() -> BTreeMap<String, BTreeSet<String>> {
 
 #[test]
 fn crates_import_what_the_table_says_and_nothing_else() {
-    let imports: BTreeMap<_, _> = imports().into_iter().map(|(name, (ours, _))| (name, ours)).collect();
-    assert_eq!(imports, table(), "left: cargo metadata, right: ARCHITECTURE.md");
+    let imports: BTreeMap<_, _> = imports()
+        .into_iter()
+        .map(|(name, (ours, _))| (name, ours))
+        .collect();
+    assert_eq!(
+        imports,
+        table(),
+        "left: cargo metadata, right: ARCHITECTURE.md"
+    );
 }
 
 #[test]
@@ -69,8 +95,13 @@ fn heavy_libraries_belong_to_one_crate() {
     let mut breaches = Vec::new();
     for (name, (_, others)) in imports() {
         for (library, owner) in OWNED {
-            if others.contains(library) && name != owner && (library, name.as_str()) != ("cap-std", "sandbox") {
-                breaches.push(format!("host/{name}/Cargo.toml: {library} belongs to {owner}"));
+            if others.contains(library)
+                && name != owner
+                && (library, name.as_str()) != ("cap-std", "sandbox")
+            {
+                breaches.push(format!(
+                    "host/{name}/Cargo.toml: {library} belongs to {owner}"
+                ));
             }
         }
     }
@@ -83,7 +114,10 @@ fn the_deciding_crates_have_no_clock_and_no_tasks() {
     for name in ["manifest", "lifecycle"] {
         let (_, others) = &imports[name];
         for library in ["tokio", "futures", "rand", "hyper"] {
-            assert!(!others.contains(library), "host/{name}: must not use {library}");
+            assert!(
+                !others.contains(library),
+                "host/{name}: must not use {library}"
+            );
         }
     }
 }
@@ -91,12 +125,26 @@ fn the_deciding_crates_have_no_clock_and_no_tasks() {
 #[test]
 fn the_papers_name_paths_that_exist() {
     let mut breaches = Vec::new();
-    for paper in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/testing.md", "docs/ipc.md"] {
+    for paper in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "docs/testing.md",
+        "docs/ipc.md",
+    ] {
         for (number, line) in read(paper).lines().enumerate() {
             for quoted in line.split('`').skip(1).step_by(2) {
-                let is_path = ["host/", "tests/", "docs/", "examples/", "guest-examples/", "wit/", ".ci/"]
-                    .iter()
-                    .any(|folder| quoted.starts_with(folder));
+                let is_path = [
+                    "host/",
+                    "tests/",
+                    "docs/",
+                    "examples/",
+                    "guest-examples/",
+                    "wit/",
+                    ".ci/",
+                ]
+                .iter()
+                .any(|folder| quoted.starts_with(folder));
                 if is_path && !quoted.contains(['*', ' ', '<', '{', '…']) && !exists(quoted) {
                     breaches.push(format!("{paper}:{}: `{quoted}` does not exist", number + 1));
                 }

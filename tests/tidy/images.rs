@@ -31,10 +31,12 @@ fn index() -> Vec<Entry> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").unwrap();
-        text
-    })
+    Sha256::digest(bytes)
+        .iter()
+        .fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").unwrap();
+            text
+        })
 }
 
 /// The files under `folder`, except in folders named `target`, relative to the root.
@@ -54,14 +56,22 @@ fn collect(folder: &Path, found: &mut Vec<String>) {
 
 /// As `guest-examples/build` computes it: SHA-256 of a line `<sha256>  <path>` for each file, sorted by path.
 fn digest_sources(folders: &[String]) -> String {
-    let mut files = vec!["guest-examples/Cargo.toml".to_owned(), "guest-examples/Cargo.lock".to_owned()];
+    let mut files = vec![
+        "guest-examples/Cargo.toml".to_owned(),
+        "guest-examples/Cargo.lock".to_owned(),
+    ];
     for folder in folders {
         collect(&root().join(folder), &mut files);
     }
     files.sort();
     files.dedup();
     let listed = files.iter().fold(String::new(), |mut text, file| {
-        writeln!(text, "{}  {file}", hex(&fs::read(root().join(file)).unwrap())).unwrap();
+        writeln!(
+            text,
+            "{}  {file}",
+            hex(&fs::read(root().join(file)).unwrap())
+        )
+        .unwrap();
         text
     });
     hex(listed.as_bytes())
@@ -72,7 +82,12 @@ fn every_packed_image_is_fresh() {
     let stale: Vec<_> = index()
         .iter()
         .filter(|entry| digest_sources(&entry.folders) != entry.sources)
-        .map(|entry| format!("{}: its sources have changed; run `guest-examples/build {}`", entry.name, entry.name))
+        .map(|entry| {
+            format!(
+                "{}: its sources have changed; run `guest-examples/build {}`",
+                entry.name, entry.name
+            )
+        })
         .collect();
     hold("a packed image is built from the sources beside it", &stale);
 }
@@ -80,7 +95,9 @@ fn every_packed_image_is_fresh() {
 #[test]
 fn every_packed_file_is_listed_and_together_they_stay_small() {
     let mut listed: Vec<_> = index().into_iter().map(|entry| entry.file).collect();
-    let files = fs::read_dir(root().join(PACKED)).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let files = fs::read_dir(root().join(PACKED))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut packed: Vec<_> = files.filter(|name| name.ends_with(".zst")).collect();
     listed.sort();
     packed.sort();

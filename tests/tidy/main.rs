@@ -25,15 +25,26 @@ fn files() -> Vec<String> {
         .current_dir(root())
         .output()
         .expect("git runs");
-    assert!(git.status.success(), "git ls-files: {}", String::from_utf8_lossy(&git.stderr));
+    assert!(
+        git.status.success(),
+        "git ls-files: {}",
+        String::from_utf8_lossy(&git.stderr)
+    );
     let listed = String::from_utf8(git.stdout).unwrap();
-    listed.lines().filter(|file| root().join(file).is_file()).map(str::to_owned).collect()
+    listed
+        .lines()
+        .filter(|file| root().join(file).is_file())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The Rust files under one of these folders.
 fn rust_files(folders: &[&str]) -> Vec<String> {
     let is_wanted = |file: &String| {
-        file.ends_with(".rs") && folders.iter().any(|folder| file.starts_with(&format!("{folder}/")))
+        file.ends_with(".rs")
+            && folders
+                .iter()
+                .any(|folder| file.starts_with(&format!("{folder}/")))
     };
     files().into_iter().filter(is_wanted).collect()
 }

@@ -7,11 +7,18 @@ const MAX_LINES: usize = 800;
 /// The only files with `unsafe` on the host: the loading of compiled code that we wrote ourselves.
 const UNSAFE_HOME: &str = "host/runtime/code_store/";
 
-fn breaches(folders: &[&str], mut check: impl FnMut(&str, &str) -> Vec<(usize, String)>) -> Vec<String> {
+fn breaches(
+    folders: &[&str],
+    mut check: impl FnMut(&str, &str) -> Vec<(usize, String)>,
+) -> Vec<String> {
     let mut found = Vec::new();
     for file in rust_files(folders) {
         let text = read(&file);
-        found.extend(check(&file, &text).into_iter().map(|(line, what)| format!("{file}:{line}: {what}")));
+        found.extend(
+            check(&file, &text)
+                .into_iter()
+                .map(|(line, what)| format!("{file}:{line}: {what}")),
+        );
     }
     found
 }
@@ -19,35 +26,48 @@ fn breaches(folders: &[&str], mut check: impl FnMut(&str, &str) -> Vec<(usize, S
 /// The lines for which `matches` holds, from 1, with what to say of them.
 fn lines(text: &str, what: &str, matches: impl Fn(&str) -> bool) -> Vec<(usize, String)> {
     let numbered = text.lines().enumerate().filter(|(_, line)| matches(line));
-    numbered.map(|(index, _)| (index + 1, what.to_owned())).collect()
+    numbered
+        .map(|(index, _)| (index + 1, what.to_owned()))
+        .collect()
 }
 
 #[test]
 fn every_module_says_what_it_is_for() {
-    let found = breaches(&["host", "tests"], |_, text| match text.starts_with("//!") {
-        true => vec![],
-        false => vec![(1, "no module documentation".to_owned())],
+    let found = breaches(&["host", "tests"], |_, text| {
+        match text.starts_with("//!") {
+            true => vec![],
+            false => vec![(1, "no module documentation".to_owned())],
+        }
     });
     hold("a file begins with its module's documentation", &found);
 }
 
 #[test]
 fn no_file_is_longer_than_people_read() {
-    let found = breaches(&["host", "tests", "guest-examples"], |_, text| match text.lines().count() {
-        count if count > MAX_LINES => vec![(1, format!("{count} lines; split it by concept"))],
-        _ => vec![],
+    let found = breaches(&["host", "tests", "guest-examples"], |_, text| {
+        match text.lines().count() {
+            count if count > MAX_LINES => vec![(1, format!("{count} lines; split it by concept"))],
+            _ => vec![],
+        }
     });
     hold("a file has 800 lines at most", &found);
 }
 
 #[test]
 fn no_module_has_a_name_that_says_nothing() {
-    const BANNED: [&str; 9] = ["util", "utils", "common", "helper", "helpers", "misc", "core", "base", "types"];
+    const BANNED: [&str; 9] = [
+        "util", "utils", "common", "helper", "helpers", "misc", "core", "base", "types",
+    ];
     let found = breaches(&["host"], |file, _| {
         let parts = file.trim_end_matches(".rs").split('/');
         // `host/ipc/core.rs` of the runtime is about core modules, which is what the standard calls them.
-        let is_banned = parts.into_iter().any(|part| BANNED.contains(&part)) && !file.starts_with("host/runtime/host/");
-        if is_banned { vec![(1, "a name that says nothing".to_owned())] } else { vec![] }
+        let is_banned = parts.into_iter().any(|part| BANNED.contains(&part))
+            && !file.starts_with("host/runtime/host/");
+        if is_banned {
+            vec![(1, "a name that says nothing".to_owned())]
+        } else {
+            vec![]
+        }
     });
     hold("a module's name says what is in it", &found);
 }
@@ -55,10 +75,14 @@ fn no_module_has_a_name_that_says_nothing() {
 #[test]
 fn tests_are_never_switched_off_and_never_sleep() {
     let found = breaches(&["host", "tests/it", "tests/support"], |_, text| {
-        let mut found = lines(text, "an ignored test", |line| line.trim_start().starts_with("#[ignore"));
-        found.extend(lines(text, "a sleep; wait for a condition instead", |line| {
-            line.contains("thread::sleep(") && !line.trim_start().starts_with("//")
-        }));
+        let mut found = lines(text, "an ignored test", |line| {
+            line.trim_start().starts_with("#[ignore")
+        });
+        found.extend(lines(
+            text,
+            "a sleep; wait for a condition instead",
+            |line| line.contains("thread::sleep(") && !line.trim_start().starts_with("//"),
+        ));
         found
     });
     hold("a test runs, and waits for conditions", &found);
@@ -66,11 +90,14 @@ fn tests_are_never_switched_off_and_never_sleep() {
 
 #[test]
 fn nothing_is_left_to_be_done_without_a_number() {
-    let found = breaches(&["host", "tests/it", "tests/support", "guest-examples"], |_, text| {
-        lines(text, "a TODO without an issue's number", |line| {
-            (line.contains("TODO") || line.contains("FIXME")) && !line.contains("TODO(#")
-        })
-    });
+    let found = breaches(
+        &["host", "tests/it", "tests/support", "guest-examples"],
+        |_, text| {
+            lines(text, "a TODO without an issue's number", |line| {
+                (line.contains("TODO") || line.contains("FIXME")) && !line.contains("TODO(#")
+            })
+        },
+    );
     hold("a TODO names its issue", &found);
 }
 
@@ -81,13 +108,17 @@ fn unsafe_code_stays_where_it_is_allowed_and_argues() {
         let mut found = Vec::new();
         for (index, line) in all.iter().enumerate() {
             let code = line.trim_start();
-            if code.starts_with("//") || !(code.contains("unsafe {") || code.starts_with("unsafe ")) {
+            if code.starts_with("//") || !(code.contains("unsafe {") || code.starts_with("unsafe "))
+            {
                 continue;
             }
             if !file.starts_with(UNSAFE_HOME) {
                 found.push((index + 1, format!("unsafe outside of {UNSAFE_HOME}")));
             }
-            if !all[index.saturating_sub(8)..index].iter().any(|line| line.contains("SAFETY:")) {
+            if !all[index.saturating_sub(8)..index]
+                .iter()
+                .any(|line| line.contains("SAFETY:"))
+            {
                 found.push((index + 1, "unsafe without a SAFETY argument".to_owned()));
             }
         }

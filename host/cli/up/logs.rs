@@ -26,7 +26,11 @@ type Item = (Arc<str>, LogItem);
 
 impl Logs {
     /// Follows every container of `pods`, through restarts, to the end of its pod.
-    pub(crate) fn follow(pods: &[PodHandle], args: &UpArgs, screen: Screen) -> anyhow::Result<Self> {
+    pub(crate) fn follow(
+        pods: &[PodHandle],
+        args: &UpArgs,
+        screen: Screen,
+    ) -> anyhow::Result<Self> {
         let (lines, waiting) = mpsc::channel(WAITING_LINES);
         let mut names = Vec::new();
         if !args.no_logs {
@@ -34,7 +38,14 @@ impl Logs {
                 for container in pod.containers() {
                     let name: Arc<str> = format!("{}/{container}", pod.name()).into();
                     names.push(name.to_string());
-                    let reader = pod.logs(&container, LogOptions { follow: true, restarts: true, ..LogOptions::default() });
+                    let reader = pod.logs(
+                        &container,
+                        LogOptions {
+                            follow: true,
+                            restarts: true,
+                            ..LogOptions::default()
+                        },
+                    );
                     if let Some(reader) = reader {
                         tokio::spawn(forward(name, reader, lines.clone()));
                     }
@@ -43,11 +54,16 @@ impl Logs {
         }
         let printer = Printer::new(BufWriter::new(anstream::stdout()), args.log_format, &names);
         let (done, printed) = oneshot::channel();
-        thread::Builder::new().name("logs".to_owned()).spawn(move || {
-            // Nobody may be waiting any more, after a second Ctrl-C.
-            drop(done.send(print(waiting, printer, &screen)));
-        })?;
-        Ok(Self { printed, result: None })
+        thread::Builder::new()
+            .name("logs".to_owned())
+            .spawn(move || {
+                // Nobody may be waiting any more, after a second Ctrl-C.
+                drop(done.send(print(waiting, printer, &screen)));
+            })?;
+        Ok(Self {
+            printed,
+            result: None,
+        })
     }
 
     /// Resolves when nothing is printed any more: all is, or standard output is closed.
@@ -76,7 +92,11 @@ async fn forward(name: Arc<str>, mut reader: LogReader, lines: mpsc::Sender<Item
     }
 }
 
-fn print(mut waiting: mpsc::Receiver<Item>, mut printer: Printer<impl io::Write>, screen: &Screen) -> io::Result<()> {
+fn print(
+    mut waiting: mpsc::Receiver<Item>,
+    mut printer: Printer<impl io::Write>,
+    screen: &Screen,
+) -> io::Result<()> {
     while let Some((name, item)) = waiting.blocking_recv() {
         screen.beside(|| {
             printer.item(&name, &item)?;

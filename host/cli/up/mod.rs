@@ -38,7 +38,9 @@ pub(crate) fn run(args: &UpArgs) -> anyhow::Result<Outcome> {
     if !args.verbosity.quiet {
         report::warnings(&manifests.warnings);
     }
-    let mut host = Host::builder().base_dir(sources.base).publish(args.publish.iter().cloned());
+    let mut host = Host::builder()
+        .base_dir(sources.base)
+        .publish(args.publish.iter().cloned());
     if let Some(dir) = &args.state_dir {
         host = host.state_dir(dir);
     }
@@ -48,7 +50,10 @@ pub(crate) fn run(args: &UpArgs) -> anyhow::Result<Outcome> {
     for prefix in &args.allow_host_path {
         host = host.allow_host_path(prefix);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start an event loop")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start an event loop")?;
     runtime.block_on(async {
         let host = host.build()?;
         let outcome = supervise(args, &host, manifests).await;
@@ -66,7 +71,11 @@ pub(crate) fn run(args: &UpArgs) -> anyhow::Result<Outcome> {
     })
 }
 
-async fn supervise(args: &UpArgs, host: &Host, manifests: wasmpod::Manifests) -> anyhow::Result<Outcome> {
+async fn supervise(
+    args: &UpArgs,
+    host: &Host,
+    manifests: wasmpod::Manifests,
+) -> anyhow::Result<Outcome> {
     let mut tree = Tree::new(args.verbosity.quiet);
     let mut interrupts = Interrupts::listen()?;
     let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
@@ -75,12 +84,24 @@ async fn supervise(args: &UpArgs, host: &Host, manifests: wasmpod::Manifests) ->
     };
     let mut logs = Logs::follow(&pods, args, tree.screen())?;
     let mut changes = follow_changes(&pods, args.verbosity.verbose);
-    let end = wait(args, &pods, &mut changes, &mut tree, &mut logs, &mut interrupts, deadline).await;
+    let end = wait(
+        args,
+        &pods,
+        &mut changes,
+        &mut tree,
+        &mut logs,
+        &mut interrupts,
+        deadline,
+    )
+    .await;
     // Only those that failed by themselves count: stopping one makes it fail too.
     let has_failed = pods.iter().any(|pod| pod.phase() == "Failed");
     if end == End::TimedOut {
         let timeout = args.timeout.unwrap_or_default();
-        tree.say(&format!("the time is up ({})", humantime::format_duration(timeout)));
+        tree.say(&format!(
+            "the time is up ({})",
+            humantime::format_duration(timeout)
+        ));
     }
     let was_killed = stop_all(&pods, &mut changes, &mut tree, &mut interrupts).await;
     tokio::select! {
@@ -133,7 +154,12 @@ fn follow_changes(pods: &[PodHandle], verbose: bool) -> mpsc::Receiver<Change> {
             let mut has_published = false;
             while let Some(pod) = watch.next().await {
                 for port in handle.published().iter().filter(|_| !has_published) {
-                    let line = format!("published {} -> {}:{}", port.host, handle.name(), port.pod_port);
+                    let line = format!(
+                        "published {} -> {}:{}",
+                        port.host,
+                        handle.name(),
+                        port.pod_port
+                    );
                     if sender.send(Change::Event(line)).await.is_err() {
                         return;
                     }
@@ -148,7 +174,12 @@ fn follow_changes(pods: &[PodHandle], verbose: bool) -> mpsc::Receiver<Change> {
         tokio::spawn(async move {
             while let Some(event) = events.next().await {
                 let is_shown = verbose || event.is_warning();
-                if is_shown && sender.send(Change::Event(format!("{name}: {event}"))).await.is_err() {
+                if is_shown
+                    && sender
+                        .send(Change::Event(format!("{name}: {event}")))
+                        .await
+                        .is_err()
+                {
                     return;
                 }
             }
@@ -178,7 +209,11 @@ async fn wait(
         if pods.iter().all(PodHandle::has_ended) {
             return End::Completed;
         }
-        if args.until == Until::Ready && pods.iter().all(|pod| pod.is_ready() || pod.phase() == "Succeeded") {
+        if args.until == Until::Ready
+            && pods
+                .iter()
+                .all(|pod| pod.is_ready() || pod.phase() == "Succeeded")
+        {
             return End::Ready;
         }
         tokio::select! {
@@ -201,7 +236,12 @@ async fn until(deadline: Option<Instant>) {
 }
 
 /// Stops what still runs, gracefully; at a further Ctrl-C by force. Says whether force was used.
-async fn stop_all(pods: &[PodHandle], changes: &mut mpsc::Receiver<Change>, tree: &mut Tree, interrupts: &mut Interrupts) -> bool {
+async fn stop_all(
+    pods: &[PodHandle],
+    changes: &mut mpsc::Receiver<Change>,
+    tree: &mut Tree,
+    interrupts: &mut Interrupts,
+) -> bool {
     for pod in pods {
         pod.stop(None).await;
     }
@@ -236,7 +276,10 @@ impl Interrupts {
     fn listen() -> anyhow::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
     }
 
     #[cfg(unix)]
@@ -248,7 +291,10 @@ impl Interrupts {
     }
 
     #[cfg(not(unix))]
-    #[expect(clippy::unnecessary_wraps, reason = "it can fail where there are signals")]
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "it can fail where there are signals"
+    )]
     fn listen() -> anyhow::Result<Self> {
         Ok(Self {})
     }

@@ -25,8 +25,18 @@ impl<W: Write> Printer<W> {
     /// Writes to `out`; `names` are the `POD/CONTAINER` names, to line them up.
     pub(crate) fn new(out: W, format: LogFormat, names: &[String]) -> Self {
         let width = names.iter().map(String::len).max().unwrap_or(0);
-        let styles = names.iter().enumerate().map(|(index, name)| (name.clone(), paint::container(index))).collect();
-        Self { out, format, styles, width, open: None }
+        let styles = names
+            .iter()
+            .enumerate()
+            .map(|(index, name)| (name.clone(), paint::container(index)))
+            .collect();
+        Self {
+            out,
+            format,
+            styles,
+            width,
+            open: None,
+        }
     }
 
     /// Writes one line, or the part of one that there is, or how much is missing.
@@ -34,12 +44,19 @@ impl<W: Write> Printer<W> {
         match (item, self.format) {
             (LogItem::Line(line), LogFormat::Text) => self.text(name, &line.text, line.is_partial),
             (LogItem::Line(line), LogFormat::Json) => self.json(name, line),
-            (LogItem::Lost { bytes }, LogFormat::Text) => {
-                self.text(name, format!("[{bytes} bytes of this log are lost: it was written faster than read]").as_bytes(), false)
-            }
+            (LogItem::Lost { bytes }, LogFormat::Text) => self.text(
+                name,
+                format!("[{bytes} bytes of this log are lost: it was written faster than read]")
+                    .as_bytes(),
+                false,
+            ),
             (LogItem::Lost { bytes }, LogFormat::Json) => {
                 let (pod, container) = name.split_once('/').unwrap_or((name, ""));
-                writeln!(self.out, "{}", json!({"pod": pod, "container": container, "lostBytes": bytes}))
+                writeln!(
+                    self.out,
+                    "{}",
+                    json!({"pod": pod, "container": container, "lostBytes": bytes})
+                )
             }
         }
     }
@@ -56,7 +73,11 @@ impl<W: Write> Printer<W> {
                 self.out.write_all(b"\n")?;
             }
             let style = self.styles.get(name).copied().unwrap_or_default();
-            write!(self.out, "{style}{name:width$} |{style:#} ", width = self.width)?;
+            write!(
+                self.out,
+                "{style}{name:width$} |{style:#} ",
+                width = self.width
+            )?;
         }
         self.out.write_all(text)?;
         if is_partial {
@@ -100,7 +121,11 @@ mod tests {
     }
 
     fn printed(format: LogFormat, items: &[(&str, LogItem)]) -> String {
-        let mut printer = Printer::new(Vec::new(), format, &["web/a".to_owned(), "web/long".to_owned()]);
+        let mut printer = Printer::new(
+            Vec::new(),
+            format,
+            &["web/a".to_owned(), "web/long".to_owned()],
+        );
         for (name, item) in items {
             printer.item(name, item).unwrap();
         }
@@ -123,8 +148,17 @@ mod tests {
 
     #[test]
     fn json_tells_everything_of_a_line() {
-        let text = printed(LogFormat::Json, &[("web/a", line("one", false)), ("web/a", LogItem::Lost { bytes: 7 })]);
-        let objects: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let text = printed(
+            LogFormat::Json,
+            &[
+                ("web/a", line("one", false)),
+                ("web/a", LogItem::Lost { bytes: 7 }),
+            ],
+        );
+        let objects: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
         assert_eq!(objects[0]["message"], "one");
         assert_eq!(objects[0]["stream"], "stdout");
         assert_eq!(objects[1]["lostBytes"], 7);

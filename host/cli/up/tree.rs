@@ -18,7 +18,10 @@ pub(crate) struct Tree {
 }
 
 enum Mode {
-    Live { screen: MultiProgress, lines: BTreeMap<String, ProgressBar> },
+    Live {
+        screen: MultiProgress,
+        lines: BTreeMap<String, ProgressBar>,
+    },
     Lines,
     Silent,
 }
@@ -38,11 +41,17 @@ impl Tree {
         let mode = if quiet {
             Mode::Silent
         } else if paint::stderr_is_live() {
-            Mode::Live { screen: MultiProgress::new(), lines: BTreeMap::new() }
+            Mode::Live {
+                screen: MultiProgress::new(),
+                lines: BTreeMap::new(),
+            }
         } else {
             Mode::Lines
         };
-        Self { mode, said: BTreeMap::new() }
+        Self {
+            mode,
+            said: BTreeMap::new(),
+        }
     }
 
     /// Shows how a pod is now.
@@ -57,8 +66,14 @@ impl Tree {
             }
             match &mut self.mode {
                 Mode::Live { screen, lines } => {
-                    let bar = lines.entry(line.name.clone()).or_insert_with(|| add_line(screen));
-                    bar.set_message(format!("{} {}", line.label, paint(style_of(&line.words), &state)));
+                    let bar = lines
+                        .entry(line.name.clone())
+                        .or_insert_with(|| add_line(screen));
+                    bar.set_message(format!(
+                        "{} {}",
+                        line.label,
+                        paint(style_of(&line.words), &state)
+                    ));
                     bar.tick();
                 }
                 Mode::Lines => report::stderr(format_args!("{}: {state}", line.name)),
@@ -72,7 +87,9 @@ impl Tree {
     pub(crate) fn say(&self, line: &str) {
         match &self.mode {
             Mode::Silent => {}
-            Mode::Live { .. } | Mode::Lines => self.screen().beside(|| report::stderr(format_args!("{line}"))),
+            Mode::Live { .. } | Mode::Lines => self
+                .screen()
+                .beside(|| report::stderr(format_args!("{line}"))),
         }
     }
 
@@ -121,10 +138,18 @@ fn add_line(screen: &MultiProgress) -> ProgressBar {
 fn lines(pod: &Pod) -> Vec<Line> {
     let name = pod.metadata.name.as_deref().unwrap_or_default();
     let status = pod.status.as_ref();
-    let inits = status.and_then(|status| status.init_container_statuses.as_deref()).unwrap_or_default();
-    let mains = status.and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
+    let inits = status
+        .and_then(|status| status.init_container_statuses.as_deref())
+        .unwrap_or_default();
+    let mains = status
+        .and_then(|status| status.container_statuses.as_deref())
+        .unwrap_or_default();
     let containers: Vec<&ContainerStatus> = inits.iter().chain(mains).collect();
-    let width = containers.iter().map(|container| container.name.len()).max().unwrap_or(0);
+    let width = containers
+        .iter()
+        .map(|container| container.name.len())
+        .max()
+        .unwrap_or(0);
     let ready = mains.iter().filter(|container| container.ready).count();
     let mut lines = vec![Line {
         name: name.to_owned(),
@@ -135,7 +160,11 @@ fn lines(pod: &Pod) -> Vec<Line> {
             .or_else(|| (ready > 0).then(|| format!("{ready}/{} ready", mains.len()))),
     }];
     for (index, container) in containers.iter().enumerate() {
-        let branch = if index + 1 == containers.len() { "└─" } else { "├─" };
+        let branch = if index + 1 == containers.len() {
+            "└─"
+        } else {
+            "├─"
+        };
         lines.push(Line {
             name: format!("{name}/{}", container.name),
             label: format!("{branch} {:width$}", container.name),
@@ -150,7 +179,8 @@ fn style_of(words: &str) -> anstyle::Style {
     let word = words.split([' ', ':', ',']).next().unwrap_or_default();
     match word {
         "Running" | "Completed" => paint::GOOD,
-        "Pending" | "ContainerCreating" | "PodInitializing" | "Init" | "Waiting" | "Terminating" => paint::WARNING,
+        "Pending" | "ContainerCreating" | "PodInitializing" | "Init" | "Waiting"
+        | "Terminating" => paint::WARNING,
         _ => paint::ERROR,
     }
 }
@@ -163,9 +193,7 @@ mod tests {
 
     #[test]
     fn a_pod_is_a_line_and_each_container_is_one_below() {
-        let container = |name: &str, state: serde_json::Value, ready: bool| {
-            json!({"name": name, "image": "i", "imageID": "", "ready": ready, "restartCount": 0, "state": state})
-        };
+        let container = |name: &str, state: serde_json::Value, ready: bool| json!({"name": name, "image": "i", "imageID": "", "ready": ready, "restartCount": 0, "state": state});
         let pod = json!({
             "metadata": {"name": "web"},
             "status": {"phase": "Running", "containerStatuses": [
@@ -174,7 +202,16 @@ mod tests {
             ]},
         });
         let lines = lines(&serde_json::from_value(pod).unwrap());
-        let shown: Vec<_> = lines.iter().map(|line| (line.name.as_str(), line.words.as_str(), line.detail.as_deref())).collect();
+        let shown: Vec<_> = lines
+            .iter()
+            .map(|line| {
+                (
+                    line.name.as_str(),
+                    line.words.as_str(),
+                    line.detail.as_deref(),
+                )
+            })
+            .collect();
         let expected = [
             ("web", "CrashLoopBackOff", Some("1/2 ready")),
             ("web/nginx", "Running", None),

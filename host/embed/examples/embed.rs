@@ -25,15 +25,26 @@ async fn main() -> anyhow::Result<()> {
     let host = Host::builder().build()?;
     let manifests = wasmpod::read(&[Source::new("queue", POD)])?;
     for pod in host.start(manifests).await? {
-        let follow = LogOptions { follow: true, ..LogOptions::default() };
-        let Some(mut log) = pod.logs("consumer", follow) else { continue };
+        let follow = LogOptions {
+            follow: true,
+            ..LogOptions::default()
+        };
+        let Some(mut log) = pod.logs("consumer", follow) else {
+            continue;
+        };
         let mut consumed = 0;
         while let Some(item) = log.next().await? {
             consumed += usize::from(matches!(item, LogItem::Line(_)));
         }
         let end = pod.wait().await;
-        let phase = end.status.and_then(|status| status.phase).unwrap_or_default();
-        anstream::println!("pod \"{}\": {phase}, {consumed} messages consumed", pod.name());
+        let phase = end
+            .status
+            .and_then(|status| status.phase)
+            .unwrap_or_default();
+        anstream::println!(
+            "pod \"{}\": {phase}, {consumed} messages consumed",
+            pod.name()
+        );
     }
     host.shutdown().await?;
     Ok(())

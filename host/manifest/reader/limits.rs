@@ -3,7 +3,7 @@
 /// The size of one source in bytes.
 /// Source: the API server reads requests up to 3 MiB (`MaxRequestBodyBytes`), as many as etcd takes.
 /// The check comes before anything looks at the text.
-pub(crate) const MAX_SOURCE_BYTES: usize = 3 * 1024 * 1024;
+pub const MAX_SOURCE_BYTES: usize = 3 * 1024 * 1024;
 
 /// How deep sequences and mappings may be nested.
 /// Source: ours; no Kubernetes object goes beyond about 20. It bounds the recursion of all that

@@ -104,7 +104,13 @@ pub async fn check(
         Protocol::Tcp => tokio::net::TcpListener::bind(host).await.map(drop),
         Protocol::Udp => tokio::net::UdpSocket::bind(host).await.map(drop),
     };
-    bound.map_err(|source| PublishError { pod: pod_name.to_owned(), port, protocol, host, source })
+    bound.map_err(|source| PublishError {
+        pod: pod_name.to_owned(),
+        port,
+        protocol,
+        host,
+        source,
+    })
 }
 
 impl Published {

@@ -33,15 +33,23 @@ pub(super) const fn kind_word(kind: Kind) -> &'static str {
 /// Maps the entry at `path` into memory, after checking that it is what its name says.
 pub(super) fn load_file(engine: &Engine, path: &Path) -> Result<Code, String> {
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    let named = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let named = path
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or_default();
     let mut words = named.rsplit('-');
-    let (expected, kind) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let (expected, kind) = (
+        words.next().unwrap_or_default(),
+        words.next().unwrap_or_default(),
+    );
     let actual = hex_sha256(&bytes);
     if expected != actual {
         return Err(format!("its content has the SHA-256 {actual}"));
     }
     drop(bytes);
-    let kind = [Kind::Module, Kind::Component].into_iter().find(|known| kind_word(*known) == kind);
+    let kind = [Kind::Module, Kind::Component]
+        .into_iter()
+        .find(|known| kind_word(*known) == kind);
     let code = match kind.ok_or("its name says neither module nor component")? {
         Kind::Module => {
             // SAFETY: the file lies in a directory that only this user can enter, and was written there by

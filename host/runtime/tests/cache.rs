@@ -23,8 +23,14 @@ fn runtime(dir: &Path) -> (Runtime, Arc<Mutex<Vec<Notice>>>) {
 
 /// All entries of the store in `dir`.
 fn entries(dir: &Path) -> Vec<PathBuf> {
-    let list = |dir: &Path| fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    list(dir).flat_map(|program| list(&program).collect::<Vec<_>>()).collect()
+    let list = |dir: &Path| {
+        fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+    };
+    list(dir)
+        .flat_map(|program| list(&program).collect::<Vec<_>>())
+        .collect()
 }
 
 async fn run_hello(runtime: Runtime) -> Exit {
@@ -36,7 +42,9 @@ async fn the_second_runtime_uses_what_the_first_one_compiled() {
     let dir = tempfile::tempdir().unwrap();
     let store = dir.path().join("code");
     assert_eq!(run_hello(runtime(&store).0).await, Exit::with_code(0));
-    let [entry] = &entries(&store)[..] else { panic!("{:?}", entries(&store)) };
+    let [entry] = &entries(&store)[..] else {
+        panic!("{:?}", entries(&store))
+    };
     let written = fs::metadata(entry).unwrap();
     let (second, heard) = runtime(&store);
     assert_eq!(run_hello(second).await, Exit::with_code(0));
@@ -61,7 +69,10 @@ async fn a_damaged_entry_is_noticed_removed_and_made_again() {
         assert_eq!(run_hello(runtime).await, Exit::with_code(0));
         assert_eq!(fs::read(&entry).unwrap(), whole, "it was made again");
         let heard = heard.lock().unwrap();
-        assert!(matches!(&heard[..], [Notice::CodeStoreEntryDiscarded { .. }]), "{heard:?}");
+        assert!(
+            matches!(&heard[..], [Notice::CodeStoreEntryDiscarded { .. }]),
+            "{heard:?}"
+        );
     }
 }
 
@@ -91,7 +102,9 @@ async fn a_directory_that_others_may_enter_is_not_used() {
     assert_eq!(run_hello(runtime).await, Exit::with_code(0));
     assert!(entries(dir.path()).is_empty());
     let heard = heard.lock().unwrap();
-    let [Notice::CodeStoreUnusable { problem, .. }] = &heard[..] else { panic!("{heard:?}") };
+    let [Notice::CodeStoreUnusable { problem, .. }] = &heard[..] else {
+        panic!("{heard:?}")
+    };
     assert!(problem.contains("0755"), "{problem}");
 }
 
@@ -105,7 +118,10 @@ async fn a_store_that_is_no_directory_is_told_once_and_everything_runs() {
     assert_eq!(pod.run("cli_hello").await, Exit::with_code(0));
     assert_eq!(pod.run("cli_exit").await, Exit::with_code(0));
     let heard = heard.lock().unwrap();
-    assert!(matches!(&heard[..], [Notice::CodeStoreUnusable { .. }]), "{heard:?}");
+    assert!(
+        matches!(&heard[..], [Notice::CodeStoreUnusable { .. }]),
+        "{heard:?}"
+    );
 }
 
 #[tokio::test]

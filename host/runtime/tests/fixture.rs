@@ -53,7 +53,10 @@ impl Pod {
         let hostname = "pod".to_owned();
         Self {
             runtime,
-            network: PodNetwork::new(PodNetworkConfig { hostname, ..Default::default() }),
+            network: PodNetwork::new(PodNetworkConfig {
+                hostname,
+                ..Default::default()
+            }),
             ipc: PodIpc::new(IpcLimits::default()),
             tasks: PodTaskSet::new(tokio::runtime::Handle::current()),
             clock: Clock::host(),
@@ -61,7 +64,11 @@ impl Pod {
     }
 
     /// What a container named `name` needs to run `program`.
-    pub(super) fn config(&self, name: &str, program: &Arc<Program>) -> (ContainerConfig, Capture, Capture) {
+    pub(super) fn config(
+        &self,
+        name: &str,
+        program: &Arc<Program>,
+    ) -> (ContainerConfig, Capture, Capture) {
         let (out, stdout) = LogSink::capture(CAPTURE_BYTES);
         let (err, stderr) = LogSink::capture(CAPTURE_BYTES);
         let config = ContainerConfig {
@@ -76,7 +83,9 @@ impl Pod {
             args: vec![program.name.clone()],
             env: Vec::new(),
             working_dir: "/".into(),
-            root: ContainerRoot { preopens: Vec::new() },
+            root: ContainerRoot {
+                preopens: Vec::new(),
+            },
             network: self.network.attach(name),
             ipc: self.ipc.attach(name),
             memory_limit_bytes: MEMORY_LIMIT_BYTES,
@@ -103,7 +112,11 @@ impl Pod {
 
     /// Waits for the end of a container.
     pub(super) async fn exit(&self, container: &Container) -> Exit {
-        in_time("the container ends", self.runtime.wait_container(&container.id)).await
+        in_time(
+            "the container ends",
+            self.runtime.wait_container(&container.id),
+        )
+        .await
     }
 
     /// Runs the guest of that name to its end.
@@ -124,7 +137,11 @@ impl Pod {
     /// Prepares a program.
     pub(super) async fn prepare(&self, program: &Arc<Program>) -> Result<(), RuntimeError> {
         let ignore = Arc::new(|_: Progress| {});
-        in_time("the program is prepared", self.runtime.prepare(program, ignore)).await
+        in_time(
+            "the program is prepared",
+            self.runtime.prepare(program, ignore),
+        )
+        .await
     }
 }
 

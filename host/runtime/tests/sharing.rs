@@ -18,7 +18,11 @@ async fn a_guest_waits_for_a_message_that_another_sends() {
     let receiver = pod.start("ipc_receive_one", |_| {}).await.unwrap();
     wait_until("the queue is there", || pod.ipc.list().len() == 1).await;
     let sender = pod.ipc.attach("sender");
-    sender.mq_open("/q", OpenFlags::WRITE, None).unwrap().try_send(&[42], 0).unwrap();
+    sender
+        .mq_open("/q", OpenFlags::WRITE, None)
+        .unwrap()
+        .try_send(&[42], 0)
+        .unwrap();
     assert_eq!(pod.exit(&receiver).await, Exit::with_code(42));
 }
 
@@ -61,7 +65,9 @@ async fn a_guest_writes_into_its_root_directory_unless_that_is_read_only() {
         };
         let root = volumes.attach(&container, 0, &files).unwrap();
         let made = root.preopens[0].host_path().join("made");
-        let (exit, _) = Pod::new().run_with("file_create", |config| config.root = root).await;
+        let (exit, _) = Pod::new()
+            .run_with("file_create", |config| config.root = root)
+            .await;
         if read_only {
             assert!([WASI_ROFS, WASI_PERM].contains(&exit.code), "{exit:?}");
             assert!(!made.exists());

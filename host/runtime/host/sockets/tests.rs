@@ -7,8 +7,12 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use wasmpod_network::{PodNetwork, PodNetworkConfig};
 use wasmtime_wasi::p2::bindings::sockets::instance_network::Host as _;
-use wasmtime_wasi::p2::bindings::sockets::ip_name_lookup::{Host as _, HostResolveAddressStream as _};
-use wasmtime_wasi::p2::bindings::sockets::network::{IpAddress, IpSocketAddress, Ipv4SocketAddress};
+use wasmtime_wasi::p2::bindings::sockets::ip_name_lookup::{
+    Host as _, HostResolveAddressStream as _,
+};
+use wasmtime_wasi::p2::bindings::sockets::network::{
+    IpAddress, IpSocketAddress, Ipv4SocketAddress,
+};
 use wasmtime_wasi::p2::bindings::sockets::tcp::{HostTcpSocket as _, ShutdownType};
 use wasmtime_wasi::p2::bindings::sockets::tcp_create_socket::Host as _;
 use wasmtime_wasi::p2::bindings::sockets::udp::{
@@ -31,11 +35,17 @@ struct Guest {
 
 impl Guest {
     fn new(pod: &PodNetwork, name: &str) -> Self {
-        Self { table: ResourceTable::new(), network: pod.attach(name) }
+        Self {
+            table: ResourceTable::new(),
+            network: pod.attach(name),
+        }
     }
 
     fn view(&mut self) -> View<'_> {
-        View { table: &mut self.table, network: &self.network }
+        View {
+            table: &mut self.table,
+            network: &self.network,
+        }
     }
 
     fn network(&mut self) -> Resource<NetworkHandle> {
@@ -43,14 +53,17 @@ impl Guest {
     }
 
     fn tcp(&mut self) -> Resource<TcpSocket> {
-        self.view().create_tcp_socket(IpAddressFamily::Ipv4).unwrap()
+        self.view()
+            .create_tcp_socket(IpAddressFamily::Ipv4)
+            .unwrap()
     }
 
     fn bind(&mut self, socket: &Resource<TcpSocket>, to: IpSocketAddress) -> Result<(), ErrorCode> {
         let network = self.network();
         let mut view = self.view();
         now(view.start_bind(again(socket), network, to)).map_err(|e| e.downcast().unwrap())?;
-        view.finish_bind(again(socket)).map_err(|e| e.downcast().unwrap())
+        view.finish_bind(again(socket))
+            .map_err(|e| e.downcast().unwrap())
     }
 
     fn listen(&mut self, port: u16) -> Resource<TcpSocket> {
@@ -63,7 +76,9 @@ impl Guest {
 
     fn connect(&mut self, port: u16) -> (Resource<TcpSocket>, Streams) {
         let (socket, network) = (self.tcp(), self.network());
-        self.view().start_connect(again(&socket), network, localhost(port)).unwrap();
+        self.view()
+            .start_connect(again(&socket), network, localhost(port))
+            .unwrap();
         let streams = self.view().finish_connect(again(&socket)).unwrap();
         (socket, streams)
     }
@@ -95,11 +110,17 @@ fn again<T: 'static>(handle: &Resource<T>) -> Resource<T> {
 }
 
 fn pod() -> PodNetwork {
-    PodNetwork::new(PodNetworkConfig { hostname: "web".into(), ..Default::default() })
+    PodNetwork::new(PodNetworkConfig {
+        hostname: "web".into(),
+        ..Default::default()
+    })
 }
 
 fn localhost(port: u16) -> IpSocketAddress {
-    IpSocketAddress::Ipv4(Ipv4SocketAddress { port, address: (127, 0, 0, 1) })
+    IpSocketAddress::Ipv4(Ipv4SocketAddress {
+        port,
+        address: (127, 0, 0, 1),
+    })
 }
 
 /// The result of a call that does not wait.
@@ -124,7 +145,10 @@ fn two_containers_talk_over_localhost() {
     let listener = server.listen(5000);
     let incoming = server.pollable(&listener);
     assert!(!server.is_ready(&incoming));
-    assert_eq!(code_of(server.view().accept(again(&listener))), ErrorCode::WouldBlock);
+    assert_eq!(
+        code_of(server.view().accept(again(&listener))),
+        ErrorCode::WouldBlock
+    );
 
     let (socket, near) = client.connect(5000);
     assert!(server.is_ready(&incoming));
@@ -132,7 +156,11 @@ fn two_containers_talk_over_localhost() {
     let far = (input, output);
     assert!(!server.is_ready(&incoming));
 
-    assert_eq!(server.read(&far, 10).unwrap(), "", "nothing yet, and not at its end");
+    assert_eq!(
+        server.read(&far, 10).unwrap(),
+        "",
+        "nothing yet, and not at its end"
+    );
     client.write(&near, b"ping").unwrap();
     assert_eq!(server.read(&far, 2).unwrap(), "pi");
     assert_eq!(server.read(&far, 10).unwrap(), "ng");
@@ -141,13 +169,25 @@ fn two_containers_talk_over_localhost() {
 
     let theirs = client.view().local_address(again(&socket)).unwrap();
     let seen = server.view().remote_address(again(&accepted)).unwrap();
-    assert_eq!(std::net::SocketAddr::from(theirs), std::net::SocketAddr::from(seen));
+    assert_eq!(
+        std::net::SocketAddr::from(theirs),
+        std::net::SocketAddr::from(seen)
+    );
 
     // A half-close: the other direction stays open.
-    client.view().shutdown(again(&socket), ShutdownType::Send).unwrap();
+    client
+        .view()
+        .shutdown(again(&socket), ShutdownType::Send)
+        .unwrap();
     assert!(matches!(server.read(&far, 10), Err(StreamError::Closed)));
-    assert!(matches!(server.read(&far, 10), Err(StreamError::Closed)), "and it stays closed");
-    assert!(matches!(client.write(&near, b"x"), Err(StreamError::Closed)));
+    assert!(
+        matches!(server.read(&far, 10), Err(StreamError::Closed)),
+        "and it stays closed"
+    );
+    assert!(matches!(
+        client.write(&near, b"x"),
+        Err(StreamError::Closed)
+    ));
     server.write(&far, b"bye").unwrap();
     assert_eq!(client.read(&near, 10).unwrap(), "bye");
 }
@@ -193,7 +233,10 @@ fn more_than_was_permitted_is_a_trap() {
     let _listener = guest.listen(5000);
     let (_socket, (_, output)) = guest.connect(5000);
     let output = guest.table.get_mut(&output).unwrap();
-    assert!(matches!(output.write(Bytes::from_static(b"x")), Err(StreamError::Trap(_))));
+    assert!(matches!(
+        output.write(Bytes::from_static(b"x")),
+        Err(StreamError::Trap(_))
+    ));
 }
 
 #[test]
@@ -206,10 +249,18 @@ fn a_connection_that_is_dropped_with_unread_data_resets_its_peer() {
     let (accepted, input, output) = server.view().accept(again(&listener)).unwrap();
     server.table.delete(input).unwrap();
     server.table.delete(output).unwrap();
-    server.view().drop(Resource::<TcpSocket>::new_own(accepted.rep())).unwrap();
+    server
+        .view()
+        .drop(Resource::<TcpSocket>::new_own(accepted.rep()))
+        .unwrap();
     let error = client.read(&near, 10).unwrap_err();
-    let StreamError::LastOperationFailed(error) = error else { panic!("{error}") };
-    assert_eq!(error.downcast::<ErrorCode>().unwrap(), ErrorCode::ConnectionReset);
+    let StreamError::LastOperationFailed(error) = error else {
+        panic!("{error}")
+    };
+    assert_eq!(
+        error.downcast::<ErrorCode>().unwrap(),
+        ErrorCode::ConnectionReset
+    );
     assert!(matches!(client.read(&near, 10), Err(StreamError::Closed)));
 }
 
@@ -223,7 +274,10 @@ fn the_end_of_a_container_closes_its_connections() {
     drop(server);
     assert!(matches!(client.read(&near, 10), Err(StreamError::Closed)));
     let (socket, network) = (client.tcp(), client.network());
-    client.view().start_connect(again(&socket), network, localhost(5000)).unwrap();
+    client
+        .view()
+        .start_connect(again(&socket), network, localhost(5000))
+        .unwrap();
     let refused = code_of(client.view().finish_connect(again(&socket)));
     assert_eq!(refused, ErrorCode::ConnectionRefused);
 }
@@ -234,32 +288,82 @@ fn each_verb_in_the_wrong_state_gives_the_code_that_wasi_names() {
     let mut guest = Guest::new(&pod, "a");
     let socket = guest.tcp();
     let this = || again(&socket);
-    assert_eq!(code_of(guest.view().local_address(this())), ErrorCode::InvalidState);
-    assert_eq!(code_of(guest.view().remote_address(this())), ErrorCode::InvalidState);
-    assert_eq!(code_of(guest.view().finish_bind(this())), ErrorCode::NotInProgress);
-    assert_eq!(code_of(guest.view().finish_connect(this())), ErrorCode::NotInProgress);
-    assert_eq!(code_of(guest.view().finish_listen(this())), ErrorCode::NotInProgress);
-    assert_eq!(code_of(now(guest.view().start_listen(this()))), ErrorCode::InvalidState);
-    assert_eq!(code_of(guest.view().accept(this())), ErrorCode::InvalidState);
+    assert_eq!(
+        code_of(guest.view().local_address(this())),
+        ErrorCode::InvalidState
+    );
+    assert_eq!(
+        code_of(guest.view().remote_address(this())),
+        ErrorCode::InvalidState
+    );
+    assert_eq!(
+        code_of(guest.view().finish_bind(this())),
+        ErrorCode::NotInProgress
+    );
+    assert_eq!(
+        code_of(guest.view().finish_connect(this())),
+        ErrorCode::NotInProgress
+    );
+    assert_eq!(
+        code_of(guest.view().finish_listen(this())),
+        ErrorCode::NotInProgress
+    );
+    assert_eq!(
+        code_of(now(guest.view().start_listen(this()))),
+        ErrorCode::InvalidState
+    );
+    assert_eq!(
+        code_of(guest.view().accept(this())),
+        ErrorCode::InvalidState
+    );
     let shutdown = guest.view().shutdown(this(), ShutdownType::Both);
     assert_eq!(code_of(shutdown), ErrorCode::InvalidState);
-    assert_eq!(code_of(guest.view().set_hop_limit(this(), 0)), ErrorCode::InvalidArgument);
-    assert_eq!(code_of(guest.view().set_listen_backlog_size(this(), 0)), ErrorCode::InvalidArgument);
+    assert_eq!(
+        code_of(guest.view().set_hop_limit(this(), 0)),
+        ErrorCode::InvalidArgument
+    );
+    assert_eq!(
+        code_of(guest.view().set_listen_backlog_size(this(), 0)),
+        ErrorCode::InvalidArgument
+    );
 
-    let outside = IpSocketAddress::Ipv4(Ipv4SocketAddress { port: 80, address: (192, 0, 2, 1) });
-    assert_eq!(guest.bind(&socket, outside), Err(ErrorCode::AddressNotBindable));
-    let multicast = IpSocketAddress::Ipv4(Ipv4SocketAddress { port: 80, address: (224, 0, 0, 1) });
-    assert_eq!(guest.bind(&socket, multicast), Err(ErrorCode::InvalidArgument));
+    let outside = IpSocketAddress::Ipv4(Ipv4SocketAddress {
+        port: 80,
+        address: (192, 0, 2, 1),
+    });
+    assert_eq!(
+        guest.bind(&socket, outside),
+        Err(ErrorCode::AddressNotBindable)
+    );
+    let multicast = IpSocketAddress::Ipv4(Ipv4SocketAddress {
+        port: 80,
+        address: (224, 0, 0, 1),
+    });
+    assert_eq!(
+        guest.bind(&socket, multicast),
+        Err(ErrorCode::InvalidArgument)
+    );
     assert_eq!(guest.bind(&socket, localhost(80)), Ok(()));
-    assert_eq!(guest.bind(&socket, localhost(81)), Err(ErrorCode::InvalidState));
+    assert_eq!(
+        guest.bind(&socket, localhost(81)),
+        Err(ErrorCode::InvalidState)
+    );
     let second = guest.tcp();
-    assert_eq!(guest.bind(&second, localhost(80)), Err(ErrorCode::AddressInUse));
+    assert_eq!(
+        guest.bind(&second, localhost(80)),
+        Err(ErrorCode::AddressInUse)
+    );
 
     // While one operation is in progress no other may start.
     let network = guest.network();
-    now(guest.view().start_bind(again(&second), network, localhost(82))).unwrap();
+    now(guest
+        .view()
+        .start_bind(again(&second), network, localhost(82)))
+    .unwrap();
     let network = guest.network();
-    let busy = guest.view().start_connect(again(&second), network, localhost(80));
+    let busy = guest
+        .view()
+        .start_connect(again(&second), network, localhost(80));
     assert_eq!(code_of(busy), ErrorCode::ConcurrencyConflict);
     let busy = now(guest.view().start_listen(again(&second)));
     assert_eq!(code_of(busy), ErrorCode::ConcurrencyConflict);
@@ -268,7 +372,10 @@ fn each_verb_in_the_wrong_state_gives_the_code_that_wasi_names() {
     now(guest.view().start_listen(this())).unwrap();
     guest.view().finish_listen(this()).unwrap();
     assert!(guest.view().is_listening(this()).unwrap());
-    assert_eq!(code_of(now(guest.view().start_listen(this()))), ErrorCode::InvalidState);
+    assert_eq!(
+        code_of(now(guest.view().start_listen(this()))),
+        ErrorCode::InvalidState
+    );
     let network = guest.network();
     let listening = guest.view().start_connect(this(), network, localhost(82));
     assert_eq!(code_of(listening), ErrorCode::InvalidState);
@@ -283,7 +390,8 @@ fn socket_options_are_kept() {
     let mut view = guest.view();
     view.set_keep_alive_enabled(this(), true).unwrap();
     assert!(view.keep_alive_enabled(this()).unwrap());
-    view.set_keep_alive_idle_time(this(), 5_000_000_000).unwrap();
+    view.set_keep_alive_idle_time(this(), 5_000_000_000)
+        .unwrap();
     assert_eq!(view.keep_alive_idle_time(this()).unwrap(), 5_000_000_000);
     view.set_keep_alive_interval(this(), 2_000_000_000).unwrap();
     assert_eq!(view.keep_alive_interval(this()).unwrap(), 2_000_000_000);
@@ -312,8 +420,16 @@ fn ten_thousand_sockets_stop_at_the_containers_limit() {
     };
     assert_eq!(refused, ErrorCode::NewSocketLimit);
     let one = made.remove(0);
-    guest.view().drop(Resource::<TcpSocket>::new_own(one.rep())).unwrap();
-    assert!(guest.view().create_tcp_socket(IpAddressFamily::Ipv4).is_ok());
+    guest
+        .view()
+        .drop(Resource::<TcpSocket>::new_own(one.rep()))
+        .unwrap();
+    assert!(
+        guest
+            .view()
+            .create_tcp_socket(IpAddressFamily::Ipv4)
+            .is_ok()
+    );
 }
 
 #[test]
@@ -321,16 +437,26 @@ fn names_of_the_pod_resolve_and_others_do_not() {
     let pod = pod();
     let mut guest = Guest::new(&pod, "a");
     let network = guest.network();
-    let stream = guest.view().resolve_addresses(again(&network), "localhost".into()).unwrap();
+    let stream = guest
+        .view()
+        .resolve_addresses(again(&network), "localhost".into())
+        .unwrap();
     let mut addresses = Vec::new();
     while let Some(address) = guest.view().resolve_next_address(again(&stream)).unwrap() {
         addresses.push(address);
     }
-    assert!(addresses.iter().any(|a| matches!(a, IpAddress::Ipv4((127, 0, 0, 1)))));
+    assert!(
+        addresses
+            .iter()
+            .any(|a| matches!(a, IpAddress::Ipv4((127, 0, 0, 1))))
+    );
     let lookup = |guest: &mut Guest, name: &str| {
         code_of(guest.view().resolve_addresses(again(&network), name.into()))
     };
-    assert_eq!(lookup(&mut guest, "example.com"), ErrorCode::NameUnresolvable);
+    assert_eq!(
+        lookup(&mut guest, "example.com"),
+        ErrorCode::NameUnresolvable
+    );
     assert_eq!(lookup(&mut guest, ""), ErrorCode::InvalidArgument);
 }
 
@@ -341,7 +467,10 @@ fn a_network_handle_that_was_dropped_gives_no_rights() {
     let (socket, network) = (guest.tcp(), guest.network());
     let copy = again(&network);
     network::HostNetwork::drop(&mut guest.view(), network).unwrap();
-    let error = guest.view().start_connect(again(&socket), copy, localhost(1)).unwrap_err();
+    let error = guest
+        .view()
+        .start_connect(again(&socket), copy, localhost(1))
+        .unwrap_err();
     assert!(error.downcast().is_err(), "it traps");
 }
 
@@ -350,7 +479,13 @@ fn udp(guest: &mut Guest, port: u16) -> Resource<UdpSocket> {
     let network = guest.network();
     let mut view = guest.view();
     let this = || again(&socket);
-    now(wit_udp::HostUdpSocket::start_bind(&mut view, this(), network, localhost(port))).unwrap();
+    now(wit_udp::HostUdpSocket::start_bind(
+        &mut view,
+        this(),
+        network,
+        localhost(port),
+    ))
+    .unwrap();
     wit_udp::HostUdpSocket::finish_bind(&mut view, this()).unwrap();
     socket
 }
@@ -364,16 +499,31 @@ fn datagrams_arrive_whole_with_their_sender() {
     let to_server = Some(localhost(53));
     let (_incoming, outgoing) = now(client.view().stream(again(&there), to_server)).unwrap();
 
-    assert!(server.view().receive(again(&incoming), 10).unwrap().is_empty());
-    let datagram = |data: &[u8], remote_address| OutgoingDatagram { data: data.into(), remote_address };
+    assert!(
+        server
+            .view()
+            .receive(again(&incoming), 10)
+            .unwrap()
+            .is_empty()
+    );
+    let datagram = |data: &[u8], remote_address| OutgoingDatagram {
+        data: data.into(),
+        remote_address,
+    };
     let many = vec![datagram(b"one", None), datagram(b"two", None)];
-    let unpermitted = client.view().send(again(&outgoing), many.clone()).unwrap_err();
+    let unpermitted = client
+        .view()
+        .send(again(&outgoing), many.clone())
+        .unwrap_err();
     assert!(unpermitted.downcast().is_err(), "it traps");
     assert!(client.view().check_send(again(&outgoing)).unwrap() >= 2);
     assert_eq!(client.view().send(again(&outgoing), many).unwrap(), 2);
     let received = server.view().receive(again(&incoming), 10).unwrap();
     assert_eq!(received.len(), 2);
-    assert_eq!((&received[0].data[..], &received[1].data[..]), (&b"one"[..], &b"two"[..]));
+    assert_eq!(
+        (&received[0].data[..], &received[1].data[..]),
+        (&b"one"[..], &b"two"[..])
+    );
     let sender = wit_udp::HostUdpSocket::local_address(&mut client.view(), again(&there)).unwrap();
     assert_eq!(
         std::net::SocketAddr::from(received[0].remote_address),
@@ -384,8 +534,14 @@ fn datagrams_arrive_whole_with_their_sender() {
         client.view().check_send(again(&outgoing)).unwrap();
         code_of(client.view().send(again(&outgoing), vec![datagram]))
     };
-    assert_eq!(send(datagram(b"x", Some(localhost(54)))), ErrorCode::InvalidArgument);
-    assert_eq!(send(datagram(&[0; 70_000], None)), ErrorCode::DatagramTooLarge);
+    assert_eq!(
+        send(datagram(b"x", Some(localhost(54)))),
+        ErrorCode::InvalidArgument
+    );
+    assert_eq!(
+        send(datagram(&[0; 70_000], None)),
+        ErrorCode::DatagramTooLarge
+    );
 }
 
 #[test]
@@ -395,7 +551,10 @@ fn a_udp_socket_without_peer_needs_a_destination() {
     let socket = udp(&mut guest, 0);
     let (_incoming, outgoing) = now(guest.view().stream(again(&socket), None)).unwrap();
     guest.view().check_send(again(&outgoing)).unwrap();
-    let nowhere = vec![OutgoingDatagram { data: vec![1], remote_address: None }];
+    let nowhere = vec![OutgoingDatagram {
+        data: vec![1],
+        remote_address: None,
+    }];
     let refused = code_of(guest.view().send(again(&outgoing), nowhere));
     assert_eq!(refused, ErrorCode::InvalidArgument);
     let unbound = now(guest.view().create_udp_socket(IpAddressFamily::Ipv4)).unwrap();
