@@ -40,4 +40,4 @@ pub use wasmpod_manifest::{MAX_SOURCE_BYTES as MAX_MANIFEST_BYTES, Manifests, So
 pub use wasmpod_node::{ParsePublishError, PublishRule, PublishedPort};
 pub use wasmpod_runtime::{Import, Inspection, Kind};
 pub use wasmpod_sandbox::logs::{LogItem, LogLine, LogOptions, LogReader, Stream as LogStream};
-pub use wasmpod_sandbox::{PodEvent, Severity};
+pub use wasmpod_sandbox::{PodEvent, Progress, Severity, Stage};

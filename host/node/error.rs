@@ -80,7 +80,7 @@ pub enum NodeError {
     Sandbox(#[from] SandboxError),
     /// Several of these at once, in the manifests' order.
     #[error("{}", .0.iter().map(describe).collect::<Vec<_>>().join("\nerror: "))]
-    Several(Vec<NodeError>),
+    Several(Vec<Self>),
 }
 
 impl NodeError {

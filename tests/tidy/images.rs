@@ -1,4 +1,4 @@
-//! The built-in images are what their sources make of them: none is stale.
+//! The packed guests (built-in images, and guests for tests) are what their sources make of them: none is stale.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{hold, read, root};
 
-const PACKED: &str = "host/image/builtin";
+const BUILT_IN: &str = "host/image/builtin";
+const FOR_TESTS: &str = "tests/guests";
 
 #[derive(Deserialize)]
 struct Index {
@@ -25,8 +26,8 @@ struct Entry {
     sources: String,
 }
 
-fn index() -> Vec<Entry> {
-    let index: Index = toml::from_str(&read(&format!("{PACKED}/images.toml"))).unwrap();
+fn index(folder: &str) -> Vec<Entry> {
+    let index: Index = toml::from_str(&read(&format!("{folder}/images.toml"))).unwrap();
     index.image
 }
 
@@ -78,9 +79,10 @@ fn digest_sources(folders: &[String]) -> String {
 }
 
 #[test]
-fn every_packed_image_is_fresh() {
-    let stale: Vec<_> = index()
-        .iter()
+fn every_packed_guest_is_fresh() {
+    let stale: Vec<_> = [BUILT_IN, FOR_TESTS]
+        .into_iter()
+        .flat_map(index)
         .filter(|entry| digest_sources(&entry.folders) != entry.sources)
         .map(|entry| {
             format!(
@@ -89,19 +91,23 @@ fn every_packed_image_is_fresh() {
             )
         })
         .collect();
-    hold("a packed image is built from the sources beside it", &stale);
+    hold("a packed guest is built from the sources beside it", &stale);
 }
 
 #[test]
-fn every_packed_file_is_listed_and_together_they_stay_small() {
-    let mut listed: Vec<_> = index().into_iter().map(|entry| entry.file).collect();
-    let files = fs::read_dir(root().join(PACKED))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut packed: Vec<_> = files.filter(|name| name.ends_with(".zst")).collect();
-    listed.sort();
-    packed.sort();
-    assert_eq!(packed, listed, "left: {PACKED}, right: images.toml");
-    let total: u64 = index().iter().map(|entry| entry.compressed_bytes).sum();
+fn every_packed_file_is_listed_and_the_built_in_images_stay_small() {
+    for folder in [BUILT_IN, FOR_TESTS] {
+        let mut listed: Vec<_> = index(folder).into_iter().map(|entry| entry.file).collect();
+        let entries = fs::read_dir(root().join(folder)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut packed: Vec<_> = names.filter(|name| name.ends_with(".zst")).collect();
+        listed.sort();
+        packed.sort();
+        assert_eq!(packed, listed, "left: {folder}, right: its images.toml");
+    }
+    let total: u64 = index(BUILT_IN)
+        .iter()
+        .map(|entry| entry.compressed_bytes)
+        .sum();
     assert!(total < 8_000_000, "{total} bytes");
 }

@@ -5,18 +5,20 @@
 //! comes first, the pods are stopped in their grace periods and everything is released.
 
 mod logs;
+mod preparing;
 mod print;
 mod tree;
 
 use anyhow::Context as _;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, interval, sleep_until};
 use wasmpod::{Host, PodHandle, k8s};
 
 use crate::args::{Until, UpArgs};
 use crate::report::{self, Outcome};
 use crate::sources;
 use logs::Logs;
+use preparing::Preparing;
 use tree::Tree;
 
 /// Why the waiting is over.
@@ -79,7 +81,7 @@ async fn supervise(
     let mut tree = Tree::new(args.verbosity.quiet);
     let mut interrupts = Interrupts::listen()?;
     let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
-    let Some(pods) = start(host, manifests, &tree, &mut interrupts).await? else {
+    let Some(pods) = start(host, manifests, &mut tree, &mut interrupts).await? else {
         return Ok(Outcome::Done);
     };
     let mut logs = Logs::follow(&pods, args, tree.screen())?;
@@ -121,18 +123,21 @@ async fn supervise(
 async fn start(
     host: &Host,
     manifests: wasmpod::Manifests,
-    tree: &Tree,
+    tree: &mut Tree,
     interrupts: &mut Interrupts,
 ) -> anyhow::Result<Option<Vec<PodHandle>>> {
     let mut progress = host.progress();
+    let mut preparing = Preparing::default();
+    let mut ticks = interval(preparing::TICK);
     let starting = host.start(manifests);
     tokio::pin!(starting);
     loop {
         tokio::select! {
             biased;
-            Some(step) = progress.next() => tree.say(&step.to_string()),
+            Some(step) = progress.next() => preparing.note(&step, Instant::now(), tree),
             pods = &mut starting => return Ok(Some(pods?)),
             () = interrupts.next() => return Ok(None),
+            _ = ticks.tick() => preparing.tick(Instant::now(), tree),
         }
     }
 }

@@ -93,6 +93,32 @@ impl Tree {
         }
     }
 
+    /// Is there a terminal on which lines are redrawn?
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.mode, Mode::Live { .. })
+    }
+
+    /// A line of its own, on a terminal, for something that goes on; nothing takes it away again.
+    pub(crate) fn busy(&mut self, name: &str, line: Option<&str>) {
+        let Mode::Live { screen, lines } = &mut self.mode else {
+            return;
+        };
+        match line {
+            Some(line) => {
+                let bar = lines
+                    .entry(name.to_owned())
+                    .or_insert_with(|| add_line(screen));
+                bar.set_message(paint(paint::DIM, line));
+                bar.tick();
+            }
+            None => {
+                if let Some(bar) = lines.remove(name) {
+                    bar.finish_and_clear();
+                }
+            }
+        }
+    }
+
     /// The place of the tree, for others who write to the same terminal.
     pub(crate) fn screen(&self) -> Screen {
         match &self.mode {
