@@ -55,8 +55,14 @@ pub struct ImageFailure {
 
 impl From<&ImageError> for ImageFailure {
     fn from(error: &ImageError) -> Self {
-        let hint = error.hint().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
-        Self { reason: error.reason(), message: format!("{error}{hint}") }
+        let hint = error
+            .hint()
+            .map(|hint| format!(" (hint: {hint})"))
+            .unwrap_or_default();
+        Self {
+            reason: error.reason(),
+            message: format!("{error}{hint}"),
+        }
     }
 }
 
@@ -112,7 +118,6 @@ impl std::fmt::Debug for SandboxConfig {
             .finish_non_exhaustive()
     }
 }
-
 
 /// [`PodSources`] as the volumes and the environment ask for it.
 pub(crate) struct Sources<'a>(pub(crate) &'a dyn PodSources);

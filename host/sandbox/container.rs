@@ -93,8 +93,12 @@ struct Running {
 impl Job {
     /// Runs the instance from beginning to end.
     pub(crate) async fn run(self) {
-        let start = CatchPanic { future: Box::pin(self.start()) }.await;
-        self.progress.send_if_modified(|all| all.remove(&self.container.name).is_some());
+        let start = CatchPanic {
+            future: Box::pin(self.start()),
+        }
+        .await;
+        self.progress
+            .send_if_modified(|all| all.remove(&self.container.name).is_some());
         let running = match start {
             Ok(Ok(running)) => running,
             Ok(Err(NotStarted::Cancelled)) => return self.tell(What::Cancelled).await,
@@ -106,7 +110,9 @@ impl Job {
         };
         self.tell(What::Started(running.id.clone())).await;
         let wait = self.config.runtime.wait_container(&running.id);
-        let exit = CatchPanic { future: wait }.await.unwrap_or_else(Exit::internal_error);
+        let exit = CatchPanic { future: wait }
+            .await
+            .unwrap_or_else(Exit::internal_error);
         let exit = self.finish(&running, exit).await;
         self.tell(What::Exited(exit)).await;
     }
@@ -118,11 +124,15 @@ impl Job {
             // An error means that the driver is gone, and with it the reason to start.
             _ = cancelled.wait_for(|cancelled| *cancelled) => return Err(NotStarted::Cancelled),
         };
-        let log = self.log.begin(self.attempt).map_err(|error| {
-            create_error(format!("cannot make the container's log: {error}"))
-        })?;
+        let log = self
+            .log
+            .begin(self.attempt)
+            .map_err(|error| create_error(format!("cannot make the container's log: {error}")))?;
         let root = self.root_files(&prepared);
-        let attached = self.resources.volumes.attach(&self.container, self.attempt, &root);
+        let attached = self
+            .resources
+            .volumes
+            .attach(&self.container, self.attempt, &root);
         let root = attached.map_err(|error| StartFailure::Create {
             reason: match error.reason() {
                 "CreateContainerConfigError" => "CreateContainerConfigError",
@@ -147,7 +157,10 @@ impl Job {
             working_dir: prepared.working_dir,
             root,
             network: self.resources.network.attach(&self.container.name),
-            ipc: self.resources.ipc.attach_with_late_wakes(&self.container.name),
+            ipc: self
+                .resources
+                .ipc
+                .attach_with_late_wakes(&self.container.name),
             memory_limit_bytes: memory_limit(&self.container),
             stdout: LogSink::to_file(Arc::clone(&log), Stream::Stdout),
             stderr: LogSink::to_file(Arc::clone(&log), Stream::Stderr),
@@ -168,9 +181,15 @@ impl Job {
     async fn prepare(&self) -> Result<Prepared, StartFailure> {
         let reference = self.container.image.as_deref().unwrap_or_default();
         let policy = self.container.image_pull_policy.as_deref();
-        let image = self.config.images.resolve(reference, policy).await.map_err(|failure| {
-            StartFailure::Image { reason: failure.reason, message: failure.message }
-        })?;
+        let image = self
+            .config
+            .images
+            .resolve(reference, policy)
+            .await
+            .map_err(|failure| StartFailure::Image {
+                reason: failure.reason,
+                message: failure.message,
+            })?;
         let message = format!("Container image \"{reference}\" already present on machine");
         self.events.normal(self.name(), "Pulled", message);
 
@@ -179,21 +198,24 @@ impl Job {
             node_name: self.config.host.node_name.clone(),
             host_ips: self.config.host.host_ips.clone(),
             pod_ips: pod_ips(&self.resources),
-            allocatable_cpu_millicores: std::thread::available_parallelism()
-                .map_or(1000, |n| u64::try_from(n.get()).unwrap_or(1).saturating_mul(1000)),
+            allocatable_cpu_millicores: std::thread::available_parallelism().map_or(1000, |n| {
+                u64::try_from(n.get()).unwrap_or(1).saturating_mul(1000)
+            }),
             allocatable_memory_bytes: memory_limit(&self.container),
         };
         let sources = Sources(self.config.sources.as_ref());
-        let environment =
-            environment::resolve(&self.config.pod, &self.container, &facts, &sources).map_err(
-                |error| StartFailure::Create { reason: error.reason(), message: error.to_string() },
-            )?;
+        let environment = environment::resolve(&self.config.pod, &self.container, &facts, &sources)
+            .map_err(|error| StartFailure::Create {
+                reason: error.reason(),
+                message: error.to_string(),
+            })?;
         if !environment.invalid_names.is_empty() {
             let message = format!(
                 "Keys [{}] from envFrom were skipped since they are considered invalid environment variable names.",
                 environment.invalid_names.join(", ")
             );
-            self.events.warning(self.name(), "InvalidEnvironmentVariableNames", message);
+            self.events
+                .warning(self.name(), "InvalidEnvironmentVariableNames", message);
         }
         let of_image = ImageProcess {
             entrypoint: &image.config.entrypoint,
@@ -206,22 +228,36 @@ impl Job {
         let program = Arc::clone(image.program(argv0));
         let prepared = self.config.runtime.prepare(&program, self.progress_sink());
         prepared.await.map_err(|error| runtime_error(&error))?;
-        self.tell(What::Image(format!("sha256:{}", program.digest.hex()))).await;
+        self.tell(What::Image(format!("sha256:{}", program.digest.hex())))
+            .await;
         let env = environment.over_image(&image.config.env, network.hostname());
         let (args, working_dir) = (process.args, process.working_dir);
-        Ok(Prepared { image, program, args, env, working_dir })
+        Ok(Prepared {
+            image,
+            program,
+            args,
+            env,
+            working_dir,
+        })
     }
 
     async fn create_and_start(&self, config: ContainerConfig) -> Result<ContainerId, StartFailure> {
         let runtime = &self.config.runtime;
         let name = &self.container.name;
-        let id = runtime.create_container(config).await.map_err(|error| runtime_error(&error))?;
-        self.events.normal(self.name(), "Created", format!("Created container: {name}"));
+        let id = runtime
+            .create_container(config)
+            .await
+            .map_err(|error| runtime_error(&error))?;
+        self.events
+            .normal(self.name(), "Created", format!("Created container: {name}"));
         if let Err(error) = runtime.start_container(&id).await {
             runtime.remove_container(&id).await;
-            return Err(StartFailure::Start { message: error.to_string() });
+            return Err(StartFailure::Start {
+                message: error.to_string(),
+            });
         }
-        self.events.normal(self.name(), "Started", format!("Started container {name}"));
+        self.events
+            .normal(self.name(), "Started", format!("Started container {name}"));
         Ok(id)
     }
 
@@ -249,7 +285,11 @@ impl Job {
     }
 
     fn detach(&self) {
-        if let Err(error) = self.resources.volumes.detach(&self.container.name, self.attempt) {
+        if let Err(error) = self
+            .resources
+            .volumes
+            .detach(&self.container.name, self.attempt)
+        {
             let message = format!("Cannot remove the container's root directory: {error}");
             self.events.warning(self.name(), "FailedKillPod", message);
         }
@@ -292,14 +332,27 @@ impl Job {
 
     async fn tell(&self, what: What) {
         // An error means that the driver is gone, and with it the pod.
-        drop(self.outcomes.send(Outcome { container: self.index, what }).await);
+        drop(
+            self.outcomes
+                .send(Outcome {
+                    container: self.index,
+                    what,
+                })
+                .await,
+        );
     }
 }
 
 /// `status.podIPs`
 pub(crate) fn pod_ips(resources: &Resources) -> Vec<String> {
     let ip4 = resources.network.pod_ip().to_string();
-    [Some(ip4), resources.network.pod_ip6().map(|ip| ip.to_string())].into_iter().flatten().collect()
+    [
+        Some(ip4),
+        resources.network.pod_ip6().map(|ip| ip.to_string()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// How much linear memory the container may have, in bytes. The manifest's rules have checked the quantity.
@@ -313,9 +366,15 @@ fn memory_limit(container: &Container) -> u64 {
 }
 
 fn runtime_error(error: &RuntimeError) -> StartFailure {
-    StartFailure::Create { reason: error.reason(), message: error.to_string() }
+    StartFailure::Create {
+        reason: error.reason(),
+        message: error.to_string(),
+    }
 }
 
 fn create_error(message: String) -> StartFailure {
-    StartFailure::Create { reason: "CreateContainerError", message }
+    StartFailure::Create {
+        reason: "CreateContainerError",
+        message,
+    }
 }

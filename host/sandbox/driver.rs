@@ -105,7 +105,11 @@ impl Driver {
         let (report, outcomes) = mpsc::channel(MAX_PENDING_OUTCOMES);
         let spec = config.pod.spec.as_ref();
         let containers = spec.into_iter().flat_map(|spec| {
-            spec.init_containers.iter().flatten().chain(&spec.containers).cloned()
+            spec.init_containers
+                .iter()
+                .flatten()
+                .chain(&spec.containers)
+                .cloned()
         });
         let containers = containers.collect();
         let state = PodState::new(&config.pod, &config.host, config.clock.now());
@@ -135,9 +139,16 @@ impl Driver {
 
     /// Runs the pod to its end. A bug of this host ends the pod, not the process.
     pub(crate) async fn run(self) {
-        let (status, events, logs) =
-            (self.status.clone(), self.events.clone(), Arc::clone(&self.logs));
-        if let Err(panic) = (CatchPanic { future: Box::pin(self.drive()) }).await {
+        let (status, events, logs) = (
+            self.status.clone(),
+            self.events.clone(),
+            Arc::clone(&self.logs),
+        );
+        if let Err(panic) = (CatchPanic {
+            future: Box::pin(self.drive()),
+        })
+        .await
+        {
             let message = format!("internal error of the host, please report it: {panic}");
             events.warning(None, "InternalError", message.clone());
             logs.end();
@@ -204,7 +215,10 @@ impl Driver {
     }
 
     fn stop(&mut self, grace: Option<Duration>) {
-        let stop = Event::Stop { cause: StopCause::Requested, grace };
+        let stop = Event::Stop {
+            cause: StopCause::Requested,
+            grace,
+        };
         self.state.handle(stop, self.config.clock.now());
     }
 
@@ -221,7 +235,8 @@ impl Driver {
             Action::Stop { container, grace } => self.stop_container(container, grace),
             Action::ExceedDeadline => {
                 let message = "Pod was active on the node longer than the specified deadline";
-                self.events.warning(None, "DeadlineExceeded", message.to_owned());
+                self.events
+                    .warning(None, "DeadlineExceeded", message.to_owned());
             }
             Action::Finish => {}
         }
@@ -266,20 +281,31 @@ impl Driver {
             outcomes: self.report.clone(),
             cancelled,
         };
-        self.instances.insert(index, Instance { cancel, id: None, is_stopping: false });
+        self.instances.insert(
+            index,
+            Instance {
+                cancel,
+                id: None,
+                is_stopping: false,
+            },
+        );
         while self.jobs.try_join_next().is_some() {}
         self.jobs.spawn(job.run());
     }
 
     fn stop_container(&mut self, index: ContainerIndex, grace: Duration) {
         let name = self.name(index);
-        let Some(instance) = self.instances.get_mut(&index) else { return };
+        let Some(instance) = self.instances.get_mut(&index) else {
+            return;
+        };
         if !std::mem::replace(&mut instance.is_stopping, true) {
-            self.events.normal(Some(&name), "Killing", format!("Stopping container {name}"));
+            self.events
+                .normal(Some(&name), "Killing", format!("Stopping container {name}"));
         }
         if let Some(id) = instance.id.clone() {
             let runtime = Arc::clone(&self.config.runtime);
-            self.jobs.spawn(async move { runtime.stop_container(&id, grace).await });
+            self.jobs
+                .spawn(async move { runtime.stop_container(&id, grace).await });
         }
     }
 
@@ -287,13 +313,19 @@ impl Driver {
     fn heed(&mut self, outcome: Outcome) {
         let container = outcome.container;
         let event = match outcome.what {
-            What::Image(image_id) => Event::ImageResolved { container, image_id },
+            What::Image(image_id) => Event::ImageResolved {
+                container,
+                image_id,
+            },
             What::Started(id) => {
                 let text = id.as_str().to_owned();
                 if let Some(instance) = self.instances.get_mut(&container) {
                     instance.id = Some(id);
                 }
-                Event::Started { container, id: text }
+                Event::Started {
+                    container,
+                    id: text,
+                }
             }
             What::Failed(failure) => {
                 self.tell_failure(container, &failure);
@@ -316,7 +348,10 @@ impl Driver {
         let name = self.name(container);
         let message = match failure {
             StartFailure::Image { reason, message } => {
-                let image = self.containers.get(container.0).and_then(|c| c.image.as_deref());
+                let image = self
+                    .containers
+                    .get(container.0)
+                    .and_then(|c| c.image.as_deref());
                 let image = image.unwrap_or_default();
                 let text = format!("Failed to pull image \"{image}\": {message}");
                 self.events.warning(Some(&name), "Failed", text);
@@ -371,6 +406,9 @@ impl Driver {
     }
 
     fn name(&self, container: ContainerIndex) -> String {
-        self.containers.get(container.0).map(|c| c.name.clone()).unwrap_or_default()
+        self.containers
+            .get(container.0)
+            .map(|c| c.name.clone())
+            .unwrap_or_default()
     }
 }

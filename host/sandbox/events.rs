@@ -66,8 +66,14 @@ struct Shared {
 
 impl PodEvents {
     pub(crate) fn new(clock: Clock) -> Self {
-        let shared = Shared { kept: Mutex::default(), count: watch::Sender::new(0) };
-        Self { clock, shared: Arc::new(shared) }
+        let shared = Shared {
+            kept: Mutex::default(),
+            count: watch::Sender::new(0),
+        };
+        Self {
+            clock,
+            shared: Arc::new(shared),
+        }
     }
 
     /// Those that are kept, oldest first.
@@ -79,7 +85,11 @@ impl PodEvents {
     /// A reader that begins with the oldest event that is kept.
     #[must_use]
     pub fn read(&self) -> EventReader {
-        EventReader { count: self.shared.count.subscribe(), events: self.clone(), next: 0 }
+        EventReader {
+            count: self.shared.count.subscribe(),
+            events: self.clone(),
+            next: 0,
+        }
     }
 
     pub(crate) fn normal(&self, container: Option<&str>, reason: &str, message: String) {
@@ -108,7 +118,10 @@ impl PodEvents {
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<PodEvent>> {
-        self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

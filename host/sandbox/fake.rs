@@ -59,7 +59,10 @@ impl Script {
     #[must_use]
     pub fn ends_after(seconds: u64, code: i32) -> Self {
         let ends = Some((Duration::from_secs(seconds), Exit::with_code(code)));
-        Self { ends, ..Self::default() }
+        Self {
+            ends,
+            ..Self::default()
+        }
     }
 }
 
@@ -93,12 +96,17 @@ impl FakeRuntime {
     /// A runtime in which every container runs until it is stopped.
     #[must_use]
     pub fn new() -> Self {
-        Self { start: Instant::now(), inner: Mutex::default() }
+        Self {
+            start: Instant::now(),
+            inner: Mutex::default(),
+        }
     }
 
     /// Says what the instances of a container do, the first one first; the last entry holds for all further ones.
     pub fn script(&self, container: &str, instances: impl Into<Vec<Script>>) {
-        self.lock().scripts.insert(container.to_owned(), instances.into());
+        self.lock()
+            .scripts
+            .insert(container.to_owned(), instances.into());
     }
 
     /// Says how the preparation of a program goes (its `prepare` and `prepare_error`).
@@ -125,7 +133,11 @@ impl FakeRuntime {
         look: impl FnOnce(&ContainerConfig) -> R,
     ) -> Option<R> {
         let inner = self.lock();
-        inner.containers.values().find(|c| c.name == container).map(|c| look(&c.config))
+        inner
+            .containers
+            .values()
+            .find(|c| c.name == container)
+            .map(|c| look(&c.config))
     }
 
     fn call(&self, what: &str) {
@@ -166,12 +178,22 @@ impl ContainerRuntime for FakeRuntime {
         program: &'a Arc<Program>,
         progress: ProgressSink,
     ) -> BoxFuture<'a, Result<(), RuntimeError>> {
-        let script = self.lock().prepares.get(&program.name).cloned().unwrap_or_default();
+        let script = self
+            .lock()
+            .prepares
+            .get(&program.name)
+            .cloned()
+            .unwrap_or_default();
         Box::pin(async move {
             if !script.prepare.is_zero() {
                 self.call(&format!("prepare {}", program.name));
                 let name = program.name.clone();
-                progress(Progress { program: name, stage: Stage::Compiling, done: 1, total: 2 });
+                progress(Progress {
+                    program: name,
+                    stage: Stage::Compiling,
+                    done: 1,
+                    total: 2,
+                });
                 sleep(script.prepare).await;
             }
             script.prepare_error.map_or(Ok(()), Err)
@@ -187,7 +209,9 @@ impl ContainerRuntime for FakeRuntime {
             let mut inner = self.lock();
             let scripts = inner.scripts.get(&config.name);
             let nth = usize::try_from(config.attempt).unwrap_or(usize::MAX);
-            let script = scripts.and_then(|list| list.get(nth).or(list.last())).cloned();
+            let script = scripts
+                .and_then(|list| list.get(nth).or(list.last()))
+                .cloned();
             let script = script.unwrap_or_default();
             if let Some(error) = script.create_error {
                 return Err(error);
@@ -196,7 +220,15 @@ impl ContainerRuntime for FakeRuntime {
             let id = ContainerId::new(format!("fake-{}", inner.created));
             let name = config.name.clone();
             let state = watch::Sender::new(ContainerState::Created);
-            inner.containers.insert(id.clone(), Container { name, script, config, state });
+            inner.containers.insert(
+                id.clone(),
+                Container {
+                    name,
+                    script,
+                    config,
+                    state,
+                },
+            );
             Ok(id)
         })
     }
@@ -255,7 +287,11 @@ impl ContainerRuntime for FakeRuntime {
 
     fn stop_container<'a>(&'a self, id: &'a ContainerId, grace: Duration) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            let found = self.lock().containers.get(id).map(|c| (c.name.clone(), c.script.clone()));
+            let found = self
+                .lock()
+                .containers
+                .get(id)
+                .map(|c| (c.name.clone(), c.script.clone()));
             let Some((name, script)) = found else { return };
             self.call(&format!("stop {name} {}", grace.as_secs()));
             match script.on_stop {

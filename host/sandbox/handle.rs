@@ -46,7 +46,9 @@ impl SandboxStatus {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         let conditions = self.pod.conditions.iter().flatten();
-        conditions.into_iter().any(|c| c.type_ == "Ready" && c.status == "True")
+        conditions
+            .into_iter()
+            .any(|c| c.type_ == "Ready" && c.status == "True")
     }
 }
 
@@ -95,7 +97,11 @@ impl SandboxHandle {
         let identity = identity(&config)?;
         let spec = config.pod.spec.as_ref();
         let containers = spec.into_iter().flat_map(|spec| {
-            spec.init_containers.iter().flatten().chain(&spec.containers).map(|c| c.name.as_str())
+            spec.init_containers
+                .iter()
+                .flatten()
+                .chain(&spec.containers)
+                .map(|c| c.name.as_str())
         });
         let logs = PodLogs::create(
             &config.logs_dir,
@@ -123,7 +129,14 @@ impl SandboxHandle {
             Arc::clone(&logs),
         );
         drop(worker.spawn(driver.run()));
-        Ok(Self { identity, inputs, status, progress: progress_seen, events, logs })
+        Ok(Self {
+            identity,
+            inputs,
+            status,
+            progress: progress_seen,
+            events,
+            logs,
+        })
     }
 
     /// Which pod this is.
@@ -167,7 +180,7 @@ impl SandboxHandle {
     /// the time that is left.
     pub async fn stop(&self, grace: Option<Duration>) {
         // An error means that the pod is over already.
-        drop(self.inputs.send(Input::Stop { grace }).await);
+        let _: Result<(), _> = self.inputs.send(Input::Stop { grace }).await;
     }
 
     /// Ends the pod by force.
@@ -183,7 +196,9 @@ impl SandboxHandle {
     /// Waits until the status is as wanted, or the pod is over.
     pub async fn wait_for(&self, wanted: impl Fn(&SandboxStatus) -> bool) -> Arc<SandboxStatus> {
         let mut status = self.status.clone();
-        let found = status.wait_for(|status| wanted(status) || status.ended).await;
+        let found = status
+            .wait_for(|status| wanted(status) || status.ended)
+            .await;
         found.map_or_else(|_| self.status(), |found| Arc::clone(&found))
     }
 }
@@ -191,7 +206,10 @@ impl SandboxHandle {
 fn identity(config: &SandboxConfig) -> Result<PodIdentity, SandboxError> {
     let meta = &config.pod.metadata;
     let get = |value: &Option<String>, field| {
-        value.clone().filter(|v| !v.is_empty()).ok_or(SandboxError::NoIdentity { field })
+        value
+            .clone()
+            .filter(|v| !v.is_empty())
+            .ok_or(SandboxError::NoIdentity { field })
     };
     Ok(PodIdentity {
         namespace: get(&meta.namespace, "namespace")?,

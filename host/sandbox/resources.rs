@@ -67,7 +67,10 @@ impl ResourceError {
 
     fn and(self, then: Option<Self>) -> Self {
         match then {
-            Some(then) => Self::Both { first: Box::new(self), then: Box::new(then) },
+            Some(then) => Self::Both {
+                first: Box::new(self),
+                then: Box::new(then),
+            },
             None => self,
         }
     }
@@ -133,7 +136,13 @@ impl Resources {
         match Self::connect(config, identity, tasks).await {
             Ok((network, published)) => {
                 let ipc = PodIpc::new(config.ipc_limits.clone());
-                Ok(Self { dir: dir.to_owned(), volumes, network, published, ipc })
+                Ok(Self {
+                    dir: dir.to_owned(),
+                    volumes,
+                    network,
+                    published,
+                    ipc,
+                })
             }
             Err(error) => Err(error.and(volumes.release().err().map(ResourceError::Volume))),
         }
@@ -144,7 +153,9 @@ impl Resources {
         identity: &PodIdentity,
         tasks: &PodTasks,
     ) -> Result<(PodNetwork, Vec<SocketAddr>), ResourceError> {
-        let network = config.network.create_pod(network_config(&config.pod, identity))?;
+        let network = config
+            .network
+            .create_pod(network_config(&config.pod, identity))?;
         let mut ready = Vec::new();
         for request in &config.publish {
             let published = publish(PublishConfig {
@@ -167,7 +178,13 @@ impl Resources {
 
     /// Releases everything; all failures are told. Blocks: volumes may be big.
     pub(crate) fn release(self) -> Result<(), ResourceError> {
-        let Self { dir, volumes, network, published: _, ipc } = self;
+        let Self {
+            dir,
+            volumes,
+            network,
+            published: _,
+            ipc,
+        } = self;
         drop(ipc);
         network.close();
         drop(network);
@@ -181,9 +198,11 @@ impl Resources {
 
 fn remove_dir(dir: &Path) -> Result<(), ResourceError> {
     match fs::remove_dir_all(dir) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            Err(ResourceError::Directory { verb: "remove", path: dir.to_owned(), source })
-        }
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(ResourceError::Directory {
+            verb: "remove",
+            path: dir.to_owned(),
+            source,
+        }),
         _ => Ok(()),
     }
 }
@@ -194,14 +213,23 @@ const MAX_HOSTNAME_BYTES: usize = 63;
 /// The pod's names on its network (`dns-pod-service#pod-s-hostname-and-subdomain-fields`).
 fn network_config(pod: &Pod, identity: &PodIdentity) -> PodNetworkConfig {
     let spec = pod.spec.as_ref();
-    let own = spec.and_then(|spec| spec.hostname.clone()).filter(|name| !name.is_empty());
+    let own = spec
+        .and_then(|spec| spec.hostname.clone())
+        .filter(|name| !name.is_empty());
     let hostname = own.unwrap_or_else(|| {
-        let cut = identity.name.get(..MAX_HOSTNAME_BYTES).unwrap_or(&identity.name);
+        let cut = identity
+            .name
+            .get(..MAX_HOSTNAME_BYTES)
+            .unwrap_or(&identity.name);
         cut.trim_end_matches(['-', '.']).to_owned()
     });
     let namespace = &identity.namespace;
-    let subdomain = spec.and_then(|spec| spec.subdomain.as_deref()).filter(|name| !name.is_empty());
-    let aliases = spec.and_then(|spec| spec.host_aliases.as_deref()).unwrap_or_default();
+    let subdomain = spec
+        .and_then(|spec| spec.subdomain.as_deref())
+        .filter(|name| !name.is_empty());
+    let aliases = spec
+        .and_then(|spec| spec.host_aliases.as_deref())
+        .unwrap_or_default();
     let host_aliases = aliases.iter().filter_map(|alias| {
         let ip: IpAddr = alias.ip.parse().ok()?;
         Some((ip, alias.hostnames.clone().unwrap_or_default()))

@@ -22,7 +22,10 @@ pub const MAX_MESSAGE_LOG_LINES: usize = 80;
 
 /// The file in which this container leaves its message.
 pub(crate) fn path(container: &Container) -> &str {
-    let own = container.termination_message_path.as_deref().filter(|path| !path.is_empty());
+    let own = container
+        .termination_message_path
+        .as_deref()
+        .filter(|path| !path.is_empty());
     own.unwrap_or(DEFAULT_MESSAGE_PATH)
 }
 
@@ -35,7 +38,9 @@ pub(crate) async fn message(
     exit: &Exit,
 ) -> Option<String> {
     let file = volumes.read_root_file(&container.name, attempt, path(container), MAX_MESSAGE_BYTES);
-    let own = file.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let own = file
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default();
     if !own.is_empty() {
         return Some(own);
     }

@@ -76,16 +76,25 @@ impl Workers {
     /// Takes a seat on the worker that has the fewest pods.
     #[must_use]
     pub fn place(&self) -> Option<Placement> {
-        let least = self.threads.iter().min_by_key(|t| t.worker.pods.load(Ordering::Relaxed))?;
+        let least = self
+            .threads
+            .iter()
+            .min_by_key(|t| t.worker.pods.load(Ordering::Relaxed))?;
         least.worker.pods.fetch_add(1, Ordering::Relaxed);
-        Some(Placement { worker: least.worker.clone() })
+        Some(Placement {
+            worker: least.worker.clone(),
+        })
     }
 }
 
 impl Drop for Workers {
     fn drop(&mut self) {
         for thread in &self.threads {
-            let end = thread.end.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let end = thread
+                .end
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
             drop(end);
         }
         for thread in &mut self.threads {
@@ -108,14 +117,23 @@ impl Thread {
             .global_queue_interval(1)
             .thread_name(format!("worker-{index}-blocking"))
             .build()?;
-        let worker =
-            Worker { index, handle: runtime.handle().clone(), pods: Arc::new(AtomicUsize::new(0)) };
+        let worker = Worker {
+            index,
+            handle: runtime.handle().clone(),
+            pods: Arc::new(AtomicUsize::new(0)),
+        };
         let (end, ended) = oneshot::channel::<()>();
-        let join = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-            // Ends when the sender is dropped; then the runtime drops every task that is left.
-            drop(runtime.block_on(ended));
-        })?;
-        Ok(Self { worker, end: Mutex::new(Some(end)), join: Some(join) })
+        let join = std::thread::Builder::new()
+            .name(format!("worker-{index}"))
+            .spawn(move || {
+                // Ends when the sender is dropped; then the runtime drops every task that is left.
+                drop(runtime.block_on(ended));
+            })?;
+        Ok(Self {
+            worker,
+            end: Mutex::new(Some(end)),
+            join: Some(join),
+        })
     }
 }
 
@@ -141,7 +159,13 @@ impl Placement {
     #[must_use]
     pub fn current() -> Self {
         let handle = Handle::current();
-        Self { worker: Worker { index: 0, handle, pods: Arc::new(AtomicUsize::new(1)) } }
+        Self {
+            worker: Worker {
+                index: 0,
+                handle,
+                pods: Arc::new(AtomicUsize::new(1)),
+            },
+        }
     }
 
     /// Where the seat is.

@@ -70,13 +70,22 @@ impl PodLogs {
         clock: Clock,
     ) -> io::Result<Self> {
         let dir = log_dir.join(format!("{}_{}_{}", pod.namespace, pod.name, pod.uid));
-        let mut logs = Self { dir, containers: BTreeMap::new() };
+        let mut logs = Self {
+            dir,
+            containers: BTreeMap::new(),
+        };
         for name in containers {
             let dir = logs.dir.join(name);
             fs::create_dir_all(&dir)?;
             let kept = Mutex::default();
             let attempts = watch::Sender::new(Attempts::default());
-            let log = ContainerLog { dir, limits, clock, kept, attempts };
+            let log = ContainerLog {
+                dir,
+                limits,
+                clock,
+                kept,
+                attempts,
+            };
             logs.containers.insert(name.to_owned(), Arc::new(log));
         }
         Ok(logs)
@@ -109,14 +118,27 @@ impl ContainerLog {
     /// # Errors
     /// The file cannot be made.
     pub fn begin(&self, attempt: u32) -> io::Result<Arc<LogFile>> {
-        let file = Arc::new(LogFile::create(&self.dir, attempt, self.limits, self.clock)?);
+        let file = Arc::new(LogFile::create(
+            &self.dir,
+            attempt,
+            self.limits,
+            self.clock,
+        )?);
         let mut kept = self.lock();
         // A start that failed is tried again under the same number, and its log begun again.
-        if kept.back().is_some_and(|last| last.file.attempt() == attempt) {
+        if kept
+            .back()
+            .is_some_and(|last| last.file.attempt() == attempt)
+        {
             kept.pop_back();
         }
-        let start = kept.back().map_or(0, |last| last.start + last.file.subscribe().borrow().total);
-        kept.push_back(Kept { file: Arc::clone(&file), start });
+        let start = kept
+            .back()
+            .map_or(0, |last| last.start + last.file.subscribe().borrow().total);
+        kept.push_back(Kept {
+            file: Arc::clone(&file),
+            start,
+        });
         while kept.len() > MAX_LOGGED_ATTEMPTS {
             if let Some(old) = kept.pop_front() {
                 old.file.remove();
@@ -147,7 +169,10 @@ impl ContainerLog {
         let found = kept.iter().find(|k| k.file.attempt() >= attempt)?;
         let is_exact = found.file.attempt() == attempt;
         let skipped_bytes = if is_exact { 0 } else { found.start };
-        Some(Found { file: Arc::clone(&found.file), skipped_bytes })
+        Some(Found {
+            file: Arc::clone(&found.file),
+            skipped_bytes,
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Kept>> {

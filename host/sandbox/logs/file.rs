@@ -40,7 +40,10 @@ pub struct LogLimits {
 
 impl Default for LogLimits {
     fn default() -> Self {
-        Self { file_bytes: MAX_LOG_FILE_BYTES, files: MAX_LOG_FILES }
+        Self {
+            file_bytes: MAX_LOG_FILE_BYTES,
+            files: MAX_LOG_FILES,
+        }
     }
 }
 
@@ -103,7 +106,10 @@ impl LogFile {
         let state = State {
             file,
             size: 0,
-            generations: VecDeque::from([Generation { number: 0, start: 0 }]),
+            generations: VecDeque::from([Generation {
+                number: 0,
+                start: 0,
+            }]),
             total: 0,
             stdout: Vec::new(),
             stderr: Vec::new(),
@@ -113,7 +119,14 @@ impl LogFile {
         };
         let dir = dir.to_owned();
         let extent = watch::Sender::new(Extent::default());
-        Ok(Self { dir, attempt, limits, clock, state: Mutex::new(state), extent })
+        Ok(Self {
+            dir,
+            attempt,
+            limits,
+            clock,
+            state: Mutex::new(state),
+            extent,
+        })
     }
 
     /// The number of the attempt.
@@ -170,7 +183,9 @@ impl LogFile {
         let state = self.lock();
         for generation in &state.generations {
             // Best effort: the whole directory goes with the pod.
-            drop(fs::remove_file(self.generation_path(&state, generation.number)));
+            drop(fs::remove_file(
+                self.generation_path(&state, generation.number),
+            ));
         }
     }
 
@@ -193,7 +208,11 @@ impl LogFile {
         let kept = state.generations.iter().find(|g| g.number >= number);
         let Generation { number, start } = kept.copied().ok_or(io::ErrorKind::NotFound)?;
         let file = File::open(self.generation_path(&state, number))?;
-        Ok(OpenGeneration { file, number, start })
+        Ok(OpenGeneration {
+            file,
+            number,
+            start,
+        })
     }
 
     fn generation_path(&self, state: &State, number: u64) -> PathBuf {
@@ -218,7 +237,10 @@ impl LogFile {
             Err(_) => {
                 // Cut what may have been written of it, so that the next entry begins on a line of its own.
                 drop(state.file.set_len(state.size));
-                drop(io::Seek::seek(&mut state.file, io::SeekFrom::Start(state.size)));
+                drop(io::Seek::seek(
+                    &mut state.file,
+                    io::SeekFrom::Start(state.size),
+                ));
                 state.dropped = state.dropped.saturating_add(len);
             }
         }
@@ -238,10 +260,15 @@ impl LogFile {
             }
         }
         state.size = 0;
-        state.generations.push_back(Generation { number: old + 1, start: state.total });
+        state.generations.push_back(Generation {
+            number: old + 1,
+            start: state.total,
+        });
         while state.generations.len() > self.limits.files.max(1) {
             if let Some(oldest) = state.generations.pop_front() {
-                let path = self.dir.join(format!("{}.log.{}", self.attempt, oldest.number));
+                let path = self
+                    .dir
+                    .join(format!("{}.log.{}", self.attempt, oldest.number));
                 drop(fs::remove_file(path));
             }
         }
@@ -290,11 +317,13 @@ impl State {
             Stream::Stdout => &mut self.stdout,
             Stream::Stderr => &mut self.stderr,
         };
-        self.batch.reserve(MAX_ENTRY_BYTES.min(kept.len() + text.len() + 64));
+        self.batch
+            .reserve(MAX_ENTRY_BYTES.min(kept.len() + text.len() + 64));
         self.batch.extend_from_slice(self.stamper.last().as_bytes());
         self.batch.push(b' ');
         self.batch.extend_from_slice(stream.as_str().as_bytes());
-        self.batch.extend_from_slice(if is_partial { b" P " } else { b" F " });
+        self.batch
+            .extend_from_slice(if is_partial { b" P " } else { b" F " });
         self.batch.append(kept);
         self.batch.extend_from_slice(text);
         self.batch.push(b'\n');

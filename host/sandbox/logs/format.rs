@@ -31,7 +31,9 @@ impl Stamper {
     pub(super) fn stamp(&mut self, since_1970: Duration) -> &str {
         let second = since_1970.as_secs();
         if self.second != Some(second) {
-            let time = i64::try_from(second).ok().and_then(|s| Timestamp::from_second(s).ok());
+            let time = i64::try_from(second)
+                .ok()
+                .and_then(|s| Timestamp::from_second(s).ok());
             // `2026-11-21T10:00:00Z`, for every year up to 9999.
             self.text = time.unwrap_or(Timestamp::UNIX_EPOCH).to_string();
             self.text.truncate(STAMP_BYTES - 11);
@@ -60,7 +62,9 @@ impl Stamper {
 #[must_use]
 pub(super) fn stamp_of(time: Timestamp) -> String {
     let since = Duration::try_from(time.duration_since(Timestamp::UNIX_EPOCH));
-    Stamper::default().stamp(since.unwrap_or_default()).to_owned()
+    Stamper::default()
+        .stamp(since.unwrap_or_default())
+        .to_owned()
 }
 
 /// A parsed entry.
@@ -75,7 +79,9 @@ pub(super) struct Entry<'a> {
 /// Reads one entry, without its newline; `None` when it is none (e.g. cut off by a full disk).
 pub(super) fn parse(line: &[u8]) -> Option<Entry<'_>> {
     let mut parts = line.splitn(4, |b| *b == b' ');
-    let time = std::str::from_utf8(parts.next()?).ok().filter(|t| t.len() == STAMP_BYTES)?;
+    let time = std::str::from_utf8(parts.next()?)
+        .ok()
+        .filter(|t| t.len() == STAMP_BYTES)?;
     let stream = match parts.next()? {
         b"stdout" => Stream::Stdout,
         b"stderr" => Stream::Stderr,
@@ -86,7 +92,12 @@ pub(super) fn parse(line: &[u8]) -> Option<Entry<'_>> {
         b"P" => true,
         _ => return None,
     };
-    Some(Entry { time, stream, is_partial, text: parts.next()? })
+    Some(Entry {
+        time,
+        stream,
+        is_partial,
+        text: parts.next()?,
+    })
 }
 
 #[cfg(test)]
@@ -97,9 +108,18 @@ mod tests {
     fn timestamps_have_nine_digits_and_follow_the_clock() {
         let mut stamper = Stamper::default();
         for (since, text) in [
-            (Duration::new(1_795_255_200, 0), "2026-11-21T10:00:00.000000000Z"),
-            (Duration::new(1_795_255_200, 7), "2026-11-21T10:00:00.000000007Z"),
-            (Duration::new(1_795_255_201, 123_456_789), "2026-11-21T10:00:01.123456789Z"),
+            (
+                Duration::new(1_795_255_200, 0),
+                "2026-11-21T10:00:00.000000000Z",
+            ),
+            (
+                Duration::new(1_795_255_200, 7),
+                "2026-11-21T10:00:00.000000007Z",
+            ),
+            (
+                Duration::new(1_795_255_201, 123_456_789),
+                "2026-11-21T10:00:01.123456789Z",
+            ),
             (Duration::ZERO, "1970-01-01T00:00:00.000000000Z"),
         ] {
             assert_eq!(stamper.stamp(since), text);
@@ -110,9 +130,22 @@ mod tests {
     #[test]
     fn an_entry_is_read_back_and_garbage_is_not() {
         let entry = parse(b"2026-11-21T10:00:00.000000000Z stderr P a b").unwrap();
-        assert_eq!((entry.stream, entry.is_partial, entry.text), (Stream::Stderr, true, &b"a b"[..]));
-        assert_eq!(parse(b"2026-11-21T10:00:00.000000000Z stdout F ").unwrap().text, b"");
-        for garbage in ["", "x", "2026-11-21T10:00:00.000000000Z stdin F x", "2026 stdout F x"] {
+        assert_eq!(
+            (entry.stream, entry.is_partial, entry.text),
+            (Stream::Stderr, true, &b"a b"[..])
+        );
+        assert_eq!(
+            parse(b"2026-11-21T10:00:00.000000000Z stdout F ")
+                .unwrap()
+                .text,
+            b""
+        );
+        for garbage in [
+            "",
+            "x",
+            "2026-11-21T10:00:00.000000000Z stdin F x",
+            "2026 stdout F x",
+        ] {
             assert_eq!(parse(garbage.as_bytes()), None, "{garbage:?}");
         }
     }

@@ -104,7 +104,14 @@ impl LogReader {
             (None, _) => options.follow.then_some(0),
         };
         let since = options.since.map(format::stamp_of);
-        Self { log, options, since, attempts, current: None, next_attempt }
+        Self {
+            log,
+            options,
+            since,
+            attempts,
+            current: None,
+            next_attempt,
+        }
     }
 
     /// The next line; `None` at the end. Dropping the future loses nothing.
@@ -144,7 +151,9 @@ impl LogReader {
     }
 
     async fn begin_attempt(&mut self) -> io::Result<Begun> {
-        let Some(wanted) = self.next_attempt else { return Ok(Begun::Nothing) };
+        let Some(wanted) = self.next_attempt else {
+            return Ok(Begun::Nothing);
+        };
         loop {
             let state = *self.attempts.borrow_and_update();
             if let Some(found) = self.log.attempt_from(wanted) {
@@ -152,7 +161,11 @@ impl LogReader {
                 let tail = self.options.tail.take();
                 self.current = Some(Current::open(found.file, tail)?);
                 self.next_attempt = None;
-                return Ok(if skipped > 0 { Begun::Lost(skipped) } else { Begun::Reading });
+                return Ok(if skipped > 0 {
+                    Begun::Lost(skipped)
+                } else {
+                    Begun::Reading
+                });
             }
             if state.ended || !self.options.follow || self.attempts.changed().await.is_err() {
                 self.next_attempt = None;
@@ -175,8 +188,14 @@ impl Current {
             None => file.open(0)?,
             Some(entries) => open_tail(&file, entries)?,
         };
-        let mut current =
-            Self { file, extent, position: open.start, open, buffer: Vec::new(), consumed: 0 };
+        let mut current = Self {
+            file,
+            extent,
+            position: open.start,
+            open,
+            buffer: Vec::new(),
+            consumed: 0,
+        };
         current.position = current.open.start + current.open.file.stream_position()?;
         Ok(current)
     }
@@ -216,23 +235,34 @@ impl Current {
         self.consumed = 0;
         let have = self.buffer.len();
         // Only an entry cut off in its middle stays, and those are shorter than a read.
-        self.buffer.resize(have.min(MAX_ENTRY_BYTES) + READ_BYTES, 0);
+        self.buffer
+            .resize(have.min(MAX_ENTRY_BYTES) + READ_BYTES, 0);
         let target = self.buffer.get_mut(have..).unwrap_or_default();
         let read = self.open.file.read(target);
         let count = *read.as_ref().unwrap_or(&0);
         self.buffer.truncate(have + count);
         read?;
         if count > 0 {
-            self.position = self.position.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+            self.position = self
+                .position
+                .saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
             return Ok(Filled::Some);
         }
         if newest > self.open.number {
             self.open = self.file.open(self.open.number + 1)?;
             let lost = self.open.start.saturating_sub(self.position);
             self.position = self.open.start;
-            return Ok(if lost > 0 { Filled::Lost(lost) } else { Filled::Some });
+            return Ok(if lost > 0 {
+                Filled::Lost(lost)
+            } else {
+                Filled::Some
+            });
         }
-        Ok(if extent.ended { Filled::End } else { Filled::Wait })
+        Ok(if extent.ended {
+            Filled::End
+        } else {
+            Filled::Wait
+        })
     }
 }
 
@@ -267,7 +297,9 @@ fn seek_back(file: &mut std::fs::File, end: u64, missing: &mut u64) -> io::Resul
         let len = at.min(4096);
         at -= len;
         file.seek(SeekFrom::Start(at))?;
-        let part = block.get_mut(..usize::try_from(len).unwrap_or(0)).unwrap_or_default();
+        let part = block
+            .get_mut(..usize::try_from(len).unwrap_or(0))
+            .unwrap_or_default();
         file.read_exact(part)?;
         let mut offset = at + len;
         for byte in part.iter().rev() {

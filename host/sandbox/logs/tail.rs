@@ -17,7 +17,10 @@ pub async fn last_text(
     max_bytes: usize,
 ) -> io::Result<String> {
     let tail = u64::try_from(max_lines).ok();
-    let mut reader = log.read(LogOptions { tail, ..LogOptions::default() });
+    let mut reader = log.read(LogOptions {
+        tail,
+        ..LogOptions::default()
+    });
     let mut bytes = VecDeque::new();
     while let Some(item) = reader.next().await? {
         if let LogItem::Line(line) = item {
