@@ -217,3 +217,9 @@ fn identity(config: &SandboxConfig) -> Result<PodIdentity, SandboxError> {
         uid: get(&meta.uid, "uid")?,
     })
 }
+
+const _: () = {
+    const fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<SandboxHandle>();
+    is_send_and_sync::<LogReader>();
+};

@@ -277,6 +277,7 @@ fn a_disk_that_refuses_costs_the_log_and_not_the_guest() {
 
 /// 100 MB without a newline: bounded memory, whole again at the reader. The rate is printed, not judged:
 /// `cargo test --release -p wasmpod-sandbox -- --nocapture a_hundred_megabytes`.
+#[expect(clippy::print_stderr, reason = "a measurement for whoever asks for it")]
 #[tokio::test]
 async fn a_hundred_megabytes_without_a_newline() {
     const TOTAL: usize = 100_000_000;
