@@ -393,3 +393,71 @@ async fn a_port_clash_inside_the_pod_is_an_event() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_follower_stays_through_starts_that_fail_and_comes_to_an_end() {
+    let world = World::new();
+    let failing = Script {
+        create_error: Some(create_error()),
+        ..Script::default()
+    };
+    world.script("a", [failing]);
+    let handle = world.start(one("Never"));
+    let follow = LogOptions {
+        follow: true,
+        restarts: true,
+        ..LogOptions::default()
+    };
+    let mut reader = handle.logs("a", follow).unwrap();
+    let first = tokio::spawn(async move { reader.next().await.unwrap() });
+    until(&handle, |s| {
+        waits_for(s, "a").is_some_and(|r| r == "CreateContainerError")
+    })
+    .await;
+    let prints = "here\n".to_owned();
+    let healed = Script {
+        prints,
+        ..Script::default()
+    };
+    world.script("a", [healed]);
+    running(&handle).await;
+    let Some(LogItem::Line(line)) = first.await.unwrap() else {
+        panic!("no line");
+    };
+    assert_eq!(line.text, b"here");
+    let rest = handle.logs(
+        "a",
+        LogOptions {
+            follow: true,
+            ..LogOptions::default()
+        },
+    );
+    let mut rest = rest.unwrap();
+    handle.kill().await;
+    ended(&handle).await;
+    while rest.next().await.unwrap().is_some() {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_follower_of_a_container_that_never_starts_ends_with_the_pod() {
+    let world = World::new();
+    let failing = Script {
+        create_error: Some(create_error()),
+        ..Script::default()
+    };
+    world.script("a", [failing]);
+    let handle = world.start(one("Always"));
+    let follow = LogOptions {
+        follow: true,
+        restarts: true,
+        ..LogOptions::default()
+    };
+    let mut reader = handle.logs("a", follow).unwrap();
+    until(&handle, |s| {
+        waits_for(s, "a").is_some_and(|r| r == "CreateContainerError")
+    })
+    .await;
+    handle.kill().await;
+    ended(&handle).await;
+    assert_eq!(reader.next().await.unwrap(), None);
+}
