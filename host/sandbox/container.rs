@@ -142,10 +142,8 @@ impl Job {
         });
         let root = match root {
             Ok(root) => root,
-            Err(failure) => {
-                log.end();
-                return Err(failure.into());
-            }
+            // The log stays open: the next try goes on with it.
+            Err(failure) => return Err(failure.into()),
         };
         let config = ContainerConfig {
             pod: self.identity.clone(),
@@ -170,7 +168,9 @@ impl Job {
         match self.create_and_start(config).await {
             Ok(id) => Ok(Running { id, log }),
             Err(failure) => {
-                log.end();
+                if matches!(failure, StartFailure::Start { .. }) {
+                    log.end();
+                }
                 self.detach();
                 Err(failure.into())
             }

@@ -180,7 +180,7 @@ impl SandboxHandle {
     /// the time that is left.
     pub async fn stop(&self, grace: Option<Duration>) {
         // An error means that the pod is over already.
-        drop(self.inputs.send(Input::Stop { grace }).await);
+        let _: Result<(), _> = self.inputs.send(Input::Stop { grace }).await;
     }
 
     /// Ends the pod by force.
@@ -217,3 +217,9 @@ fn identity(config: &SandboxConfig) -> Result<PodIdentity, SandboxError> {
         uid: get(&meta.uid, "uid")?,
     })
 }
+
+const _: () = {
+    const fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<SandboxHandle>();
+    is_send_and_sync::<LogReader>();
+};

@@ -180,3 +180,86 @@ impl Drop for Placement {
         self.worker.pods.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tasks::{PodTaskSet, SpawnError, TaskEnd};
+
+    #[test]
+    fn pods_are_placed_on_the_worker_that_has_the_fewest() {
+        let workers = Workers::start(2).unwrap();
+        let first = workers.place().unwrap();
+        let second = workers.place().unwrap();
+        assert_ne!(first.worker().index(), second.worker().index());
+        drop(first);
+        let third = workers.place().unwrap();
+        assert_ne!(third.worker().index(), second.worker().index());
+    }
+
+    #[test]
+    fn the_tasks_of_a_pod_run_on_its_worker_and_a_panic_in_one_ends_only_that() {
+        let workers = Workers::start(1).unwrap();
+        let seat = workers.place().unwrap();
+        let set = PodTaskSet::new(seat.worker().handle().clone());
+        let tasks = set.handle();
+        let name = async { std::thread::current().name().map(str::to_owned) };
+        let name = tasks.spawn(name).unwrap();
+        let failing = tasks
+            .spawn(async { assert!(tasks_are_fine(), "scripted") })
+            .unwrap();
+        let endless = tasks.spawn(std::future::pending::<()>()).unwrap();
+        let (name, failed) = wait(async { (name.await, failing.await) });
+        assert_eq!(name.unwrap().as_deref(), Some("worker-0"));
+        assert_eq!(
+            failed.unwrap_err(),
+            TaskEnd::Panicked {
+                message: "scripted".to_owned()
+            }
+        );
+        wait(set.end());
+        assert_eq!(wait(endless).unwrap_err(), TaskEnd::Aborted);
+        assert_eq!(tasks.spawn(async {}).unwrap_err(), SpawnError::Ended);
+    }
+
+    #[test]
+    fn a_pod_cannot_have_tasks_without_end() {
+        let workers = Workers::start(1).unwrap();
+        let seat = workers.place().unwrap();
+        let set = PodTaskSet::new(seat.worker().handle().clone());
+        let tasks = set.handle();
+        for _ in 0..crate::tasks::MAX_POD_TASKS {
+            drop(tasks.spawn(std::future::pending::<()>()).unwrap());
+        }
+        assert_eq!(tasks.spawn(async {}).unwrap_err(), SpawnError::TooMany);
+    }
+
+    #[test]
+    fn dropping_the_workers_drops_their_tasks() {
+        let workers = Workers::start(2).unwrap();
+        let kept = Arc::new(());
+        for _ in 0..2 {
+            let seat = workers.place().unwrap();
+            let kept = Arc::clone(&kept);
+            drop(seat.worker().handle().spawn(async move {
+                let _kept = kept;
+                std::future::pending::<()>().await;
+            }));
+            drop(seat);
+        }
+        drop(workers);
+        assert_eq!(Arc::strong_count(&kept), 1);
+    }
+
+    fn tasks_are_fine() -> bool {
+        false
+    }
+
+    fn wait<T>(future: impl Future<Output = T>) -> T {
+        Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(future)
+    }
+}

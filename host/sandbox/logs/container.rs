@@ -100,6 +100,9 @@ impl PodLogs {
     /// The pod has ended: followers come to their end.
     pub fn end(&self) {
         for log in self.containers.values() {
+            if let Some(last) = log.lock().back() {
+                last.file.end();
+            }
             log.attempts.send_modify(|attempts| attempts.ended = true);
         }
     }
@@ -113,11 +116,13 @@ impl Drop for PodLogs {
 }
 
 impl ContainerLog {
-    /// Begins the log of an attempt. Attempts before the previous one lose theirs.
+    /// The log of an attempt: begun, or gone on with when its start had failed and is tried again. The log of the
+    /// attempt before is ended, and those before that are removed.
     ///
     /// # Errors
     /// The file cannot be made.
     pub fn begin(&self, attempt: u32) -> io::Result<Arc<LogFile>> {
+<<<<<<< HEAD
         let file = Arc::new(LogFile::create(
             &self.dir,
             attempt,
@@ -132,6 +137,21 @@ impl ContainerLog {
         {
             kept.pop_back();
         }
+=======
+        let mut kept = self.lock();
+        if let Some(last) = kept.back() {
+            if last.file.attempt() == attempt {
+                return Ok(Arc::clone(&last.file));
+            }
+            last.file.end();
+        }
+        let file = Arc::new(LogFile::create(
+            &self.dir,
+            attempt,
+            self.limits,
+            self.clock,
+        )?);
+>>>>>>> sandbox
         let start = kept
             .back()
             .map_or(0, |last| last.start + last.file.subscribe().borrow().total);
