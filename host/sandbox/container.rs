@@ -155,10 +155,7 @@ impl Job {
             working_dir: prepared.working_dir,
             root,
             network: self.resources.network.attach(&self.container.name),
-            ipc: self
-                .resources
-                .ipc
-                .attach_with_late_wakes(&self.container.name),
+            ipc: self.resources.ipc.attach(&self.container.name),
             memory_limit_bytes: memory_limit(&self.container),
             stdout: LogSink::to_file(Arc::clone(&log), Stream::Stdout),
             stderr: LogSink::to_file(Arc::clone(&log), Stream::Stderr),

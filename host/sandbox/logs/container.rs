@@ -122,22 +122,6 @@ impl ContainerLog {
     /// # Errors
     /// The file cannot be made.
     pub fn begin(&self, attempt: u32) -> io::Result<Arc<LogFile>> {
-<<<<<<< HEAD
-        let file = Arc::new(LogFile::create(
-            &self.dir,
-            attempt,
-            self.limits,
-            self.clock,
-        )?);
-        let mut kept = self.lock();
-        // A start that failed is tried again under the same number, and its log begun again.
-        if kept
-            .back()
-            .is_some_and(|last| last.file.attempt() == attempt)
-        {
-            kept.pop_back();
-        }
-=======
         let mut kept = self.lock();
         if let Some(last) = kept.back() {
             if last.file.attempt() == attempt {
@@ -151,7 +135,6 @@ impl ContainerLog {
             self.limits,
             self.clock,
         )?);
->>>>>>> sandbox
         let start = kept
             .back()
             .map_or(0, |last| last.start + last.file.subscribe().borrow().total);

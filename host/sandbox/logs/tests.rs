@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-
-=======
 //! Logs as files: what a guest wrote is what a reader gets.
 
 use std::io::Read;
@@ -322,4 +319,3 @@ async fn a_hundred_megabytes_without_a_newline() {
         megabytes / start.elapsed().as_secs_f64()
     );
 }
->>>>>>> sandbox
