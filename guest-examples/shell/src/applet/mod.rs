@@ -3,7 +3,7 @@
 mod call;
 pub mod tables;
 
-//AWK pub mod awk;
+pub mod awk;
 pub mod date;
 pub mod files;
 pub mod find;

@@ -19,7 +19,7 @@ macro_rules! table {
     };
 }
 
-use super::{date, files, find, grep, list, net, programs, sed, sort, system, text};
+use super::{awk, date, files, find, grep, list, net, programs, sed, sort, system, text};
 use crate::builtin::{control, echo, options, printf, read, test, variables};
 
 table! {
@@ -36,7 +36,7 @@ table! {
     "set" => options::set, "shopt" => control::colon, "read" => read::read, "echo" => echo::echo,
     "printf" => printf::printf, "test" => test::test, "[" => test::test;
     utilities:
-    "base64" => text::base64, "basename" => files::basename, "cat" => text::cat, "chgrp" => files::chown,
+    "awk" => awk::awk, "base64" => text::base64, "basename" => files::basename, "cat" => text::cat, "chgrp" => files::chown,
     "chmod" => files::chmod, "chown" => files::chown, "clear" => system::clear, "cmp" => text::cmp, "cp" => files::cp,
     "curl" => net::curl, "cut" => sort::cut, "date" => date::date, "df" => list::df, "diff" => text::diff,
     "dirname" => files::dirname, "du" => list::du, "egrep" => grep::grep, "env" => programs::env, "expr" => programs::expr,

@@ -9,7 +9,7 @@ use crate::syntax::ast::Condition;
 use std::cmp::Ordering;
 
 /// 0 when it holds, 1 when not, 2 when it cannot be told.
-pub fn evaluate<'a>(shell: &'a mut Shell, condition: &'a Condition) -> Fut<'a, Result<i32, Flow>> {
+pub(super) fn evaluate<'a>(shell: &'a mut Shell, condition: &'a Condition) -> Fut<'a, Result<i32, Flow>> {
     Box::pin(async move {
         let holds = match condition {
             Condition::Not(inner) => evaluate(shell, inner).await? != 0,
@@ -64,7 +64,7 @@ pub fn evaluate<'a>(shell: &'a mut Shell, condition: &'a Condition) -> Fut<'a, R
 }
 
 /// Whether an ordering is what `-eq` and its like ask for.
-pub fn compare(operator: &str, ordering: Ordering) -> bool {
+pub(super) fn compare(operator: &str, ordering: Ordering) -> bool {
     match operator {
         "-eq" => ordering.is_eq(),
         "-ne" => ordering.is_ne(),

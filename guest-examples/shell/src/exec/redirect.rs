@@ -9,7 +9,7 @@ use std::fs::OpenOptions;
 use std::io;
 
 /// Applies redirections to the shell's descriptors; the caller restores them. False, after a message, when one fails.
-pub async fn apply(shell: &mut Shell, redirects: &[Redirect]) -> Result<bool, Flow> {
+pub(super) async fn apply(shell: &mut Shell, redirects: &[Redirect]) -> Result<bool, Flow> {
     for redirect in redirects {
         if let Err(message) = one(shell, redirect).await? {
             shell.complain(&message).await;
