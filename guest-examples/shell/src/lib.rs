@@ -1,0 +1,141 @@
+//! The userland of a container, as one program: a POSIX shell and the usual utilities.
+//!
+//! The name by which it is called decides: `sh` and its relatives are the shell, `cat`, `sleep`, `ls` … are that
+//! utility, as in busybox. Nothing is ever executed as another program: utilities are functions of this one, pipelines
+//! and jobs are tasks of one thread ([`rt`]), and WASI's missing dup, pipe and fork are done by our own descriptors
+//! ([`io`]). Behaviour follows POSIX.1-2024 (XCU 2 and the utilities' pages), and Debian's where they leave a choice.
+//!
+//! Deliberately not done: terminals and line editing, job control, signals (WASI has none; `trap … EXIT` works),
+//! processes other than our own.
+
+pub mod applet;
+pub mod builtin;
+pub mod escape;
+pub mod exec;
+pub mod expand;
+pub mod io;
+pub mod rt;
+pub mod shell;
+pub mod syntax;
+
+use exec::{Done, Flow, command};
+use rt::Fut;
+use shell::Shell;
+use std::path::PathBuf;
+use std::time::Instant;
+use syntax::SyntaxError;
+
+thread_local! {
+    /// When the container started: `$SECONDS`, `uptime`.
+    pub static START: Instant = Instant::now();
+}
+
+/// Runs the program as it was called and gives its exit status.
+pub fn main(mut argv: Vec<String>, cwd: PathBuf, environment: impl Iterator<Item = (String, String)>) -> i32 {
+    START.with(|_| ());
+    let mut shell = Shell::new(cwd, environment);
+    let mut called = if argv.is_empty() { "sh".to_owned() } else { argv.remove(0) };
+    // By its own name it takes the utility's from its arguments.
+    if matches!(called.rsplit('/').next(), Some("shell" | "shell.wasm" | "busybox")) {
+        called = if argv.is_empty() { "sh".to_owned() } else { argv.remove(0) };
+    }
+    rt::block_on(async move {
+        // A login shell's name starts with a dash.
+        let result = command::call_program(&mut shell, called.trim_start_matches('-').to_owned(), argv).await;
+        exec::finish(&mut shell, result).await
+    })
+}
+
+/// The shell as a program, with its own arguments (XCU sh).
+pub fn invoke<'a>(mut shell: Shell, args: Vec<String>) -> Fut<'a, i32> {
+    Box::pin(async move {
+        let result = with_arguments(&mut shell, args).await;
+        exec::finish(&mut shell, result).await
+    })
+}
+
+async fn with_arguments(shell: &mut Shell, args: Vec<String>) -> Done {
+    let mut args = args.into_iter().peekable();
+    let (mut is_command, mut from_stdin) = (false, false);
+    while let Some(option) = args.next_if(|arg| arg.len() > 1 && (arg.starts_with('-') || arg.starts_with('+'))) {
+        if option == "--" {
+            break;
+        }
+        // bash's --norc, --login, --posix change nothing here.
+        if option.starts_with("--") {
+            continue;
+        }
+        let on = option.starts_with('-');
+        for letter in option.chars().skip(1) {
+            match letter {
+                'c' => is_command = true,
+                's' => from_stdin = true,
+                'i' | 'l' | 'm' | 'b' | 'h' | 'v' => {}
+                'o' => {
+                    let name = args.next().unwrap_or_default();
+                    if !builtin::options::set_by_name(&mut shell.options, &name, on) {
+                        return Err(expand::fatal(shell, &format!("Illegal option -o {name}")).await);
+                    }
+                }
+                _ if builtin::options::set_by_letter(&mut shell.options, letter, on) => {}
+                _ => return Err(expand::fatal(shell, &format!("Illegal option -{letter}")).await),
+            }
+        }
+    }
+    if is_command {
+        let Some(script) = args.next() else {
+            return Err(expand::fatal(shell, "-c requires an argument").await);
+        };
+        if let Some(name) = args.next() {
+            shell.name = name;
+        }
+        shell.positional = args.collect();
+        return command::script(shell, &script).await;
+    }
+    match args.next() {
+        Some(file) if !from_stdin => {
+            shell.positional = args.collect();
+            let text = match std::fs::read(shell.path(&file)) {
+                Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+                Err(error) => {
+                    shell.complain(&format!("cannot open {file}: {}", io::strerror(&error))).await;
+                    return Ok(if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 });
+                }
+            };
+            shell.name = file;
+            command::script(shell, &text).await
+        }
+        first => {
+            shell.positional = first.into_iter().chain(args).collect();
+            from_input(shell).await
+        }
+    }
+}
+
+/// Commands from stdin, each executed as soon as it is complete: commands may read the lines that follow.
+async fn from_input(shell: &mut Shell) -> Done {
+    let mut text = String::new();
+    let mut status = 0;
+    while let Some(input) = shell.fd(0) {
+        let line = input.read_until(b'\n').await.unwrap_or_default();
+        let ended = line.is_empty();
+        text.push_str(&String::from_utf8_lossy(&line));
+        if ended && text.trim().is_empty() {
+            break;
+        }
+        match syntax::parse(&text) {
+            Err(SyntaxError::Incomplete) if !ended => continue,
+            Ok(program) => match exec::run(shell, &program).await {
+                Ok(last) => status = last,
+                Err(Flow::Return(last)) => status = last,
+                Err(flow) => return Err(flow),
+            },
+            Err(_) => return command::script(shell, &text).await,
+        }
+        text.clear();
+        if ended {
+            break;
+        }
+    }
+    Ok(status)
+}
