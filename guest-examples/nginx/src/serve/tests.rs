@@ -1,0 +1,1 @@
+//! Requests through a whole server, on the scripted network.
