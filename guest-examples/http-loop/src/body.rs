@@ -49,11 +49,18 @@ impl Decoder {
     pub fn new(framing: Framing) -> Self {
         let state = match framing {
             Framing::None => State::Done,
-            Framing::Length(left) => State::Data { left, chunked: false },
+            Framing::Length(left) => State::Data {
+                left,
+                chunked: false,
+            },
             Framing::Chunked => State::ChunkSize,
             Framing::UntilClose => State::UntilClose,
         };
-        Self { state, line: Vec::new(), trailer_bytes: 0 }
+        Self {
+            state,
+            line: Vec::new(),
+            trailer_bytes: 0,
+        }
     }
 
     /// Whether the body's end was seen.
@@ -73,7 +80,11 @@ impl Decoder {
     ///
     /// # Errors
     /// When the chunked coding is violated; nothing on the connection can be trusted from here on.
-    pub fn decode(&mut self, input: &[u8], mut content: impl FnMut(&[u8])) -> Result<usize, BadChunk> {
+    pub fn decode(
+        &mut self,
+        input: &[u8],
+        mut content: impl FnMut(&[u8]),
+    ) -> Result<usize, BadChunk> {
         let mut rest = input;
         while !rest.is_empty() {
             match self.state {
@@ -94,7 +105,9 @@ impl Decoder {
                         (left, chunked) => State::Data { left, chunked },
                     };
                 }
-                State::ChunkSize | State::ChunkEnd | State::Trailer => rest = self.take_line(rest)?,
+                State::ChunkSize | State::ChunkEnd | State::Trailer => {
+                    rest = self.take_line(rest)?
+                }
             }
         }
         Ok(input.len() - rest.len())
@@ -115,10 +128,17 @@ impl Decoder {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         self.state = match self.state {
             State::ChunkSize => {
-                let size = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii_end();
+                let size = line
+                    .split(|byte| *byte == b';')
+                    .next()
+                    .unwrap_or_default()
+                    .trim_ascii_end();
                 match parse_hex(size).ok_or(BadChunk)? {
                     0 => State::Trailer,
-                    left => State::Data { left, chunked: true },
+                    left => State::Data {
+                        left,
+                        chunked: true,
+                    },
                 }
             }
             State::ChunkEnd if line.is_empty() => State::ChunkSize,
@@ -155,7 +175,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn decode(framing: Framing, input: &[u8], cut: usize) -> Result<(Vec<u8>, usize, bool), BadChunk> {
+    fn decode(
+        framing: Framing,
+        input: &[u8],
+        cut: usize,
+    ) -> Result<(Vec<u8>, usize, bool), BadChunk> {
         let mut decoder = Decoder::new(framing);
         let mut content = Vec::new();
         let (first, second) = input.split_at(cut.min(input.len()));
@@ -171,14 +195,25 @@ mod tests {
         let input = b"3;ext=1\r\nabc\r\nA\n0123456789\n0\r\nTrailer: x\r\n\r\nNEXT";
         for cut in 0..input.len() {
             let (content, used, done) = decode(Framing::Chunked, input, cut).unwrap();
-            assert_eq!((content.as_slice(), used, done), (&b"abc0123456789"[..], input.len() - 4, true), "{cut}");
+            assert_eq!(
+                (content.as_slice(), used, done),
+                (&b"abc0123456789"[..], input.len() - 4, true),
+                "{cut}"
+            );
         }
     }
 
     #[test]
     fn broken_chunks_are_refused() {
         let long = [b"1;".as_slice(), &[b'a'; MAX_CHUNK_LINE_BYTES]].concat();
-        for bad in [&b"x\r\n"[..], b"\r\n", b"3\r\nabcd\r\n", b"-1\r\n", b"10000000000000000\r\n", &long] {
+        for bad in [
+            &b"x\r\n"[..],
+            b"\r\n",
+            b"3\r\nabcd\r\n",
+            b"-1\r\n",
+            b"10000000000000000\r\n",
+            &long,
+        ] {
             assert_eq!(decode(Framing::Chunked, bad, 0), Err(BadChunk), "{bad:?}");
         }
         let trailers = [b"0\r\n".to_vec(), b"a: b\r\n".repeat(MAX_TRAILER_BYTES)].concat();
@@ -187,9 +222,18 @@ mod tests {
 
     #[test]
     fn a_length_leaves_what_follows() {
-        assert_eq!(decode(Framing::Length(3), b"abcdef", 1), Ok((b"abc".to_vec(), 3, true)));
-        assert_eq!(decode(Framing::Length(9), b"abcdef", 1), Ok((b"abcdef".to_vec(), 6, false)));
-        assert_eq!(decode(Framing::None, b"abcdef", 0), Ok((Vec::new(), 0, true)));
+        assert_eq!(
+            decode(Framing::Length(3), b"abcdef", 1),
+            Ok((b"abc".to_vec(), 3, true))
+        );
+        assert_eq!(
+            decode(Framing::Length(9), b"abcdef", 1),
+            Ok((b"abcdef".to_vec(), 6, false))
+        );
+        assert_eq!(
+            decode(Framing::None, b"abcdef", 0),
+            Ok((Vec::new(), 0, true))
+        );
     }
 
     proptest! {

@@ -5,8 +5,9 @@
 use crate::decimal::{parse_decimal, push_decimal, push_two_digits};
 
 const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 const SECONDS_OF_DAY: u64 = 86_400;
 /// No date after the year 9999 is written; later clocks show the last second of it.
 const LAST_SECOND: u64 = 253_402_300_799;
@@ -42,7 +43,11 @@ impl Parts {
         let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
         let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let march_month = (5 * of_year + 2) / 153;
-        let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+        let month = if march_month < 10 {
+            march_month + 3
+        } else {
+            march_month - 9
+        };
         Self {
             year: era * 400 + year_of_era + u64::from(month <= 2),
             month,
@@ -57,7 +62,8 @@ impl Parts {
     /// Seconds since the Unix epoch; `None` for a date before it or one that no calendar has.
     #[must_use]
     pub fn to_unix(self) -> Option<u64> {
-        let leap = self.year.is_multiple_of(4) && (!self.year.is_multiple_of(100) || self.year.is_multiple_of(400));
+        let leap = self.year.is_multiple_of(4)
+            && (!self.year.is_multiple_of(100) || self.year.is_multiple_of(400));
         let length = match self.month {
             2 => 28 + u64::from(leap),
             4 | 6 | 9 | 11 => 30,
@@ -73,9 +79,17 @@ impl Parts {
         if !in_range {
             return None;
         }
-        let year = if self.month <= 2 { self.year - 1 } else { self.year };
+        let year = if self.month <= 2 {
+            self.year - 1
+        } else {
+            self.year
+        };
         let (era, year_of_era) = (year / 400, year % 400);
-        let march_month = if self.month > 2 { self.month - 3 } else { self.month + 9 };
+        let march_month = if self.month > 2 {
+            self.month - 3
+        } else {
+            self.month + 9
+        };
         let of_year = (153 * march_month + 2) / 5 + self.day - 1;
         let of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year;
         let days = (era * 146_097 + of_era).checked_sub(719_468)?;
@@ -150,14 +164,20 @@ fn push_clock(out: &mut Vec<u8>, parts: &Parts) {
 }
 
 fn name<const N: usize>(names: &[&'static str; N], index: u64) -> &'static str {
-    usize::try_from(index).ok().and_then(|index| names.get(index)).copied().unwrap_or("")
+    usize::try_from(index)
+        .ok()
+        .and_then(|index| names.get(index))
+        .copied()
+        .unwrap_or("")
 }
 
 /// Reads an HTTP date of any of the three forms into seconds since the Unix epoch.
 #[must_use]
 pub fn parse_http(text: &[u8]) -> Option<u64> {
     let text = str::from_utf8(text).ok()?;
-    let mut words = text.split_ascii_whitespace().flat_map(|word| word.split('-'));
+    let mut words = text
+        .split_ascii_whitespace()
+        .flat_map(|word| word.split('-'));
     let first = words.next()?;
     let fields: Vec<&str> = words.collect();
     let (day, month, year, clock) = if first.ends_with(',') {
@@ -184,7 +204,16 @@ pub fn parse_http(text: &[u8]) -> Option<u64> {
     }
     let month = u64::try_from(month).ok()?;
     let day = parse_decimal(day.as_bytes())?;
-    Parts { year, month, day, weekday: 0, hour, minute, second }.to_unix()
+    Parts {
+        year,
+        month,
+        day,
+        weekday: 0,
+        hour,
+        minute,
+        second,
+    }
+    .to_unix()
 }
 
 #[cfg(test)]
@@ -194,9 +223,11 @@ mod tests {
 
     #[test]
     fn all_three_forms_of_rfc_9110_are_read() {
-        for text in
-            ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"]
-        {
+        for text in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
             assert_eq!(parse_http(text.as_bytes()), Some(784_111_777), "{text}");
         }
     }

@@ -24,7 +24,11 @@ fn push_digits(out: &mut Vec<u8>, mut value: u64, radix: u64, least: usize) {
             break;
         }
         let digit = u8::try_from(value % radix).unwrap_or(0);
-        *slot = if digit < 10 { b'0' + digit } else { b'a' + (digit - 10) };
+        *slot = if digit < 10 {
+            b'0' + digit
+        } else {
+            b'a' + (digit - 10)
+        };
         value /= radix;
         used += 1;
     }
@@ -50,7 +54,9 @@ fn parse_digits(text: &[u8], radix: u32) -> Option<u64> {
     }
     text.iter().try_fold(0_u64, |value, byte| {
         let digit = char::from(*byte).to_digit(radix)?;
-        value.checked_mul(u64::from(radix))?.checked_add(u64::from(digit))
+        value
+            .checked_mul(u64::from(radix))?
+            .checked_add(u64::from(digit))
     })
 }
 
@@ -65,7 +71,10 @@ mod tests {
             push_decimal(&mut out, value);
             out.push(b' ');
             push_hex(&mut out, value);
-            assert_eq!(String::from_utf8(out).unwrap(), format!("{value} {value:x}"));
+            assert_eq!(
+                String::from_utf8(out).unwrap(),
+                format!("{value} {value:x}")
+            );
         }
         let mut out = Vec::new();
         push_two_digits(&mut out, 7);
@@ -77,7 +86,15 @@ mod tests {
     fn only_plain_digits_are_numbers() {
         assert_eq!(parse_decimal(b"1023"), Some(1023));
         assert_eq!(parse_hex(b"fF"), Some(255));
-        for bad in [&b""[..], b"+1", b"-1", b" 1", b"1 ", b"0x1", b"18446744073709551616"] {
+        for bad in [
+            &b""[..],
+            b"+1",
+            b"-1",
+            b" 1",
+            b"1 ",
+            b"0x1",
+            b"18446744073709551616",
+        ] {
             assert_eq!(parse_decimal(bad), None, "{bad:?}");
         }
     }

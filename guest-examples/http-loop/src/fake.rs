@@ -94,12 +94,19 @@ impl Stream for FakeStream {
 
     fn writable(&mut self) -> Result<usize, Closed> {
         let pipe = self.pipe.borrow();
-        if pipe.shut { Err(Closed) } else { Ok(pipe.room.unwrap_or(usize::MAX)) }
+        if pipe.shut {
+            Err(Closed)
+        } else {
+            Ok(pipe.room.unwrap_or(usize::MAX))
+        }
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Closed> {
         let mut pipe = self.pipe.borrow_mut();
-        assert!(bytes.len() <= pipe.room.unwrap_or(usize::MAX), "more was written than allowed");
+        assert!(
+            bytes.len() <= pipe.room.unwrap_or(usize::MAX),
+            "more was written than allowed"
+        );
         pipe.room = pipe.room.map(|room| room - bytes.len());
         pipe.from_loop.extend_from_slice(bytes);
         Ok(())
@@ -117,7 +124,12 @@ impl Stream for FakeStream {
     }
 
     fn subscribe(&mut self, interest: Interest) {
-        let pollable = || Some(FakePollable { pipe: Rc::clone(&self.pipe), interest });
+        let pollable = || {
+            Some(FakePollable {
+                pipe: Rc::clone(&self.pipe),
+                interest,
+            })
+        };
         match interest {
             Interest::Read => self.read = pollable(),
             Interest::Write => self.write = pollable(),
@@ -149,8 +161,18 @@ pub struct FakeNet {
 
 impl FakeNet {
     fn pipe(connected: Option<Result<(), ConnectError>>) -> (FakeStream, Peer) {
-        let pipe = Rc::new(RefCell::new(Pipe { connected, ..Pipe::default() }));
-        (FakeStream { pipe: Rc::clone(&pipe), read: None, write: None }, Peer(pipe))
+        let pipe = Rc::new(RefCell::new(Pipe {
+            connected,
+            ..Pipe::default()
+        }));
+        (
+            FakeStream {
+                pipe: Rc::clone(&pipe),
+                read: None,
+                write: None,
+            },
+            Peer(pipe),
+        )
     }
 
     /// A client connects.
@@ -172,7 +194,11 @@ impl Net for FakeNet {
 
     fn accept(&mut self, listener: usize) -> Option<(FakeStream, SocketAddr)> {
         let peer = SocketAddr::from((Ipv4Addr::new(10, 0, 0, 9), 40_000));
-        if listener == 0 { self.arriving.pop_front().map(|stream| (stream, peer)) } else { None }
+        if listener == 0 {
+            self.arriving.pop_front().map(|stream| (stream, peer))
+        } else {
+            None
+        }
     }
 
     fn connect(&mut self, to: SocketAddr) -> Result<FakeStream, ConnectError> {
@@ -181,7 +207,12 @@ impl Net for FakeNet {
         Ok(stream)
     }
 
-    fn wait<'a>(&'a mut self, set: Vec<&'a FakePollable>, listeners: usize, until: Option<Instant>) -> Vec<u32> {
+    fn wait<'a>(
+        &'a mut self,
+        set: Vec<&'a FakePollable>,
+        listeners: usize,
+        until: Option<Instant>,
+    ) -> Vec<u32> {
         self.waited_for = set.len();
         let mut ready: Vec<u32> = Vec::new();
         for (index, pollable) in (0_u32..).zip(&set) {

@@ -38,7 +38,10 @@ impl<'a> Fields<'a> {
     /// No fields, for a request whose head could not be read.
     #[must_use]
     pub fn none() -> Self {
-        Self { buffer: &[], spans: &[] }
+        Self {
+            buffer: &[],
+            spans: &[],
+        }
     }
 
     /// All fields in their order.
@@ -58,14 +61,18 @@ impl<'a> Fields<'a> {
 
     /// The values of all fields of this name.
     pub fn all<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        self.iter().filter(move |(found, _)| found.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
+        self.iter()
+            .filter(move |(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|(_, value)| value)
     }
 
     /// Whether a comma-separated field lists `token`.
     #[must_use]
     pub fn lists(&self, name: &str, token: &str) -> bool {
         self.all(name).any(|value| {
-            value.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+            value
+                .split(|byte| *byte == b',')
+                .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
         })
     }
 }
@@ -78,7 +85,10 @@ impl<'a> Fields<'a> {
 pub fn find_end(buffer: &[u8], searched: &mut usize) -> Option<usize> {
     let start = searched.saturating_sub(3);
     let mut at = start;
-    while let Some(feed) = buffer.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n')) {
+    while let Some(feed) = buffer
+        .get(at..)
+        .and_then(|rest| rest.iter().position(|byte| *byte == b'\n'))
+    {
         let line_end = at + feed + 1;
         match buffer.get(line_end..) {
             Some([b'\n', ..]) => return Some(line_end + 1),
@@ -115,7 +125,12 @@ pub enum FieldError {
 ///
 /// # Errors
 /// When a line is no field or a limit is exceeded.
-pub fn parse_fields(buffer: &[u8], at: usize, end: usize, spans: &mut Vec<FieldSpan>) -> Result<(), FieldError> {
+pub fn parse_fields(
+    buffer: &[u8],
+    at: usize,
+    end: usize,
+    spans: &mut Vec<FieldSpan>,
+) -> Result<(), FieldError> {
     spans.clear();
     let head = buffer.get(..end).unwrap_or(buffer);
     let mut at = at;
@@ -127,7 +142,10 @@ pub fn parse_fields(buffer: &[u8], at: usize, end: usize, spans: &mut Vec<FieldS
             return Err(FieldError::TooLarge);
         }
         let text = head.get(range.clone()).unwrap_or_default();
-        let colon = text.iter().position(|byte| *byte == b':').ok_or(FieldError::Malformed)?;
+        let colon = text
+            .iter()
+            .position(|byte| *byte == b':')
+            .ok_or(FieldError::Malformed)?;
         let (name, value) = text.split_at(colon);
         if name.is_empty() || !name.iter().all(|byte| is_token_byte(*byte)) {
             return Err(FieldError::Malformed);
@@ -138,9 +156,17 @@ pub fn parse_fields(buffer: &[u8], at: usize, end: usize, spans: &mut Vec<FieldS
         }
         let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
         let lead = value.iter().take_while(|byte| blank(byte)).count();
-        let trail = value.iter().skip(lead).rev().take_while(|byte| blank(byte)).count();
+        let trail = value
+            .iter()
+            .skip(lead)
+            .rev()
+            .take_while(|byte| blank(byte))
+            .count();
         let name_end = range.start + colon;
-        spans.push(FieldSpan { name: range.start..name_end, value: name_end + 1 + lead..range.end - trail });
+        spans.push(FieldSpan {
+            name: range.start..name_end,
+            value: name_end + 1 + lead..range.end - trail,
+        });
         at = next;
     }
     Err(FieldError::Malformed)
@@ -160,18 +186,34 @@ mod tests {
         let mut spans = Vec::new();
         parse_fields(text.as_bytes(), 0, text.len(), &mut spans)?;
         let text_of = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        Ok(Fields::new(text.as_bytes(), &spans).iter().map(|(n, v)| (text_of(n), text_of(v))).collect())
+        Ok(Fields::new(text.as_bytes(), &spans)
+            .iter()
+            .map(|(n, v)| (text_of(n), text_of(v)))
+            .collect())
     }
 
     #[test]
     fn values_lose_the_blanks_around_them_and_nothing_else() {
         let read = fields("Host: a b \r\nX:\t\r\nY:1\n\r\n").unwrap();
-        assert_eq!(read, [("Host".into(), "a b".into()), ("X".into(), String::new()), ("Y".into(), "1".into())]);
+        assert_eq!(
+            read,
+            [
+                ("Host".into(), "a b".into()),
+                ("X".into(), String::new()),
+                ("Y".into(), "1".into())
+            ]
+        );
     }
 
     #[test]
     fn lines_that_are_no_field_are_refused() {
-        for bad in ["no colon\r\n\r\n", ": v\r\n\r\n", "a b: v\r\n\r\n", "a: v\r\n folded\r\n\r\n", "a: \0\r\n\r\n"] {
+        for bad in [
+            "no colon\r\n\r\n",
+            ": v\r\n\r\n",
+            "a b: v\r\n\r\n",
+            "a: v\r\n folded\r\n\r\n",
+            "a: \0\r\n\r\n",
+        ] {
             assert_eq!(fields(bad), Err(FieldError::Malformed), "{bad:?}");
         }
         let many = "a: b\r\n".repeat(MAX_FIELDS + 1) + "\r\n";
@@ -182,14 +224,21 @@ mod tests {
 
     #[test]
     fn the_end_is_found_however_the_head_is_cut() {
-        for text in ["GET / HTTP/1.1\r\nHost: a\r\n\r\nrest", "GET / HTTP/1.1\nHost: a\n\nrest"] {
+        for text in [
+            "GET / HTTP/1.1\r\nHost: a\r\n\r\nrest",
+            "GET / HTTP/1.1\nHost: a\n\nrest",
+        ] {
             let end = text.len() - 4;
             for cut in 0..text.len() {
                 let mut searched = 0;
                 let early = find_end(&text.as_bytes()[..cut], &mut searched);
                 assert_eq!(early, (cut >= end).then_some(end), "{text:?} cut at {cut}");
                 if early.is_none() {
-                    assert_eq!(find_end(text.as_bytes(), &mut searched), Some(end), "{text:?} cut at {cut}");
+                    assert_eq!(
+                        find_end(text.as_bytes(), &mut searched),
+                        Some(end),
+                        "{text:?} cut at {cut}"
+                    );
                 }
             }
         }

@@ -17,7 +17,10 @@ impl<W: Write> LineLog<W> {
     /// A log on `writer`.
     #[must_use]
     pub fn new(writer: W) -> Self {
-        Self { writer, held: Vec::new() }
+        Self {
+            writer,
+            held: Vec::new(),
+        }
     }
 
     /// Where a line is appended, its line feed included.
@@ -33,7 +36,10 @@ impl<W: Write> LineLog<W> {
         if self.held.is_empty() {
             return;
         }
-        let written: io::Result<()> = self.writer.write_all(&self.held).and_then(|()| self.writer.flush());
+        let written: io::Result<()> = self
+            .writer
+            .write_all(&self.held)
+            .and_then(|()| self.writer.flush());
         self.held.clear();
         drop(written);
     }

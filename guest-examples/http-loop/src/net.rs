@@ -102,7 +102,12 @@ pub trait Net {
 
     /// Waits for any of `set`, for a connection on one of the first `listeners` listeners, or for the moment `until`.
     /// Gives the indexes of what is ready, the listeners counting on behind `set`; higher indexes mean nothing.
-    fn wait<'a>(&'a mut self, set: Vec<&'a Self::Pollable>, listeners: usize, until: Option<Instant>) -> Vec<u32>;
+    fn wait<'a>(
+        &'a mut self,
+        set: Vec<&'a Self::Pollable>,
+        listeners: usize,
+        until: Option<Instant>,
+    ) -> Vec<u32>;
 
     /// The monotonic clock.
     fn now(&mut self) -> Instant;

@@ -81,9 +81,17 @@ pub enum Parsed<'a> {
 }
 
 /// Reads the request at the start of `buffer`; `searched` as in [`head::find_end`], `spans` is scratch space.
-pub fn parse<'a>(buffer: &'a [u8], searched: &mut usize, spans: &'a mut Vec<FieldSpan>) -> Parsed<'a> {
+pub fn parse<'a>(
+    buffer: &'a [u8],
+    searched: &mut usize,
+    spans: &'a mut Vec<FieldSpan>,
+) -> Parsed<'a> {
     // An empty line before the request line is skipped, RFC 9112 section 2.2.
-    let start = buffer.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).take(2).count();
+    let start = buffer
+        .iter()
+        .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+        .take(2)
+        .count();
     let text = buffer.get(start..).unwrap_or_default();
     let end = match head::find_end(text, searched) {
         Some(end) if end <= head::MAX_HEAD_BYTES => end,
@@ -115,12 +123,17 @@ fn parse_line(line: &[u8]) -> Result<(&str, &[u8], bool), Rejection> {
         return Err(Rejection::TargetTooLong);
     }
     let mut words = line.split(|byte| *byte == b' ');
-    let (Some(method), Some(target), Some(version), None) = (words.next(), words.next(), words.next(), words.next())
+    let (Some(method), Some(target), Some(version), None) =
+        (words.next(), words.next(), words.next(), words.next())
     else {
         return Err(Rejection::Malformed);
     };
     let method = str::from_utf8(method).map_err(|_| Rejection::Malformed)?;
-    if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_' || byte == b'-') {
+    if method.is_empty()
+        || !method
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte == b'_' || byte == b'-')
+    {
         return Err(Rejection::Malformed);
     }
     if target.is_empty() || target.iter().any(|byte| *byte < b' ' || *byte == 0x7f) {
@@ -130,8 +143,12 @@ fn parse_line(line: &[u8]) -> Result<(&str, &[u8], bool), Rejection> {
         b"HTTP/1.1" => Ok((method, target, true)),
         b"HTTP/1.0" => Ok((method, target, false)),
         // A later minor version is answered as 1.1, RFC 9110 section 2.5.
-        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor] if minor.is_ascii_digit() => Ok((method, target, true)),
-        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit() => {
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor] if minor.is_ascii_digit() => {
+            Ok((method, target, true))
+        }
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+            if major.is_ascii_digit() && minor.is_ascii_digit() =>
+        {
             Err(Rejection::Version)
         }
         _ => Err(Rejection::Malformed),
@@ -164,7 +181,16 @@ fn parse_complete<'a>(
         fields.lists("connection", "keep-alive")
     };
     let raw = text.get(..end).unwrap_or_default();
-    Ok(Request { raw, line, method, target, is_http_11, fields, framing, keep_alive })
+    Ok(Request {
+        raw,
+        line,
+        method,
+        target,
+        is_http_11,
+        fields,
+        framing,
+        keep_alive,
+    })
 }
 
 /// RFC 9112 section 6.3. Both length and coding, or two lengths, is how requests are smuggled: refused.
@@ -210,19 +236,59 @@ mod tests {
     #[test]
     fn good_requests_say_target_body_and_connection() {
         let table: [(&str, &str, Framing, bool); 8] = [
-            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "/", Framing::None, true),
-            ("\r\nGET /x HTTP/1.1\nHost: a\n\n", "/x", Framing::None, true),
+            (
+                "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+                "/",
+                Framing::None,
+                true,
+            ),
+            (
+                "\r\nGET /x HTTP/1.1\nHost: a\n\n",
+                "/x",
+                Framing::None,
+                true,
+            ),
             ("GET / HTTP/1.0\r\n\r\n", "/", Framing::None, false),
-            ("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", "/", Framing::None, true),
-            ("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "/", Framing::None, false),
-            ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n", "/", Framing::Length(5), true),
-            ("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n", "/", Framing::Chunked, true),
-            ("GET http://a/b HTTP/1.9\r\nHost: a\r\n\r\n", "http://a/b", Framing::None, true),
+            (
+                "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n",
+                "/",
+                Framing::None,
+                true,
+            ),
+            (
+                "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+                "/",
+                Framing::None,
+                false,
+            ),
+            (
+                "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n",
+                "/",
+                Framing::Length(5),
+                true,
+            ),
+            (
+                "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n",
+                "/",
+                Framing::Chunked,
+                true,
+            ),
+            (
+                "GET http://a/b HTTP/1.9\r\nHost: a\r\n\r\n",
+                "http://a/b",
+                Framing::None,
+                true,
+            ),
         ];
         for (text, target, framing, keep_alive) in table {
             assert_eq!(
                 read(text.as_bytes()),
-                Ok(Some(("GET".to_owned(), target.to_owned(), framing, keep_alive))),
+                Ok(Some((
+                    "GET".to_owned(),
+                    target.to_owned(),
+                    framing,
+                    keep_alive
+                ))),
                 "{text:?}"
             );
         }
@@ -231,7 +297,10 @@ mod tests {
     #[test]
     fn bad_requests_are_refused_each_with_its_status() {
         let long_line = format!("GET /{} HTTP/1.1\r\n", "a".repeat(head::MAX_LINE_BYTES));
-        let long_head = format!("GET / HTTP/1.1\r\n{}", "a: b\r\n".repeat(head::MAX_HEAD_BYTES / 6));
+        let long_head = format!(
+            "GET / HTTP/1.1\r\n{}",
+            "a: b\r\n".repeat(head::MAX_HEAD_BYTES / 6)
+        );
         let table: [(&str, u16); 20] = [
             ("GET\r\n", 400),
             ("GET /\r\n", 400),
@@ -246,16 +315,32 @@ mod tests {
             (&long_head, 400),
             ("GET / HTTP/1.1\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
-            ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", 400),
-            ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400),
-            ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+            (
+                "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+                400,
+            ),
+            (
+                "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+                400,
+            ),
+            (
+                "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+                400,
+            ),
             ("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
-            ("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+            (
+                "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n",
+                501,
+            ),
             ("GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n", 400),
         ];
         for (text, status) in table {
-            assert_eq!(read(text.as_bytes()).map_err(Rejection::status), Err(status), "{text:.60?}");
+            assert_eq!(
+                read(text.as_bytes()).map_err(Rejection::status),
+                Err(status),
+                "{text:.60?}"
+            );
         }
     }
 

@@ -45,7 +45,11 @@ pub fn parse<'a>(
         None if buffer.len() <= head::MAX_HEAD_BYTES => {
             let prefix = b"HTTP/1.";
             let seen = buffer.len().min(prefix.len());
-            return if buffer.get(..seen) == prefix.get(..seen) { Parsed::Incomplete } else { Parsed::Malformed };
+            return if buffer.get(..seen) == prefix.get(..seen) {
+                Parsed::Incomplete
+            } else {
+                Parsed::Malformed
+            };
         }
         _ => return Parsed::TooLarge,
     };
@@ -75,13 +79,25 @@ fn parse_complete<'a>(
         [b' ', reason @ ..] => reason,
         _ => return None,
     };
-    let status = u16::try_from(parse_decimal(code)?).ok().filter(|status| *status >= 100)?;
+    let status = u16::try_from(parse_decimal(code)?)
+        .ok()
+        .filter(|status| *status >= 100)?;
     head::parse_fields(buffer, next, end, spans).ok()?;
     let fields = Fields::new(buffer, spans);
     let framing = framing(&fields, status, to_head)?;
     let keep_alive = framing != Framing::UntilClose
-        && if is_http_11 { !fields.lists("connection", "close") } else { fields.lists("connection", "keep-alive") };
-    Some(Response { status, reason, fields, framing, keep_alive })
+        && if is_http_11 {
+            !fields.lists("connection", "close")
+        } else {
+            fields.lists("connection", "keep-alive")
+        };
+    Some(Response {
+        status,
+        reason,
+        fields,
+        framing,
+        keep_alive,
+    })
 }
 
 fn framing(fields: &Fields<'_>, status: u16, to_head: bool) -> Option<Framing> {
@@ -108,7 +124,9 @@ mod tests {
     fn read(text: &[u8], to_head: bool) -> Option<(u16, Framing, bool)> {
         let mut spans = Vec::new();
         match parse(text, &mut 0, &mut spans, to_head) {
-            Parsed::Response(response, _) => Some((response.status, response.framing, response.keep_alive)),
+            Parsed::Response(response, _) => {
+                Some((response.status, response.framing, response.keep_alive))
+            }
             _ => None,
         }
     }
@@ -116,12 +134,36 @@ mod tests {
     #[test]
     fn framing_follows_rfc_9112() {
         let table: [(&str, bool, Option<(u16, Framing, bool)>); 9] = [
-            ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", false, Some((200, Framing::Length(3), true))),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", true, Some((200, Framing::None, true))),
-            ("HTTP/1.1 304 \r\nContent-Length: 3\r\n\r\n", false, Some((304, Framing::None, true))),
-            ("HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n", false, Some((200, Framing::Chunked, true))),
-            ("HTTP/1.0 200 OK\r\n\r\n", false, Some((200, Framing::UntilClose, false))),
-            ("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\n\n", false, Some((200, Framing::Length(1), true))),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n",
+                false,
+                Some((200, Framing::Length(3), true)),
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n",
+                true,
+                Some((200, Framing::None, true)),
+            ),
+            (
+                "HTTP/1.1 304 \r\nContent-Length: 3\r\n\r\n",
+                false,
+                Some((304, Framing::None, true)),
+            ),
+            (
+                "HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n",
+                false,
+                Some((200, Framing::Chunked, true)),
+            ),
+            (
+                "HTTP/1.0 200 OK\r\n\r\n",
+                false,
+                Some((200, Framing::UntilClose, false)),
+            ),
+            (
+                "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\n\n",
+                false,
+                Some((200, Framing::Length(1), true)),
+            ),
             ("HTTP/1.1 20 OK\r\n\r\n", false, None),
             ("HTTP/2 200 OK\r\n\r\n", false, None),
             ("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", false, None),
@@ -134,8 +176,14 @@ mod tests {
     #[test]
     fn what_is_no_http_is_known_at_its_first_bytes() {
         let mut spans = Vec::new();
-        assert!(matches!(parse(b"SSH-2.0", &mut 0, &mut spans, false), Parsed::Malformed));
-        assert!(matches!(parse(b"HTT", &mut 0, &mut spans, false), Parsed::Incomplete));
+        assert!(matches!(
+            parse(b"SSH-2.0", &mut 0, &mut spans, false),
+            Parsed::Malformed
+        ));
+        assert!(matches!(
+            parse(b"HTT", &mut 0, &mut spans, false),
+            Parsed::Incomplete
+        ));
     }
 
     proptest! {

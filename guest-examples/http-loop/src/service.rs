@@ -157,7 +157,11 @@ pub struct Timeouts {
 impl Default for Timeouts {
     /// nginx's defaults: 60 s each.
     fn default() -> Self {
-        Self { head: 60 * SECOND, body: 60 * SECOND, send: 60 * SECOND }
+        Self {
+            head: 60 * SECOND,
+            body: 60 * SECOND,
+            send: 60 * SECOND,
+        }
     }
 }
 
@@ -167,10 +171,21 @@ pub trait Service {
     type Record;
 
     /// Answers one request.
-    fn respond(&mut self, context: &Context<'_>, request: &Request<'_>, out: &mut Vec<u8>) -> Answer<Self::Record>;
+    fn respond(
+        &mut self,
+        context: &Context<'_>,
+        request: &Request<'_>,
+        out: &mut Vec<u8>,
+    ) -> Answer<Self::Record>;
 
     /// Answers what is no request; the connection ends with it. `line` is what is known of the request line.
-    fn reject(&mut self, context: &Context<'_>, rejection: Rejection, line: &[u8], out: &mut Vec<u8>);
+    fn reject(
+        &mut self,
+        context: &Context<'_>,
+        rejection: Rejection,
+        line: &[u8],
+        out: &mut Vec<u8>,
+    );
 
     /// Which server to ask first, or next after `failure`.
     fn next_peer(
@@ -200,7 +215,13 @@ pub trait Service {
     ) -> Answer<Self::Record>;
 
     /// An answer from a file or another server has ended, after `body_bytes` of its body; `whole` unless it broke off.
-    fn finished(&mut self, context: &Context<'_>, record: Self::Record, body_bytes: u64, whole: bool);
+    fn finished(
+        &mut self,
+        context: &Context<'_>,
+        record: Self::Record,
+        body_bytes: u64,
+        whole: bool,
+    );
 
     /// The limits for clients of a listener.
     fn timeouts(&self, listener: usize) -> Timeouts;

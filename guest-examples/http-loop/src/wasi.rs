@@ -11,7 +11,8 @@ use wasip2::io::streams::{InputStream, OutputStream};
 use wasip2::sockets::instance_network::instance_network;
 use wasip2::sockets::ip_name_lookup::resolve_addresses;
 use wasip2::sockets::network::{
-    ErrorCode, IpAddress, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress, Ipv6SocketAddress, Network,
+    ErrorCode, IpAddress, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress, Ipv6SocketAddress,
+    Network,
 };
 use wasip2::sockets::tcp::{ShutdownType, TcpSocket};
 use wasip2::sockets::tcp_create_socket::create_tcp_socket;
@@ -35,7 +36,13 @@ pub struct WasiStream {
 
 impl WasiStream {
     fn new(socket: TcpSocket, streams: Option<(InputStream, OutputStream)>) -> Self {
-        Self { readable: None, writable: None, connecting: None, streams, socket }
+        Self {
+            readable: None,
+            writable: None,
+            connecting: None,
+            streams,
+            socket,
+        }
     }
 }
 
@@ -44,7 +51,9 @@ impl Stream for WasiStream {
 
     fn read(&mut self, max: usize) -> Result<Vec<u8>, Closed> {
         let (input, _) = self.streams.as_ref().ok_or(Closed)?;
-        input.read(u64::try_from(max).unwrap_or(u64::MAX)).map_err(|_| Closed)
+        input
+            .read(u64::try_from(max).unwrap_or(u64::MAX))
+            .map_err(|_| Closed)
     }
 
     fn writable(&mut self) -> Result<usize, Closed> {
@@ -80,11 +89,15 @@ impl Stream for WasiStream {
 
     fn subscribe(&mut self, interest: Interest) {
         match (&self.streams, interest) {
-            (Some((input, _)), Interest::Read) if self.readable.is_none() => self.readable = Some(input.subscribe()),
+            (Some((input, _)), Interest::Read) if self.readable.is_none() => {
+                self.readable = Some(input.subscribe())
+            }
             (Some((_, output)), Interest::Write) if self.writable.is_none() => {
                 self.writable = Some(output.subscribe());
             }
-            (None, _) if self.connecting.is_none() => self.connecting = Some(self.socket.subscribe()),
+            (None, _) if self.connecting.is_none() => {
+                self.connecting = Some(self.socket.subscribe())
+            }
             _ => {}
         }
     }
@@ -141,7 +154,12 @@ impl WasiNet {
     /// The network without listeners.
     #[must_use]
     pub fn new() -> Self {
-        Self { listeners: Vec::new(), timer: None, now: 0, network: instance_network() }
+        Self {
+            listeners: Vec::new(),
+            timer: None,
+            now: 0,
+            network: instance_network(),
+        }
     }
 
     /// Listens on one more address; listeners are counted from 0.
@@ -149,11 +167,17 @@ impl WasiNet {
     /// # Errors
     /// With the operating system's error when the address is in use, not ours, or not allowed.
     pub fn listen(&mut self, address: SocketAddr) -> Result<(), ListenError> {
-        let family = if address.is_ipv4() { IpAddressFamily::Ipv4 } else { IpAddressFamily::Ipv6 };
+        let family = if address.is_ipv4() {
+            IpAddressFamily::Ipv4
+        } else {
+            IpAddressFamily::Ipv6
+        };
         let at = |call| move |code| ListenError { call, code };
         let socket = create_tcp_socket(family).map_err(at("socket"))?;
         let pollable = socket.subscribe();
-        socket.start_bind(&self.network, to_wasi(address)).map_err(at("bind"))?;
+        socket
+            .start_bind(&self.network, to_wasi(address))
+            .map_err(at("bind"))?;
         until_done(&pollable, || socket.finish_bind()).map_err(at("bind"))?;
         // The backlog is a wish: a host that does not know it has its own.
         let _ = socket.set_listen_backlog_size(LISTEN_BACKLOG);
@@ -167,7 +191,9 @@ impl WasiNet {
     #[must_use]
     pub fn resolve(&self, name: &str) -> Vec<IpAddr> {
         let mut found = Vec::new();
-        let Ok(stream) = resolve_addresses(&self.network, name) else { return found };
+        let Ok(stream) = resolve_addresses(&self.network, name) else {
+            return found;
+        };
         let pollable = stream.subscribe();
         while let Ok(Some(address)) = until_done(&pollable, || stream.resolve_next_address()) {
             found.push(match address {
@@ -211,7 +237,10 @@ impl ListenError {
     }
 }
 
-fn until_done<T>(pollable: &Pollable, mut call: impl FnMut() -> Result<T, ErrorCode>) -> Result<T, ErrorCode> {
+fn until_done<T>(
+    pollable: &Pollable,
+    mut call: impl FnMut() -> Result<T, ErrorCode>,
+) -> Result<T, ErrorCode> {
     loop {
         match call() {
             Err(ErrorCode::WouldBlock) => pollable.block(),
@@ -226,24 +255,48 @@ impl Net for WasiNet {
 
     fn accept(&mut self, listener: usize) -> Option<(WasiStream, SocketAddr)> {
         let (socket, input, output) = self.listeners.get(listener)?.socket.accept().ok()?;
-        let peer = socket.remote_address().map_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)), from_wasi);
+        let peer = socket
+            .remote_address()
+            .map_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)), from_wasi);
         Some((WasiStream::new(socket, Some((input, output))), peer))
     }
 
     fn connect(&mut self, to: SocketAddr) -> Result<WasiStream, ConnectError> {
-        let family = if to.is_ipv4() { IpAddressFamily::Ipv4 } else { IpAddressFamily::Ipv6 };
+        let family = if to.is_ipv4() {
+            IpAddressFamily::Ipv4
+        } else {
+            IpAddressFamily::Ipv6
+        };
         let socket = create_tcp_socket(family).map_err(connect_error)?;
-        socket.start_connect(&self.network, to_wasi(to)).map_err(connect_error)?;
+        socket
+            .start_connect(&self.network, to_wasi(to))
+            .map_err(connect_error)?;
         Ok(WasiStream::new(socket, None))
     }
 
-    fn wait<'a>(&'a mut self, mut set: Vec<&'a Pollable>, listeners: usize, until: Option<Instant>) -> Vec<u32> {
-        set.extend(self.listeners.iter().take(listeners).map(|listener| &listener.pollable));
+    fn wait<'a>(
+        &'a mut self,
+        mut set: Vec<&'a Pollable>,
+        listeners: usize,
+        until: Option<Instant>,
+    ) -> Vec<u32> {
+        set.extend(
+            self.listeners
+                .iter()
+                .take(listeners)
+                .map(|listener| &listener.pollable),
+        );
         if let Some(until) = until {
             // A timer that comes too early costs one turn; one that would come too late is made anew.
-            let stands = self.timer.as_ref().is_some_and(|timer| timer.at <= until && timer.at > self.now);
+            let stands = self
+                .timer
+                .as_ref()
+                .is_some_and(|timer| timer.at <= until && timer.at > self.now);
             if !stands {
-                self.timer = Some(Timer { at: until, pollable: monotonic_clock::subscribe_instant(until) });
+                self.timer = Some(Timer {
+                    at: until,
+                    pollable: monotonic_clock::subscribe_instant(until),
+                });
             }
             set.extend(self.timer.as_ref().map(|timer| &timer.pollable));
         }
@@ -268,7 +321,10 @@ fn to_wasi(address: SocketAddr) -> IpSocketAddress {
     match address {
         SocketAddr::V4(address) => {
             let [a, b, c, d] = address.ip().octets();
-            IpSocketAddress::Ipv4(Ipv4SocketAddress { port: address.port(), address: (a, b, c, d) })
+            IpSocketAddress::Ipv4(Ipv4SocketAddress {
+                port: address.port(),
+                address: (a, b, c, d),
+            })
         }
         SocketAddr::V6(address) => {
             let [a, b, c, d, e, f, g, h] = address.ip().segments();
@@ -317,13 +373,18 @@ impl io::Write for Stdio {
     /// Blocks while the reader is slow.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
-            let room = self.0.check_write().map_err(|_| io::ErrorKind::BrokenPipe)?;
+            let room = self
+                .0
+                .check_write()
+                .map_err(|_| io::ErrorKind::BrokenPipe)?;
             if room == 0 {
                 self.0.subscribe().block();
                 continue;
             }
             let count = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
-            self.0.write(bytes.get(..count).unwrap_or_default()).map_err(|_| io::ErrorKind::BrokenPipe)?;
+            self.0
+                .write(bytes.get(..count).unwrap_or_default())
+                .map_err(|_| io::ErrorKind::BrokenPipe)?;
             return Ok(count);
         }
     }

@@ -36,7 +36,12 @@ const PREFIX: &str = "/etc/nginx/";
 /// # Errors
 /// In nginx's words, for an option that is not known or lacks its parameter.
 pub fn parse(args: impl Iterator<Item = String>) -> Result<CommandLine, String> {
-    let mut read = CommandLine { action: Action::Serve, config: CONFIG.to_owned(), globals: String::new(), quiet: false };
+    let mut read = CommandLine {
+        action: Action::Serve,
+        config: CONFIG.to_owned(),
+        globals: String::new(),
+        quiet: false,
+    };
     let mut prefix = PREFIX.to_owned();
     let mut args = args;
     while let Some(arg) = args.next() {
@@ -52,7 +57,11 @@ pub fn parse(args: impl Iterator<Item = String>) -> Result<CommandLine, String> 
                 'q' => read.quiet = true,
                 'c' | 'g' | 'p' | 'e' => {
                     let rest: String = letters.by_ref().collect();
-                    let value = if rest.is_empty() { args.next() } else { Some(rest) };
+                    let value = if rest.is_empty() {
+                        args.next()
+                    } else {
+                        Some(rest)
+                    };
                     let Some(value) = value else {
                         return Err(match letter {
                             'c' => "option \"-c\" requires file name".to_owned(),
@@ -68,7 +77,10 @@ pub fn parse(args: impl Iterator<Item = String>) -> Result<CommandLine, String> 
                         _ => {}
                     }
                 }
-                's' => return Err("option \"-s\" is not supported: a container of wasmpod is stopped by its pod".to_owned()),
+                's' => return Err(
+                    "option \"-s\" is not supported: a container of wasmpod is stopped by its pod"
+                        .to_owned(),
+                ),
                 other => return Err(format!("invalid option: \"{other}\"")),
             }
         }
@@ -84,24 +96,34 @@ mod tests {
     use super::*;
 
     fn read(args: &str) -> Result<CommandLine, String> {
-        parse(args.split('|').filter(|arg| !arg.is_empty()).map(str::to_owned))
+        parse(
+            args.split('|')
+                .filter(|arg| !arg.is_empty())
+                .map(str::to_owned),
+        )
     }
 
     #[test]
     fn the_image_s_command_serves_the_image_s_configuration() {
         let line = read("-g|daemon off;").unwrap();
-        assert_eq!((line.action, line.config.as_str(), line.globals.as_str()), (Action::Serve, CONFIG, "daemon off;"));
+        assert_eq!(
+            (line.action, line.config.as_str(), line.globals.as_str()),
+            (Action::Serve, CONFIG, "daemon off;")
+        );
     }
 
     #[test]
     fn options_combine_as_in_nginx() {
         assert_eq!(read("-t|-c|/a.conf").unwrap().config, "/a.conf");
-        assert_eq!(read("-tq|-p|/b|-cx.conf").unwrap(), CommandLine {
-            action: Action::Test,
-            config: "/b/x.conf".to_owned(),
-            globals: String::new(),
-            quiet: true
-        });
+        assert_eq!(
+            read("-tq|-p|/b|-cx.conf").unwrap(),
+            CommandLine {
+                action: Action::Test,
+                config: "/b/x.conf".to_owned(),
+                globals: String::new(),
+                quiet: true
+            }
+        );
         assert_eq!(read("-V").unwrap().action, Action::Version);
     }
 
@@ -109,6 +131,9 @@ mod tests {
     fn unknown_options_are_named() {
         assert_eq!(read("-z"), Err("invalid option: \"z\"".to_owned()));
         assert_eq!(read("start"), Err("invalid option: \"start\"".to_owned()));
-        assert_eq!(read("-c"), Err("option \"-c\" requires file name".to_owned()));
+        assert_eq!(
+            read("-c"),
+            Err("option \"-c\" requires file name".to_owned())
+        );
     }
 }

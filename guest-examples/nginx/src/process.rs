@@ -18,12 +18,16 @@ use nginx::serve::{BEHAVES_AS, Server};
 /// Writes a line to standard error; there is nowhere else to say that it failed.
 fn say(line: &str) {
     let mut stderr = Stdio::stderr();
-    let _ = stderr.write_all(format!("{line}\n").as_bytes()).and_then(|()| stderr.flush());
+    let _ = stderr
+        .write_all(format!("{line}\n").as_bytes())
+        .and_then(|()| stderr.flush());
 }
 
 fn version() -> String {
     let own = env!("CARGO_PKG_VERSION");
-    format!("nginx version: wasmpod-nginx/{own} (a WebAssembly program with the behaviour of nginx {BEHAVES_AS})")
+    format!(
+        "nginx version: wasmpod-nginx/{own} (a WebAssembly program with the behaviour of nginx {BEHAVES_AS})"
+    )
 }
 
 /// Runs the command.
@@ -66,13 +70,19 @@ fn configured(line: &CommandLine) -> ExitCode {
         Err(error) => {
             // As in the image, where the error log is standard error too, the message comes in both forms.
             if line.action == Action::Serve {
-                let log = ErrorLog { target: Target::Stderr, level: Level::Notice };
+                let log = ErrorLog {
+                    target: Target::Stderr,
+                    level: Level::Notice,
+                };
                 logs.error(&clock, &log, Level::Emerg, None, &error.to_string());
                 logs.flush();
             }
             say(&format!("nginx: [emerg] {error}"));
             if line.action == Action::Test {
-                say(&format!("nginx: configuration file {} test failed", line.config));
+                say(&format!(
+                    "nginx: configuration file {} test failed",
+                    line.config
+                ));
             }
             return ExitCode::FAILURE;
         }
@@ -82,8 +92,14 @@ fn configured(line: &CommandLine) -> ExitCode {
     }
     if line.action == Action::Test {
         if !line.quiet {
-            say(&format!("nginx: the configuration file {} syntax is ok", line.config));
-            say(&format!("nginx: configuration file {} test is successful", line.config));
+            say(&format!(
+                "nginx: the configuration file {} syntax is ok",
+                line.config
+            ));
+            say(&format!(
+                "nginx: configuration file {} test is successful",
+                line.config
+            ));
         }
         logs.flush();
         return ExitCode::SUCCESS;
@@ -102,7 +118,12 @@ fn serve(mut config: Config, mut net: WasiNet, clock: &Clock, mut logs: Logs) ->
             // A pod without IPv6 serves the same configuration on IPv4 alone; so does `[::]` where it means both.
             Err(error) if listen.address.is_ipv6() && error.is_unsupported_family() => false,
             Err(error) => {
-                refused = Some(format!("{}() to {} failed ({})", error.call, listen.address, error.errno_text()));
+                refused = Some(format!(
+                    "{}() to {} failed ({})",
+                    error.call,
+                    listen.address,
+                    error.errno_text()
+                ));
                 false
             }
         }
@@ -116,7 +137,10 @@ fn serve(mut config: Config, mut net: WasiNet, clock: &Clock, mut logs: Logs) ->
         say(&format!("nginx: [emerg] {message}"));
         return ExitCode::FAILURE;
     }
-    for message in [version().replacen("nginx version: ", "", 1), "start worker processes".to_owned()] {
+    for message in [
+        version().replacen("nginx version: ", "", 1),
+        "start worker processes".to_owned(),
+    ] {
         logs.error(clock, &config.error_log, Level::Notice, None, &message);
     }
     if let Some(path) = &config.pid

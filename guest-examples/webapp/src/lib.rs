@@ -29,7 +29,9 @@ pub struct Hello {
 
 impl std::fmt::Debug for Hello {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Hello").field("greeting", &self.greeting).finish_non_exhaustive()
+        f.debug_struct("Hello")
+            .field("greeting", &self.greeting)
+            .finish_non_exhaustive()
     }
 }
 
@@ -40,7 +42,9 @@ impl std::fmt::Debug for Hello {
 pub fn port(variable: Option<&str>) -> Result<u16, String> {
     match variable {
         None | Some("") => Ok(PORT),
-        Some(text) => text.parse().map_err(|_| format!("PORT is \"{text}\": must be between 0 and 65535")),
+        Some(text) => text
+            .parse()
+            .map_err(|_| format!("PORT is \"{text}\": must be between 0 and 65535")),
     }
 }
 
@@ -48,8 +52,14 @@ impl Hello {
     /// The application; `provider` is who is greeted instead of the world.
     #[must_use]
     pub fn new(provider: Option<&str>, log: Box<dyn Write>) -> Self {
-        let greeting = format!("Hello {}!", provider.filter(|name| !name.is_empty()).unwrap_or("world"));
-        Self { greeting, log: LineLog::new(log) }
+        let greeting = format!(
+            "Hello {}!",
+            provider.filter(|name| !name.is_empty()).unwrap_or("world")
+        );
+        Self {
+            greeting,
+            log: LineLog::new(log),
+        }
     }
 
     /// Says where it listens, as the original does when it starts.
@@ -81,7 +91,11 @@ impl Hello {
         }
         let line = self.log.line();
         // Writing to memory does not fail.
-        let _ = write!(line, "{} - - [", context.connection.peer.ip().to_canonical());
+        let _ = write!(
+            line,
+            "{} - - [",
+            context.connection.peer.ip().to_canonical()
+        );
         // The original's day and time have a blank between them, and no zone.
         let time = context.clock.access_log_time();
         let (day, rest) = time.split_at_checked(11).unwrap_or((time, b""));
@@ -89,7 +103,13 @@ impl Hello {
         line.push(b' ');
         line.extend_from_slice(rest.get(1..9).unwrap_or_default());
         line.extend_from_slice(b"] \"");
-        line.extend(sent.line.iter().map(|byte| if byte.is_ascii_graphic() || *byte == b' ' { *byte } else { b'?' }));
+        line.extend(sent.line.iter().map(|byte| {
+            if byte.is_ascii_graphic() || *byte == b' ' {
+                *byte
+            } else {
+                b'?'
+            }
+        }));
         let _ = writeln!(line, "\" {} -", sent.status);
     }
 }
@@ -105,7 +125,8 @@ struct Sent<'a> {
 
 const NOT_FOUND: &[u8] = b"<!doctype html>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n\
     <p>There is nothing at this address; this application has the page / only.</p>\n";
-const NOT_ALLOWED: &[u8] = b"<!doctype html>\n<title>405 Method Not Allowed</title>\n<h1>Method Not Allowed</h1>\n\
+const NOT_ALLOWED: &[u8] =
+    b"<!doctype html>\n<title>405 Method Not Allowed</title>\n<h1>Method Not Allowed</h1>\n\
     <p>This page can be read only.</p>\n";
 const BAD_REQUEST: &[u8] = b"<!doctype html>\n<title>Bad Request</title>\n<h1>Bad Request</h1>\n";
 
@@ -113,8 +134,17 @@ impl Service for Hello {
     /// Everything is answered at once.
     type Record = std::convert::Infallible;
 
-    fn respond(&mut self, context: &Context<'_>, request: &Request<'_>, out: &mut Vec<u8>) -> Answer<Self::Record> {
-        let path = request.target.split(|byte| *byte == b'?').next().unwrap_or_default();
+    fn respond(
+        &mut self,
+        context: &Context<'_>,
+        request: &Request<'_>,
+        out: &mut Vec<u8>,
+    ) -> Answer<Self::Record> {
+        let path = request
+            .target
+            .split(|byte| *byte == b'?')
+            .next()
+            .unwrap_or_default();
         let greeting = std::mem::take(&mut self.greeting);
         let (status, body) = match (path, request.method) {
             (b"/", "GET" | "HEAD") => (200, greeting.as_bytes()),
@@ -122,20 +152,55 @@ impl Service for Hello {
             (b"/", _) => (405, NOT_ALLOWED),
             _ => (404, NOT_FOUND),
         };
-        let (line, keep_alive, is_head) = (request.line, request.keep_alive, request.method == "HEAD");
-        self.send(context, &Sent { status, body, line, keep_alive, is_head }, out);
+        let (line, keep_alive, is_head) =
+            (request.line, request.keep_alive, request.method == "HEAD");
+        self.send(
+            context,
+            &Sent {
+                status,
+                body,
+                line,
+                keep_alive,
+                is_head,
+            },
+            out,
+        );
         self.greeting = greeting;
-        Answer { content: Content::Complete, keep_alive: keep_alive.then_some(KEEP_ALIVE) }
-    }
-
-    fn reject(&mut self, context: &Context<'_>, rejection: Rejection, line: &[u8], out: &mut Vec<u8>) {
-        if rejection != Rejection::TimedOut {
-            let status = rejection.status();
-            self.send(context, &Sent { status, body: BAD_REQUEST, line, keep_alive: false, is_head: false }, out);
+        Answer {
+            content: Content::Complete,
+            keep_alive: keep_alive.then_some(KEEP_ALIVE),
         }
     }
 
-    fn next_peer(&mut self, _: &Context<'_>, record: &mut Self::Record, _: Option<Failure>) -> Option<SocketAddr> {
+    fn reject(
+        &mut self,
+        context: &Context<'_>,
+        rejection: Rejection,
+        line: &[u8],
+        out: &mut Vec<u8>,
+    ) {
+        if rejection != Rejection::TimedOut {
+            let status = rejection.status();
+            self.send(
+                context,
+                &Sent {
+                    status,
+                    body: BAD_REQUEST,
+                    line,
+                    keep_alive: false,
+                    is_head: false,
+                },
+                out,
+            );
+        }
+    }
+
+    fn next_peer(
+        &mut self,
+        _: &Context<'_>,
+        record: &mut Self::Record,
+        _: Option<Failure>,
+    ) -> Option<SocketAddr> {
         match *record {}
     }
 
@@ -201,7 +266,11 @@ mod tests {
 
     fn answers(provider: Option<&str>, requests: &str) -> (String, String) {
         let log = Shared::default();
-        let mut event_loop = EventLoop::new(FakeNet::default(), 1, Hello::new(provider, Box::new(log.clone())));
+        let mut event_loop = EventLoop::new(
+            FakeNet::default(),
+            1,
+            Hello::new(provider, Box::new(log.clone())),
+        );
         let client = event_loop.net().client();
         client.send(requests);
         for _ in 0..4 {
@@ -214,11 +283,20 @@ mod tests {
     #[test]
     fn it_greets_the_world_or_its_provider() {
         let (answer, log) = answers(None, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-        assert!(answer.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n"), "{answer}");
+        assert!(
+            answer.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n"),
+            "{answer}"
+        );
         assert!(answer.ends_with("\r\n\r\nHello world!"), "{answer}");
-        assert_eq!(log, "10.0.0.9 - - [21/Nov/2026 10:00:00] \"GET / HTTP/1.1\" 200 -\n");
+        assert_eq!(
+            log,
+            "10.0.0.9 - - [21/Nov/2026 10:00:00] \"GET / HTTP/1.1\" 200 -\n"
+        );
         let (answer, _) = answers(Some("pod"), "GET /?x HTTP/1.0\r\n\r\n");
-        assert!(answer.ends_with("Connection: close\r\n\r\nHello pod!"), "{answer}");
+        assert!(
+            answer.ends_with("Connection: close\r\n\r\nHello pod!"),
+            "{answer}"
+        );
     }
 
     #[test]
@@ -228,7 +306,11 @@ mod tests {
             "GET /x HTTP/1.1\r\nHost: a\r\n\r\nPOST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc\
              HEAD / HTTP/1.1\r\nHost: a\r\n\r\n",
         );
-        let statuses: Vec<&str> = answer.split("HTTP/1.1 ").skip(1).map(|part| &part[..3]).collect();
+        let statuses: Vec<&str> = answer
+            .split("HTTP/1.1 ")
+            .skip(1)
+            .map(|part| &part[..3])
+            .collect();
         assert_eq!(statuses, ["404", "405", "200"]);
         assert!(answer.ends_with("\r\n\r\n"), "HEAD has no body: {answer}");
     }

@@ -14,7 +14,11 @@ fn main() -> ExitCode {
         let address = SocketAddr::from(([0, 0, 0, 0], port));
         let mut net = WasiNet::new();
         net.listen(address).map_err(|error| {
-            format!("{}() to {address} failed ({})", error.call, error.errno_text())
+            format!(
+                "{}() to {address} failed ({})",
+                error.call,
+                error.errno_text()
+            )
         })?;
         let provider = std::env::var("PROVIDER").ok();
         let mut hello = webapp::Hello::new(provider.as_deref(), Box::new(Stdio::stderr()));

@@ -25,7 +25,9 @@ use crate::clock::{Instant, SECOND};
 use crate::event_loop::Shared;
 use crate::net::{Closed, Interest, Net, Stream};
 use crate::request::{self, Parsed, Rejection};
-use crate::service::{Answer, Connection, Content, Context, Failure, FileBody, Forward, Service, Timeouts};
+use crate::service::{
+    Answer, Connection, Content, Context, Failure, FileBody, Forward, Service, Timeouts,
+};
 
 /// How much is read from a client at once, in bytes: the size of one of nginx's large header buffers. A list of
 /// this size is passed into the guest's memory for each read.
@@ -89,7 +91,12 @@ pub(super) enum Step {
 }
 
 impl<St: Stream, R> Client<St, R> {
-    pub(super) fn new(stream: St, connection: Connection, timeouts: Timeouts, now: Instant) -> Self {
+    pub(super) fn new(
+        stream: St,
+        connection: Connection,
+        timeouts: Timeouts,
+        now: Instant,
+    ) -> Self {
         let mut stream = stream;
         stream.subscribe(Interest::Read);
         Self {
@@ -144,7 +151,12 @@ impl<St: Stream, R> Client<St, R> {
     }
 
     /// Adds what this connection waits for.
-    pub(super) fn gather<'a>(&'a self, key: usize, set: &mut Vec<&'a St::Pollable>, waiters: &mut Vec<Waiter>) {
+    pub(super) fn gather<'a>(
+        &'a self,
+        key: usize,
+        set: &mut Vec<&'a St::Pollable>,
+        waiters: &mut Vec<Waiter>,
+    ) {
         let mut add = |pollable: Option<&'a St::Pollable>, waiter| {
             if let Some(pollable) = pollable {
                 set.push(pollable);
@@ -201,10 +213,19 @@ impl<St: Stream, R> Client<St, R> {
         N: Net<Stream = St, Pollable = St::Pollable>,
         S: Service<Record = R>,
     {
-        let context = context(&shared.clock, &self.connection, &shared.counters, self.started);
+        let context = context(
+            &shared.clock,
+            &self.connection,
+            &shared.counters,
+            self.started,
+        );
         match std::mem::replace(&mut self.state, State::Linger) {
-            State::File(_, Some(record), sent, _) => shared.service.finished(&context, record, sent, false),
-            State::Collect(forward, ..) => shared.service.finished(&context, forward.record, 0, false),
+            State::File(_, Some(record), sent, _) => {
+                shared.service.finished(&context, record, sent, false)
+            }
+            State::Collect(forward, ..) => {
+                shared.service.finished(&context, forward.record, 0, false)
+            }
             State::Exchange(exchange) => {
                 let (record, sent) = exchange.abandon();
                 shared.service.finished(&context, record, sent, false);
@@ -277,13 +298,23 @@ impl<St: Stream, R> Client<St, R> {
         S: Service<Record = R>,
     {
         if self.keep_alive.is_none() {
-            return if self.unsent() > 0 { Step::Wait } else { self.linger() };
+            return if self.unsent() > 0 {
+                Step::Wait
+            } else {
+                self.linger()
+            };
         }
         if self.input.is_empty() {
             return Step::Wait;
         }
         let input = std::mem::take(&mut self.input);
-        let Shared { service, clock, counters, spans, .. } = shared;
+        let Shared {
+            service,
+            clock,
+            counters,
+            spans,
+            ..
+        } = shared;
         let (answer, framing, used) = match request::parse(&input, &mut self.searched, spans) {
             Parsed::Incomplete => {
                 self.input = input;
@@ -301,7 +332,11 @@ impl<St: Stream, R> Client<St, R> {
             Parsed::Request(request, used) => {
                 self.begin_request(counters, clock.now());
                 let context = context(clock, &self.connection, counters, self.started);
-                (service.respond(&context, &request, &mut self.output), request.framing, used)
+                (
+                    service.respond(&context, &request, &mut self.output),
+                    request.framing,
+                    used,
+                )
             }
         };
         self.searched = 0;
@@ -344,7 +379,9 @@ impl<St: Stream, R> Client<St, R> {
     }
 
     fn step_discard(&mut self) -> Step {
-        let State::Discard(decoder) = &mut self.state else { return Step::Wait };
+        let State::Discard(decoder) = &mut self.state else {
+            return Step::Wait;
+        };
         let used = decoder.decode(&self.input, |_| {});
         let done = decoder.is_done();
         match used {
@@ -369,7 +406,9 @@ impl<St: Stream, R> Client<St, R> {
         N: Net<Stream = St, Pollable = St::Pollable>,
         S: Service<Record = R>,
     {
-        let State::File(body, record, sent, rest) = &mut self.state else { return Step::Wait };
+        let State::File(body, record, sent, rest) = &mut self.state else {
+            return Step::Wait;
+        };
         if body.left > 0 {
             let before = self.output.len();
             match append_from_file(body, &mut self.output) {
@@ -383,9 +422,18 @@ impl<St: Stream, R> Client<St, R> {
         }
         let (record, sent) = (record.take(), *sent);
         let rest = std::mem::replace(rest, Decoder::new(Framing::None));
-        self.state = if rest.is_done() || self.keep_alive.is_none() { State::Head } else { State::Discard(rest) };
+        self.state = if rest.is_done() || self.keep_alive.is_none() {
+            State::Head
+        } else {
+            State::Discard(rest)
+        };
         if let Some(record) = record {
-            let context = context(&shared.clock, &self.connection, &shared.counters, self.started);
+            let context = context(
+                &shared.clock,
+                &self.connection,
+                &shared.counters,
+                self.started,
+            );
             shared.service.finished(&context, record, sent, true);
         }
         Step::Again
@@ -396,7 +444,9 @@ impl<St: Stream, R> Client<St, R> {
         N: Net<Stream = St, Pollable = St::Pollable>,
         S: Service<Record = R>,
     {
-        let State::Collect(forward, decoder, body) = &mut self.state else { return Step::Wait };
+        let State::Collect(forward, decoder, body) = &mut self.state else {
+            return Step::Wait;
+        };
         let result = decoder.decode(&self.input, |part| body.extend_from_slice(part));
         let too_large = u64::try_from(body.len()).unwrap_or(u64::MAX) > forward.max_body;
         let status = match result {
@@ -410,16 +460,25 @@ impl<St: Stream, R> Client<St, R> {
             Ok(_) => Some(413),
             Err(_) => Some(400),
         };
-        let State::Collect(forward, _, body) = std::mem::replace(&mut self.state, State::Head) else {
+        let State::Collect(forward, _, body) = std::mem::replace(&mut self.state, State::Head)
+        else {
             return Step::Wait;
         };
         let Some(status) = status else {
             self.state = State::Exchange(Box::new(Exchange::new(*forward, body)));
             return Step::Again;
         };
-        let context = context(&shared.clock, &self.connection, &shared.counters, self.started);
+        let context = context(
+            &shared.clock,
+            &self.connection,
+            &shared.counters,
+            self.started,
+        );
         let failure = Failure::ClientBody { status };
-        let mut answer = shared.service.forward_failed(&context, forward.record, failure, &mut self.output);
+        let mut answer =
+            shared
+                .service
+                .forward_failed(&context, forward.record, failure, &mut self.output);
         answer.keep_alive = None;
         self.apply(answer, Decoder::new(Framing::None))
     }
@@ -433,7 +492,11 @@ impl<St: Stream, R> Client<St, R> {
 
     /// Writes as much as the client takes.
     fn send(&mut self, now: Instant) -> Result<(), Closed> {
-        while let Some(unsent) = self.output.get(self.sent..).filter(|unsent| !unsent.is_empty()) {
+        while let Some(unsent) = self
+            .output
+            .get(self.sent..)
+            .filter(|unsent| !unsent.is_empty())
+        {
             let room = self.stream.writable()?;
             if room == 0 {
                 break;
@@ -495,10 +558,20 @@ impl<St: Stream, R> Client<St, R> {
                 self.advance(shared)
             }
             State::Head if self.head_since.is_some() => {
-                let Shared { service, clock, counters, .. } = &mut *shared;
+                let Shared {
+                    service,
+                    clock,
+                    counters,
+                    ..
+                } = &mut *shared;
                 self.begin_request(counters, clock.now());
                 let context = context(clock, &self.connection, counters, self.started);
-                service.reject(&context, Rejection::TimedOut, request_line(&self.input), &mut self.output);
+                service.reject(
+                    &context,
+                    Rejection::TimedOut,
+                    request_line(&self.input),
+                    &mut self.output,
+                );
                 self.head_since = None;
                 self.keep_alive = None;
                 self.input.clear();
@@ -531,14 +604,19 @@ impl<St: Stream, R> Client<St, R> {
 /// The first line of what was received, cut to a length that a log can bear.
 fn request_line(input: &[u8]) -> &[u8] {
     const SHOWN_BYTES: usize = 1024;
-    let line = input.split(|byte| matches!(byte, b'\r' | b'\n')).find(|line| !line.is_empty()).unwrap_or_default();
+    let line = input
+        .split(|byte| matches!(byte, b'\r' | b'\n'))
+        .find(|line| !line.is_empty())
+        .unwrap_or_default();
     line.get(..SHOWN_BYTES).unwrap_or(line)
 }
 
 fn append_from_file(body: &mut FileBody, out: &mut Vec<u8>) -> std::io::Result<usize> {
     let mut file: &std::fs::File = &body.file;
     file.seek(SeekFrom::Start(body.offset))?;
-    let read = file.take(body.left.min(FILE_PIECE_BYTES)).read_to_end(out)?;
+    let read = file
+        .take(body.left.min(FILE_PIECE_BYTES))
+        .read_to_end(out)?;
     let read_u64 = u64::try_from(read).unwrap_or(0);
     body.offset += read_u64;
     body.left = body.left.saturating_sub(read_u64);
@@ -551,5 +629,10 @@ pub(super) fn context<'a>(
     counters: &'a crate::service::Counters,
     started: Instant,
 ) -> Context<'a> {
-    Context { clock, connection, counters, started }
+    Context {
+        clock,
+        connection,
+        counters,
+        started,
+    }
 }

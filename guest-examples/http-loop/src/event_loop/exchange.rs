@@ -118,7 +118,10 @@ impl<St: Stream, R> Exchange<St, R> {
             Phase::Body(..) => unsent <= MAX_UNSENT_BYTES,
             _ => false,
         };
-        [write.then_some(Interest::Write), read.then_some(Interest::Read)]
+        [
+            write.then_some(Interest::Write),
+            read.then_some(Interest::Read),
+        ]
     }
 
     pub(super) fn subscribe(&mut self) {
@@ -135,10 +138,15 @@ impl<St: Stream, R> Exchange<St, R> {
 
     /// Takes what the server has sent.
     pub(super) fn read(&mut self) {
-        if !matches!(self.phase, Phase::Head | Phase::Body(..)) || self.received.len() >= READ_BYTES {
+        if !matches!(self.phase, Phase::Head | Phase::Body(..)) || self.received.len() >= READ_BYTES
+        {
             return;
         }
-        match self.upstream.as_mut().map(|upstream| upstream.read(READ_BYTES)) {
+        match self
+            .upstream
+            .as_mut()
+            .map(|upstream| upstream.read(READ_BYTES))
+        {
             Some(Ok(bytes)) if self.received.is_empty() => self.received = bytes,
             Some(Ok(bytes)) => self.received.extend_from_slice(&bytes),
             Some(Err(Closed)) | None => self.ended = true,
@@ -150,15 +158,29 @@ impl<St: Stream, R> Exchange<St, R> {
         N: Net<Stream = St, Pollable = St::Pollable>,
         S: Service<Record = R>,
     {
-        let Phase::Start(failure) = self.phase else { return Outcome::Again };
+        let Phase::Start(failure) = self.phase else {
+            return Outcome::Again;
+        };
         self.upstream = None;
         self.timed_out = false;
-        let context = context(&shared.clock, &client.connection, &shared.counters, client.started);
-        let Some(peer) = shared.service.next_peer(&context, &mut self.forward.record, failure) else {
+        let context = context(
+            &shared.clock,
+            &client.connection,
+            &shared.counters,
+            client.started,
+        );
+        let Some(peer) = shared
+            .service
+            .next_peer(&context, &mut self.forward.record, failure)
+        else {
             return Outcome::Failed(failure.unwrap_or(Failure::Closed));
         };
         self.peer = Some(peer);
-        let kept = shared.idle.iter().rposition(|idle| idle.peer == peer).map(|at| shared.idle.swap_remove(at));
+        let kept = shared
+            .idle
+            .iter()
+            .rposition(|idle| idle.peer == peer)
+            .map(|at| shared.idle.swap_remove(at));
         match kept {
             Some(idle) if self.forward.keep_connections > 0 => {
                 self.begin(idle.stream, true);
@@ -209,8 +231,14 @@ impl<St: Stream, R> Exchange<St, R> {
 
     /// Sends what is left of the request; the server may answer before it has taken all.
     fn send(&mut self) {
-        let Some(upstream) = &mut self.upstream else { return };
-        while let Some(unsent) = self.message.get(self.sent..).filter(|unsent| !unsent.is_empty()) {
+        let Some(upstream) = &mut self.upstream else {
+            return;
+        };
+        while let Some(unsent) = self
+            .message
+            .get(self.sent..)
+            .filter(|unsent| !unsent.is_empty())
+        {
             let Ok(room) = upstream.writable() else {
                 // Its answer, or its end, is still to be read.
                 self.sent = self.message.len();
@@ -234,8 +262,19 @@ impl<St: Stream, R> Exchange<St, R> {
         S: Service<Record = R>,
     {
         self.send();
-        let Shared { service, clock, counters, spans, .. } = shared;
-        let failure = match response::parse(&self.received, &mut self.searched, spans, self.forward.to_head) {
+        let Shared {
+            service,
+            clock,
+            counters,
+            spans,
+            ..
+        } = shared;
+        let failure = match response::parse(
+            &self.received,
+            &mut self.searched,
+            spans,
+            self.forward.to_head,
+        ) {
             Parsed::Response(response, used) if (100..200).contains(&response.status) => {
                 self.received.drain(..used);
                 self.searched = 0;
@@ -245,12 +284,20 @@ impl<St: Stream, R> Exchange<St, R> {
                 self.transfer = match response.framing {
                     Framing::None => Transfer::None,
                     Framing::Length(length) => Transfer::Length(length),
-                    Framing::Chunked | Framing::UntilClose if self.forward.client_is_http_11 => Transfer::Chunked,
+                    Framing::Chunked | Framing::UntilClose if self.forward.client_is_http_11 => {
+                        Transfer::Chunked
+                    }
                     Framing::Chunked | Framing::UntilClose => Transfer::UntilClose,
                 };
                 let context = context(clock, &client.connection, counters, client.started);
                 let record = &mut self.forward.record;
-                service.forward_head(&context, record, &response, self.transfer, &mut client.output);
+                service.forward_head(
+                    &context,
+                    record,
+                    &response,
+                    self.transfer,
+                    &mut client.output,
+                );
                 self.phase = Phase::Body(Decoder::new(response.framing), response.keep_alive);
                 self.received.drain(..used);
                 if self.transfer == Transfer::UntilClose {
@@ -265,7 +312,9 @@ impl<St: Stream, R> Exchange<St, R> {
             _ if self.timed_out => Failure::ReadTimedOut,
             _ => return Outcome::Wait,
         };
-        if let (true, Failure::Closed, Some(peer)) = (self.reused && self.received.is_empty(), failure, self.peer) {
+        if let (true, Failure::Closed, Some(peer)) =
+            (self.reused && self.received.is_empty(), failure, self.peer)
+        {
             return self.connect(peer, shared);
         }
         if !self.forward.is_idempotent {
@@ -276,7 +325,9 @@ impl<St: Stream, R> Exchange<St, R> {
     }
 
     fn body(&mut self, out: &mut Vec<u8>) -> Outcome {
-        let Phase::Body(decoder, keep) = &mut self.phase else { return Outcome::Again };
+        let Phase::Body(decoder, keep) = &mut self.phase else {
+            return Outcome::Again;
+        };
         let (transfer, bytes) = (self.transfer, &mut self.body_bytes);
         let used = decoder.decode(&self.received, |part| {
             *bytes += u64::try_from(part.len()).unwrap_or(0);
@@ -285,16 +336,24 @@ impl<St: Stream, R> Exchange<St, R> {
                 _ => out.extend_from_slice(part),
             }
         });
-        let Ok(used) = used else { return Outcome::Broken };
+        let Ok(used) = used else {
+            return Outcome::Broken;
+        };
         self.received.drain(..used);
         if decoder.is_done() || (self.ended && decoder.ends_with_connection()) {
             if transfer == Transfer::Chunked {
                 out.extend_from_slice(LAST_CHUNK);
             }
             // A server that sent more than it announced cannot be trusted with another request.
-            return Outcome::Done(*keep && !self.ended && self.received.is_empty() && self.sent == self.message.len());
+            return Outcome::Done(
+                *keep && !self.ended && self.received.is_empty() && self.sent == self.message.len(),
+            );
         }
-        if self.ended || self.timed_out { Outcome::Broken } else { Outcome::Wait }
+        if self.ended || self.timed_out {
+            Outcome::Broken
+        } else {
+            Outcome::Wait
+        }
     }
 }
 
@@ -305,14 +364,21 @@ where
     N: Net<Stream = St, Pollable = St::Pollable>,
     S: Service<Record = R>,
 {
-    let Some(mut exchange) = client.take_exchange() else { return Step::Wait };
+    let Some(mut exchange) = client.take_exchange() else {
+        return Step::Wait;
+    };
     let outcome = match exchange.phase {
         Phase::Start(_) => exchange.start(client, shared),
         Phase::Connecting => exchange.finish_connect(),
         Phase::Head => exchange.head(client, shared),
         Phase::Body(..) => exchange.body(&mut client.output),
     };
-    let context = context(&shared.clock, &client.connection, &shared.counters, client.started);
+    let context = context(
+        &shared.clock,
+        &client.connection,
+        &shared.counters,
+        client.started,
+    );
     match outcome {
         Outcome::Again => {
             client.put_exchange(exchange);
@@ -323,23 +389,46 @@ where
             Step::Wait
         }
         Outcome::Done(keep) => {
-            let Exchange { upstream, peer, forward, body_bytes, .. } = *exchange;
-            if let (true, Some(stream), Some(peer)) = (keep && forward.keep_connections > 0, upstream, peer) {
+            let Exchange {
+                upstream,
+                peer,
+                forward,
+                body_bytes,
+                ..
+            } = *exchange;
+            if let (true, Some(stream), Some(peer)) =
+                (keep && forward.keep_connections > 0, upstream, peer)
+            {
                 if shared.idle.len() >= forward.keep_connections {
                     shared.idle.remove(0);
                 }
-                shared.idle.push(IdleUpstream { peer, stream, until: shared.clock.now().saturating_add(IDLE) });
+                shared.idle.push(IdleUpstream {
+                    peer,
+                    stream,
+                    until: shared.clock.now().saturating_add(IDLE),
+                });
             }
-            shared.service.finished(&context, forward.record, body_bytes, true);
+            shared
+                .service
+                .finished(&context, forward.record, body_bytes, true);
             Step::Again
         }
         Outcome::Failed(failure) => {
-            let answer =
-                shared.service.forward_failed(&context, exchange.forward.record, failure, &mut client.output);
+            let answer = shared.service.forward_failed(
+                &context,
+                exchange.forward.record,
+                failure,
+                &mut client.output,
+            );
             client.apply(answer, Decoder::new(Framing::None))
         }
         Outcome::Broken => {
-            shared.service.finished(&context, exchange.forward.record, exchange.body_bytes, false);
+            shared.service.finished(
+                &context,
+                exchange.forward.record,
+                exchange.body_bytes,
+                false,
+            );
             client.close_after_this();
             Step::Again
         }

@@ -63,7 +63,9 @@ pub struct EventLoop<N: Net, S: Service> {
 
 impl<N: Net, S: Service> std::fmt::Debug for EventLoop<N, S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EventLoop").field("counters", &self.shared.counters).finish_non_exhaustive()
+        f.debug_struct("EventLoop")
+            .field("counters", &self.shared.counters)
+            .finish_non_exhaustive()
     }
 }
 
@@ -83,7 +85,13 @@ impl<N: Net, S: Service> EventLoop<N, S> {
             scratch: Vec::new(),
             idle: Vec::new(),
         };
-        Self { shared, listeners, clients: Vec::new(), free: Vec::new(), sweep_at: None }
+        Self {
+            shared,
+            listeners,
+            clients: Vec::new(),
+            free: Vec::new(),
+            sweep_at: None,
+        }
     }
 
     /// Serves for ever.
@@ -115,11 +123,19 @@ impl<N: Net, S: Service> EventLoop<N, S> {
             match waiter {
                 Waiter::Listener(listener) => self.accept(listener),
                 Waiter::Client(key) => self.handle(key, |client, shared| client.on_ready(shared)),
-                Waiter::Upstream(key) => self.handle(key, |client, shared| client.on_upstream_ready(shared)),
+                Waiter::Upstream(key) => {
+                    self.handle(key, |client, shared| client.on_upstream_ready(shared))
+                }
                 Waiter::Idle => idle_spoke = true,
             }
         }
-        if idle_spoke || self.shared.idle.first().is_some_and(|idle| idle.until <= now) {
+        if idle_spoke
+            || self
+                .shared
+                .idle
+                .first()
+                .is_some_and(|idle| idle.until <= now)
+        {
             self.shared.drop_idle();
         }
         if self.sweep_at.is_some_and(|at| at <= now) {
@@ -133,10 +149,13 @@ impl<N: Net, S: Service> EventLoop<N, S> {
             idle.stream.subscribe(Interest::Read);
             until = Some(until.map_or(idle.until, |until| until.min(idle.until)));
         }
-        let mut set = Vec::with_capacity(self.clients.len() + self.listeners + self.shared.idle.len());
+        let mut set =
+            Vec::with_capacity(self.clients.len() + self.listeners + self.shared.idle.len());
         let mut waiters = Vec::with_capacity(set.capacity());
         // The idle streams are polled so that their end wakes the loop, which then drops them.
-        let Shared { net, idle, service, .. } = &mut self.shared;
+        let Shared {
+            net, idle, service, ..
+        } = &mut self.shared;
         for client in self.clients.iter_mut().flatten() {
             client.subscribe();
         }
@@ -165,12 +184,19 @@ impl<N: Net, S: Service> EventLoop<N, S> {
             if self.clients.len() - self.free.len() >= self.shared.service.max_connections() {
                 return;
             }
-            let Some((stream, peer)) = self.shared.net.accept(listener) else { return };
+            let Some((stream, peer)) = self.shared.net.accept(listener) else {
+                return;
+            };
             let counters = &mut self.shared.counters;
             counters.accepted += 1;
             counters.active += 1;
             counters.waiting += 1;
-            let connection = Connection { peer, listener, serial: counters.accepted, requests: 0 };
+            let connection = Connection {
+                peer,
+                listener,
+                serial: counters.accepted,
+                requests: 0,
+            };
             let timeouts = self.shared.service.timeouts(listener);
             let client = Client::new(stream, connection, timeouts, self.shared.clock.now());
             let deadline = client.deadline();
@@ -187,7 +213,9 @@ impl<N: Net, S: Service> EventLoop<N, S> {
         key: usize,
         event: impl FnOnce(&mut Client<N::Stream, S::Record>, &mut Shared<N, S>) -> Fate,
     ) {
-        let Some(slot) = self.clients.get_mut(key) else { return };
+        let Some(slot) = self.clients.get_mut(key) else {
+            return;
+        };
         let Some(client) = slot else { return };
         match event(client, &mut self.shared) {
             Fate::Kept => {
@@ -215,7 +243,11 @@ impl<N: Net, S: Service> EventLoop<N, S> {
     fn sweep(&mut self, now: Instant) {
         self.sweep_at = None;
         for key in 0..self.clients.len() {
-            let deadline = self.clients.get(key).and_then(Option::as_ref).map(Client::deadline);
+            let deadline = self
+                .clients
+                .get(key)
+                .and_then(Option::as_ref)
+                .map(Client::deadline);
             match deadline {
                 Some(deadline) if deadline <= now => {
                     self.handle(key, |client, shared| client.on_deadline(shared));
@@ -231,6 +263,7 @@ impl<N: Net, S: Service> Shared<N, S> {
     /// Drops idle connections that have ended, spoke unasked, or waited too long.
     fn drop_idle(&mut self) {
         let now = self.clock.now();
-        self.idle.retain_mut(|idle| now < idle.until && idle.stream.read(1) == Ok(Vec::new()));
+        self.idle
+            .retain_mut(|idle| now < idle.until && idle.stream.read(1) == Ok(Vec::new()));
     }
 }

@@ -8,8 +8,8 @@ use regex_lite::Regex;
 
 use super::error::{ConfigError, Place};
 use super::model::{
-    COMBINED, Config, Content, ErrorLog, Fallback, Level, Listen, Location, Matcher, Name, Server, Settings, Target,
-    Upstream,
+    COMBINED, Config, Content, ErrorLog, Fallback, Level, Listen, Location, Matcher, Name, Server,
+    Settings, Target, Upstream,
 };
 use super::template::{SetVariables, Template};
 use super::tree::Node;
@@ -43,7 +43,10 @@ pub fn build(nodes: &[Node], resolve: &dyn Fn(&str) -> Vec<IpAddr>) -> Result<Co
     let set = SetVariables::default();
     // A variable may be used above its `set`, in another block: all are known before.
     declare_variables(nodes, &set);
-    let nowhere = Place { file: "".into(), line: 0 };
+    let nowhere = Place {
+        file: "".into(),
+        line: 0,
+    };
     let combined = Rc::new(Template::compile(COMBINED, &set, &nowhere)?);
     let mut builder = Builder {
         set,
@@ -56,7 +59,10 @@ pub fn build(nodes: &[Node], resolve: &dyn Fn(&str) -> Vec<IpAddr>) -> Result<Co
         listens: Vec::new(),
         servers: Vec::new(),
         upstreams: Vec::new(),
-        error_log: ErrorLog { target: Target::Stderr, level: Level::Error },
+        error_log: ErrorLog {
+            target: Target::Stderr,
+            level: Level::Error,
+        },
         pid: None,
         worker_connections: WORKER_CONNECTIONS,
         set_variables: 0,
@@ -69,10 +75,16 @@ pub fn build(nodes: &[Node], resolve: &dyn Fn(&str) -> Vec<IpAddr>) -> Result<Co
             ("error_log", args) => config.error_log = settings::error_log(args, &node.place)?,
             ("pid", [path]) => config.pid = Some(path.clone()),
             ("events", _) if events.replace(node).is_some() => {
-                return Err(ConfigError::at(&node.place, "\"events\" directive is duplicate"));
+                return Err(ConfigError::at(
+                    &node.place,
+                    "\"events\" directive is duplicate",
+                ));
             }
             ("http", _) if http.replace(node).is_some() => {
-                return Err(ConfigError::at(&node.place, "\"http\" directive is duplicate"));
+                return Err(ConfigError::at(
+                    &node.place,
+                    "\"http\" directive is duplicate",
+                ));
             }
             _ => {}
         }
@@ -80,7 +92,11 @@ pub fn build(nodes: &[Node], resolve: &dyn Fn(&str) -> Vec<IpAddr>) -> Result<Co
     let Some(events) = events else {
         return Err(ConfigError::whole("no \"events\" section in configuration"));
     };
-    for node in events.children.iter().filter(|node| node.name == "worker_connections") {
+    for node in events
+        .children
+        .iter()
+        .filter(|node| node.name == "worker_connections")
+    {
         config.worker_connections = number(node)?;
     }
     if let Some(http) = http {
@@ -95,7 +111,10 @@ pub fn build(nodes: &[Node], resolve: &dyn Fn(&str) -> Vec<IpAddr>) -> Result<Co
                     bound.servers.retain(|server| *server != default);
                     bound.servers.insert(0, default);
                 }
-                Listen { address: bound.address, servers: bound.servers }
+                Listen {
+                    address: bound.address,
+                    servers: bound.servers,
+                }
             })
             .collect();
     }
@@ -117,7 +136,8 @@ fn declare_variables(nodes: &[Node], set: &SetVariables) {
 /// The one argument of a directive as a number.
 pub(super) fn number<T: std::str::FromStr>(node: &Node) -> Result<T, ConfigError> {
     let text = node.args.first().map(String::as_str).unwrap_or_default();
-    text.parse().map_err(|_| ConfigError::at(&node.place, "invalid number"))
+    text.parse()
+        .map_err(|_| ConfigError::at(&node.place, "invalid number"))
 }
 
 /// A regular expression; PCRE's lookaround and back references are not understood.
@@ -125,7 +145,12 @@ pub(super) fn regex(pattern: &str, ignore_case: bool, place: &Place) -> Result<R
     regex_lite::RegexBuilder::new(pattern)
         .case_insensitive(ignore_case)
         .build()
-        .map_err(|error| ConfigError::at(place, format!("regular expression \"{pattern}\" cannot be used: {error}")))
+        .map_err(|error| {
+            ConfigError::at(
+                place,
+                format!("regular expression \"{pattern}\" cannot be used: {error}"),
+            )
+        })
 }
 
 impl Builder<'_> {
@@ -140,19 +165,36 @@ impl Builder<'_> {
         servers: &mut Vec<Server>,
         bound: &mut Vec<Bound>,
     ) -> Result<(), ConfigError> {
-        for node in http.children.iter().filter(|node| node.name == "log_format") {
-            let (Some(name), parts) = (node.args.first(), node.args.get(1..).unwrap_or_default()) else { continue };
-            let parts: Vec<&str> =
-                parts.iter().map(String::as_str).filter(|part| !part.starts_with("escape=")).collect();
+        for node in http
+            .children
+            .iter()
+            .filter(|node| node.name == "log_format")
+        {
+            let (Some(name), parts) = (node.args.first(), node.args.get(1..).unwrap_or_default())
+            else {
+                continue;
+            };
+            let parts: Vec<&str> = parts
+                .iter()
+                .map(String::as_str)
+                .filter(|part| !part.starts_with("escape="))
+                .collect();
             let format = self.template(&parts.concat(), &node.place)?;
             if self.formats.insert(name.clone(), Rc::new(format)).is_some() {
-                return Err(ConfigError::at(&node.place, format!("duplicate \"log_format\" name \"{name}\"")));
+                return Err(ConfigError::at(
+                    &node.place,
+                    format!("duplicate \"log_format\" name \"{name}\""),
+                ));
             }
         }
         // A `proxy_pass` may stand before the `upstream` that it names.
         for node in http.children.iter().filter(|node| node.name == "upstream") {
             let upstream = upstream::upstream(node, self.resolve)?;
-            if self.upstreams.iter().any(|known| known.name.eq_ignore_ascii_case(&upstream.name)) {
+            if self
+                .upstreams
+                .iter()
+                .any(|known| known.name.eq_ignore_ascii_case(&upstream.name))
+            {
                 let message = format!("duplicate upstream \"{}\"", upstream.name);
                 return Err(ConfigError::at(&node.place, message));
             }
@@ -177,15 +219,26 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn warn_of_conflicts(&mut self, server: &Server, index: usize, servers: &[Server], bound: &[Bound]) {
+    fn warn_of_conflicts(
+        &mut self,
+        server: &Server,
+        index: usize,
+        servers: &[Server],
+        bound: &[Bound],
+    ) {
         for bound in bound.iter().filter(|bound| bound.servers.contains(&index)) {
             let others = bound.servers.iter().filter_map(|other| servers.get(*other));
             for name in others.flat_map(|other| &other.names) {
                 if let Name::Exact(name) = name
-                    && server.names.iter().any(|own| matches!(own, Name::Exact(own) if own == name))
+                    && server
+                        .names
+                        .iter()
+                        .any(|own| matches!(own, Name::Exact(own) if own == name))
                 {
                     let address = bound.address;
-                    self.warnings.push(format!("conflicting server name \"{name}\" on {address}, ignored"));
+                    self.warnings.push(format!(
+                        "conflicting server name \"{name}\" on {address}, ignored"
+                    ));
                 }
             }
         }
@@ -194,7 +247,11 @@ impl Builder<'_> {
     fn server(&mut self, node: &Node, inherited: &Settings) -> Result<Server, ConfigError> {
         let mut names = Vec::new();
         let mut first = None;
-        for node in node.children.iter().filter(|node| node.name == "server_name") {
+        for node in node
+            .children
+            .iter()
+            .filter(|node| node.name == "server_name")
+        {
             for text in &node.args {
                 first.get_or_insert_with(|| text.clone());
                 names.push(server_name(text, &node.place)?);
@@ -203,9 +260,17 @@ impl Builder<'_> {
         if names.is_empty() {
             names.push(Name::Exact(String::new()));
         }
-        let base = self.location_body(&node.children, inherited, Matcher::Prefix(String::new(), false))?;
+        let base = self.location_body(
+            &node.children,
+            inherited,
+            Matcher::Prefix(String::new(), false),
+        )?;
         let base = Rc::new(base);
-        Ok(Server { names, name: first.unwrap_or_default(), base })
+        Ok(Server {
+            names,
+            name: first.unwrap_or_default(),
+            base,
+        })
     }
 
     fn location_body(
@@ -226,7 +291,13 @@ impl Builder<'_> {
         };
         for node in nodes {
             match node.name.as_str() {
-                "proxy_pass" => location.content = Content::Proxy(Rc::new(upstream::proxy_pass(self, node, &location.matcher)?)),
+                "proxy_pass" => {
+                    location.content = Content::Proxy(Rc::new(upstream::proxy_pass(
+                        self,
+                        node,
+                        &location.matcher,
+                    )?))
+                }
                 "stub_status" => location.content = Content::StubStatus,
                 "try_files" => location.try_files = Some(Rc::new(self.try_files(node)?)),
                 _ => {}
@@ -258,10 +329,18 @@ impl Builder<'_> {
                 "~" => Matcher::Pattern(regex(path, false, &node.place)?),
                 "~*" => Matcher::Pattern(regex(path, true, &node.place)?),
                 _ => {
-                    return Err(ConfigError::at(&node.place, format!("invalid location modifier \"{modifier}\"")));
+                    return Err(ConfigError::at(
+                        &node.place,
+                        format!("invalid location modifier \"{modifier}\""),
+                    ));
                 }
             },
-            _ => return Err(ConfigError::at(&node.place, "invalid number of arguments in \"location\" directive")),
+            _ => {
+                return Err(ConfigError::at(
+                    &node.place,
+                    "invalid number of arguments in \"location\" directive",
+                ));
+            }
         };
         self.location_body(&node.children, inherited, matcher)
     }
@@ -269,17 +348,28 @@ impl Builder<'_> {
     fn try_files(&self, node: &Node) -> Result<(Vec<Template>, Fallback), ConfigError> {
         let (last, candidates) = match node.args.split_last() {
             Some(found) => found,
-            None => return Err(ConfigError::at(&node.place, "invalid number of arguments in \"try_files\" directive")),
+            None => {
+                return Err(ConfigError::at(
+                    &node.place,
+                    "invalid number of arguments in \"try_files\" directive",
+                ));
+            }
         };
-        let candidates = candidates.iter().map(|text| self.template(text, &node.place)).collect::<Result<_, _>>()?;
-        let fallback = if let Some(code) = last.strip_prefix('=') {
-            let status = code.parse().ok().filter(|status| *status < 1000);
-            Fallback::Status(status.ok_or_else(|| ConfigError::at(&node.place, format!("invalid code \"{code}\"")))?)
-        } else if let Some(name) = last.strip_prefix('@') {
-            Fallback::Named(name.to_owned())
-        } else {
-            Fallback::Uri(self.template(last, &node.place)?)
-        };
+        let candidates = candidates
+            .iter()
+            .map(|text| self.template(text, &node.place))
+            .collect::<Result<_, _>>()?;
+        let fallback =
+            if let Some(code) = last.strip_prefix('=') {
+                let status = code.parse().ok().filter(|status| *status < 1000);
+                Fallback::Status(status.ok_or_else(|| {
+                    ConfigError::at(&node.place, format!("invalid code \"{code}\""))
+                })?)
+            } else if let Some(name) = last.strip_prefix('@') {
+                Fallback::Named(name.to_owned())
+            } else {
+                Fallback::Uri(self.template(last, &node.place)?)
+            };
         Ok((candidates, fallback))
     }
 }
@@ -298,17 +388,26 @@ fn check_nesting(parent: &Location, child: &Location, node: &Node) -> Result<(),
         _ => false,
     };
     if parent.children.iter().any(|other| is_same(&other)) {
-        return Err(ConfigError::at(&node.place, format!("duplicate location \"{name}\"")));
+        return Err(ConfigError::at(
+            &node.place,
+            format!("duplicate location \"{name}\""),
+        ));
     }
     match (&parent.matcher, &child.matcher) {
         (Matcher::Exact(_), _) => {
-            let message = format!("location \"{name}\" cannot be inside the exact location \"{}\"", shown(parent));
+            let message = format!(
+                "location \"{name}\" cannot be inside the exact location \"{}\"",
+                shown(parent)
+            );
             Err(ConfigError::at(&node.place, message))
         }
         (Matcher::Prefix(outer, _), Matcher::Prefix(inner, _) | Matcher::Exact(inner))
             if !inner.starts_with(outer.as_str()) =>
         {
-            Err(ConfigError::at(&node.place, format!("location \"{inner}\" is outside location \"{outer}\"")))
+            Err(ConfigError::at(
+                &node.place,
+                format!("location \"{inner}\" is outside location \"{outer}\""),
+            ))
         }
         (Matcher::Prefix(outer, _), Matcher::Named(_)) if !outer.is_empty() => {
             let message = format!("named location \"{name}\" can be on the server level only");
@@ -337,16 +436,26 @@ fn server_name(text: &str, place: &Place) -> Result<Name, ConfigError> {
         Name::Pattern(_) => return Ok(name),
     };
     if rest.contains('*') || rest.contains('/') {
-        return Err(ConfigError::at(place, format!("invalid server name or wildcard \"{text}\"")));
+        return Err(ConfigError::at(
+            place,
+            format!("invalid server name or wildcard \"{text}\""),
+        ));
     }
     Ok(name)
 }
 
 fn add(bound: &mut Vec<Bound>, address: SocketAddr, server: usize) -> usize {
-    let at = bound.iter().position(|bound| bound.address == address).unwrap_or_else(|| {
-        bound.push(Bound { address, servers: Vec::new(), default: None });
-        bound.len() - 1
-    });
+    let at = bound
+        .iter()
+        .position(|bound| bound.address == address)
+        .unwrap_or_else(|| {
+            bound.push(Bound {
+                address,
+                servers: Vec::new(),
+                default: None,
+            });
+            bound.len() - 1
+        });
     if let Some(bound) = bound.get_mut(at)
         && !bound.servers.contains(&server)
     {
@@ -356,8 +465,16 @@ fn add(bound: &mut Vec<Bound>, address: SocketAddr, server: usize) -> usize {
 }
 
 /// What may follow an address and changes nothing here.
-const LISTEN_OPTIONS: [&str; 8] =
-    ["reuseport", "deferred", "bind", "ipv6only", "backlog", "rcvbuf", "sndbuf", "so_keepalive"];
+const LISTEN_OPTIONS: [&str; 8] = [
+    "reuseport",
+    "deferred",
+    "bind",
+    "ipv6only",
+    "backlog",
+    "rcvbuf",
+    "sndbuf",
+    "so_keepalive",
+];
 
 fn bind(node: &Node, server: usize, bound: &mut Vec<Bound>) -> Result<(), ConfigError> {
     let error = |message: String| Err(ConfigError::at(&node.place, message));
@@ -366,23 +483,41 @@ fn bind(node: &Node, server: usize, bound: &mut Vec<Bound>) -> Result<(), Config
     };
     let address = match value::listen_address(text) {
         Ok(address) => address,
-        Err(BadAddress::Port) => return error(format!("invalid port in \"{text}\" of the \"listen\" directive")),
-        Err(BadAddress::Host) => return error(format!("host not found in \"{text}\" of the \"listen\" directive")),
-        Err(BadAddress::Unix) => return error(format!("Unix domain sockets are not supported here: \"{text}\"")),
+        Err(BadAddress::Port) => {
+            return error(format!(
+                "invalid port in \"{text}\" of the \"listen\" directive"
+            ));
+        }
+        Err(BadAddress::Host) => {
+            return error(format!(
+                "host not found in \"{text}\" of the \"listen\" directive"
+            ));
+        }
+        Err(BadAddress::Unix) => {
+            return error(format!(
+                "Unix domain sockets are not supported here: \"{text}\""
+            ));
+        }
     };
     let at = add(bound, address, server);
     for option in options {
         match option.as_str() {
             "default_server" | "default" => {
-                let Some(bound) = bound.get_mut(at) else { continue };
+                let Some(bound) = bound.get_mut(at) else {
+                    continue;
+                };
                 if bound.default.is_some_and(|default| default != server) {
                     return error(format!("a duplicate default server for {address}"));
                 }
                 bound.default = Some(server);
             }
             "ssl" => return error("the \"ssl\" parameter requires ngx_http_ssl_module".to_owned()),
-            "http2" => return error("the \"http2\" parameter requires ngx_http_v2_module".to_owned()),
-            "quic" => return error("the \"quic\" parameter requires ngx_http_v3_module".to_owned()),
+            "http2" => {
+                return error("the \"http2\" parameter requires ngx_http_v2_module".to_owned());
+            }
+            "quic" => {
+                return error("the \"quic\" parameter requires ngx_http_v3_module".to_owned());
+            }
             other => {
                 let name = other.split('=').next().unwrap_or(other);
                 if !LISTEN_OPTIONS.contains(&name) {

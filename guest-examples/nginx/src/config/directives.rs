@@ -56,19 +56,42 @@ pub struct Directive {
 const MANY: usize = usize::MAX;
 
 const fn works(name: &'static str, contexts: u8, least: usize, most: usize) -> Directive {
-    Directive { name, contexts, least, most, block: None, once: true, effect: Effect::Works }
+    Directive {
+        name,
+        contexts,
+        least,
+        most,
+        block: None,
+        once: true,
+        effect: Effect::Works,
+    }
 }
 
 const fn many(name: &'static str, contexts: u8, least: usize, most: usize) -> Directive {
-    Directive { once: false, ..works(name, contexts, least, most) }
+    Directive {
+        once: false,
+        ..works(name, contexts, least, most)
+    }
 }
 
-const fn block(name: &'static str, contexts: u8, least: usize, most: usize, inside: u8) -> Directive {
-    Directive { block: Some(inside), ..many(name, contexts, least, most) }
+const fn block(
+    name: &'static str,
+    contexts: u8,
+    least: usize,
+    most: usize,
+    inside: u8,
+) -> Directive {
+    Directive {
+        block: Some(inside),
+        ..many(name, contexts, least, most)
+    }
 }
 
 const fn ignored(name: &'static str, contexts: u8, least: usize, most: usize) -> Directive {
-    Directive { effect: Effect::None, ..many(name, contexts, least, most) }
+    Directive {
+        effect: Effect::None,
+        ..many(name, contexts, least, most)
+    }
 }
 
 /// The directive of this name.

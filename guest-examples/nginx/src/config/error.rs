@@ -24,13 +24,19 @@ impl ConfigError {
     /// An error at a place.
     #[must_use]
     pub fn at(place: &Place, message: impl Into<String>) -> Self {
-        Self { message: message.into(), place: Some(place.clone()) }
+        Self {
+            message: message.into(),
+            place: Some(place.clone()),
+        }
     }
 
     /// An error about all of the configuration.
     #[must_use]
     pub fn whole(message: impl Into<String>) -> Self {
-        Self { message: message.into(), place: None }
+        Self {
+            message: message.into(),
+            place: None,
+        }
     }
 }
 

@@ -349,14 +349,22 @@ impl Settings {
     /// nginx's defaults.
     #[must_use]
     pub fn defaults(combined: Template) -> Self {
-        let types = [("html", "text/html"), ("gif", "image/gif"), ("jpg", "image/jpeg")];
+        let types = [
+            ("html", "text/html"),
+            ("gif", "image/gif"),
+            ("jpg", "image/jpeg"),
+        ];
         Self {
             root: Template::text("/etc/nginx/html"),
             alias: None,
             index: Rc::new(vec![Template::text("index.html")]),
             autoindex: false,
             autoindex_exact_size: true,
-            types: Rc::new(types.map(|(ending, of)| (ending.to_owned(), of.to_owned())).into()),
+            types: Rc::new(
+                types
+                    .map(|(ending, of)| (ending.to_owned(), of.to_owned()))
+                    .into(),
+            ),
             default_type: "text/plain".to_owned(),
             charset: None,
             etag: true,
@@ -371,8 +379,14 @@ impl Settings {
             client_header_timeout: 60 * SECOND,
             client_body_timeout: 60 * SECOND,
             send_timeout: 60 * SECOND,
-            access_logs: Rc::new(vec![AccessLog { target: Target::Stdout, format: Rc::new(combined) }]),
-            error_log: ErrorLog { target: Target::Stderr, level: Level::Error },
+            access_logs: Rc::new(vec![AccessLog {
+                target: Target::Stdout,
+                format: Rc::new(combined),
+            }]),
+            error_log: ErrorLog {
+                target: Target::Stderr,
+                level: Level::Error,
+            },
             proxy_headers: Rc::default(),
             proxy_pass_request_headers: true,
             proxy_hide_headers: Rc::default(),

@@ -31,16 +31,29 @@ pub(super) fn error_log(args: &[String], place: &Place) -> Result<ErrorLog, Conf
         "notice" => Level::Notice,
         "info" => Level::Info,
         "debug" => Level::Debug,
-        other => return Err(ConfigError::at(place, format!("invalid log level \"{other}\""))),
+        other => {
+            return Err(ConfigError::at(
+                place,
+                format!("invalid log level \"{other}\""),
+            ));
+        }
     };
     // `off` is a file name for `error_log` in nginx, and a common mistake; nobody wants that file.
-    Ok(ErrorLog { target: target(path), level })
+    Ok(ErrorLog {
+        target: target(path),
+        level,
+    })
 }
 
 /// Sets a time, a size, a switch.
 fn set<T>(slot: &mut T, node: &Node, read: fn(&str) -> Option<T>) -> Result<(), ConfigError> {
     let text = node.args.first().map(String::as_str).unwrap_or_default();
-    *slot = read(text).ok_or_else(|| ConfigError::at(&node.place, format!("\"{}\" directive invalid value", node.name)))?;
+    *slot = read(text).ok_or_else(|| {
+        ConfigError::at(
+            &node.place,
+            format!("\"{}\" directive invalid value", node.name),
+        )
+    })?;
     Ok(())
 }
 
@@ -48,7 +61,9 @@ fn set_switch(slot: &mut bool, node: &Node) -> Result<(), ConfigError> {
     let text = node.args.first().map(String::as_str).unwrap_or_default();
     *slot = value::switch(text).ok_or_else(|| {
         let name = &node.name;
-        let message = format!("invalid value \"{text}\" in \"{name}\" directive, it must be \"on\" or \"off\"");
+        let message = format!(
+            "invalid value \"{text}\" in \"{name}\" directive, it must be \"on\" or \"off\""
+        );
         ConfigError::at(&node.place, message)
     })?;
     Ok(())
@@ -68,7 +83,11 @@ struct Gathered {
 
 impl Builder<'_> {
     /// The settings of a block: what it inherits, with its own directives on top.
-    pub(super) fn settings(&self, nodes: &[Node], inherited: &Settings) -> Result<Settings, ConfigError> {
+    pub(super) fn settings(
+        &self,
+        nodes: &[Node],
+        inherited: &Settings,
+    ) -> Result<Settings, ConfigError> {
         let mut settings = inherited.clone();
         let mut gathered = Gathered::default();
         for node in nodes {
@@ -109,8 +128,12 @@ impl Builder<'_> {
             }
             "alias" => settings.alias = Some(self.template(first, place)?),
             "index" => {
-                settings.index =
-                    Rc::new(node.args.iter().map(|text| self.template(text, place)).collect::<Result<_, _>>()?);
+                settings.index = Rc::new(
+                    node.args
+                        .iter()
+                        .map(|text| self.template(text, place))
+                        .collect::<Result<_, _>>()?,
+                );
             }
             "autoindex" => set_switch(&mut settings.autoindex, node)?,
             "autoindex_exact_size" => set_switch(&mut settings.autoindex_exact_size, node)?,
@@ -144,7 +167,9 @@ impl Builder<'_> {
             "client_body_timeout" => set(&mut settings.client_body_timeout, node, value::time)?,
             "send_timeout" => set(&mut settings.send_timeout, node, value::time)?,
             "error_log" => settings.error_log = error_log(&node.args, place)?,
-            "proxy_pass_request_headers" => set_switch(&mut settings.proxy_pass_request_headers, node)?,
+            "proxy_pass_request_headers" => {
+                set_switch(&mut settings.proxy_pass_request_headers, node)?
+            }
             "proxy_http_version" => {
                 settings.proxy_http_11 = match first {
                     "1.0" => false,
@@ -168,68 +193,108 @@ impl Builder<'_> {
                 let always = match rest {
                     [] => false,
                     ["always"] => true,
-                    _ => return Err(ConfigError::at(place, format!("invalid parameter \"{}\"", rest.concat()))),
+                    _ => {
+                        return Err(ConfigError::at(
+                            place,
+                            format!("invalid parameter \"{}\"", rest.concat()),
+                        ));
+                    }
                 };
-                gathered.add_headers.push(((*name).to_owned(), self.template(text, place)?, always));
+                gathered.add_headers.push((
+                    (*name).to_owned(),
+                    self.template(text, place)?,
+                    always,
+                ));
             }
-            ("error_page", [args @ .., uri]) => gathered.error_pages.push(self.error_page(args, uri, place)?),
+            ("error_page", [args @ .., uri]) => gathered
+                .error_pages
+                .push(self.error_page(args, uri, place)?),
             ("allow" | "deny", [network]) => {
                 let network = match *network {
                     "all" => None,
-                    text => Some(
-                        value::network(text)
-                            .ok_or_else(|| ConfigError::at(place, format!("invalid parameter \"{text}\"")))?,
-                    ),
+                    text => Some(value::network(text).ok_or_else(|| {
+                        ConfigError::at(place, format!("invalid parameter \"{text}\""))
+                    })?),
                 };
-                gathered.access.push(AccessRule { allow: node.name == "allow", network });
+                gathered.access.push(AccessRule {
+                    allow: node.name == "allow",
+                    network,
+                });
             }
             ("access_log", [path, rest @ ..]) => {
                 let logs = gathered.access_logs.get_or_insert_default();
-                let name = rest.first().copied().filter(|text| !text.contains('=')).unwrap_or("combined");
+                let name = rest
+                    .first()
+                    .copied()
+                    .filter(|text| !text.contains('='))
+                    .unwrap_or("combined");
                 if let Some(condition) = rest.iter().find(|text| text.starts_with("if=")) {
                     let message = format!("the parameter \"{condition}\" is not supported here");
                     return Err(ConfigError::at(place, message));
                 }
-                let format = self
-                    .formats
-                    .get(name)
-                    .ok_or_else(|| ConfigError::at(place, format!("unknown log format \"{name}\"")))?;
+                let format = self.formats.get(name).ok_or_else(|| {
+                    ConfigError::at(place, format!("unknown log format \"{name}\""))
+                })?;
                 let target = target(path);
                 if target != Target::Off {
-                    logs.push(AccessLog { target, format: Rc::clone(format) });
+                    logs.push(AccessLog {
+                        target,
+                        format: Rc::clone(format),
+                    });
                 }
             }
             ("proxy_set_header", [name, text]) => {
-                gathered.proxy_headers.push(((*name).to_owned(), self.template(text, place)?));
+                gathered
+                    .proxy_headers
+                    .push(((*name).to_owned(), self.template(text, place)?));
             }
             ("proxy_hide_header", [name]) => gathered.proxy_hide_headers.push((*name).to_owned()),
             ("proxy_redirect", ["off"]) => gathered.proxy_redirect = Some(Some(Vec::new())),
             ("proxy_redirect", ["default"]) => gathered.proxy_redirect = Some(None),
             ("proxy_redirect", [from, to]) if !from.starts_with('~') => {
                 let to = self.template(to, place)?;
-                let list = gathered.proxy_redirect.get_or_insert_default().get_or_insert_default();
+                let list = gathered
+                    .proxy_redirect
+                    .get_or_insert_default()
+                    .get_or_insert_default();
                 list.push(((*from).to_owned(), to));
             }
             ("proxy_redirect", _) => {
-                return Err(ConfigError::at(place, "invalid parameter in \"proxy_redirect\" directive"));
+                return Err(ConfigError::at(
+                    place,
+                    "invalid parameter in \"proxy_redirect\" directive",
+                ));
             }
             _ => {}
         }
         Ok(())
     }
 
-    fn error_page(&self, args: &[&str], uri: &str, place: &Place) -> Result<ErrorPage, ConfigError> {
-        let mut page = ErrorPage { statuses: Vec::new(), answer: None, uri: self.template(uri, place)? };
+    fn error_page(
+        &self,
+        args: &[&str],
+        uri: &str,
+        place: &Place,
+    ) -> Result<ErrorPage, ConfigError> {
+        let mut page = ErrorPage {
+            statuses: Vec::new(),
+            answer: None,
+            uri: self.template(uri, place)?,
+        };
         for arg in args {
             if let Some(answer) = arg.strip_prefix('=') {
                 page.answer = Some(if answer.is_empty() {
                     0
                 } else {
-                    answer.parse().map_err(|_| ConfigError::at(place, format!("invalid value \"{arg}\"")))?
+                    answer
+                        .parse()
+                        .map_err(|_| ConfigError::at(place, format!("invalid value \"{arg}\"")))?
                 });
                 continue;
             }
-            let status: u16 = arg.parse().map_err(|_| ConfigError::at(place, format!("invalid value \"{arg}\"")))?;
+            let status: u16 = arg
+                .parse()
+                .map_err(|_| ConfigError::at(place, format!("invalid value \"{arg}\"")))?;
             if !(300..=599).contains(&status) {
                 let message = format!("value \"{arg}\" must be between 300 and 599");
                 return Err(ConfigError::at(place, message));
@@ -244,7 +309,10 @@ fn expires(node: &Node) -> Result<Expires, ConfigError> {
     let text = node.args.last().map(String::as_str).unwrap_or_default();
     let invalid = || ConfigError::at(&node.place, "invalid value");
     if node.args.len() > 1 {
-        return Err(ConfigError::at(&node.place, "\"expires modified\" is not supported here"));
+        return Err(ConfigError::at(
+            &node.place,
+            "\"expires modified\" is not supported here",
+        ));
     }
     Ok(match text {
         "off" => Expires::Off,

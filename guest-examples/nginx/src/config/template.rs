@@ -6,7 +6,10 @@ use super::error::{ConfigError, Place};
 
 /// A variable of nginx that is known here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each variant is the variable of that name in nginx's reference")]
+#[expect(
+    missing_docs,
+    reason = "each variant is the variable of that name in nginx's reference"
+)]
 pub enum Variable {
     Args,
     BodyBytesSent,
@@ -71,10 +74,13 @@ impl SetVariables {
     /// The number of a variable, a new one if it was not known.
     pub fn number(&self, name: &str) -> usize {
         let mut names = self.0.borrow_mut();
-        names.iter().position(|known| known == name).unwrap_or_else(|| {
-            names.push(name.to_owned());
-            names.len() - 1
-        })
+        names
+            .iter()
+            .position(|known| known == name)
+            .unwrap_or_else(|| {
+                names.push(name.to_owned());
+                names.len() - 1
+            })
     }
 
     /// How many there are.
@@ -91,7 +97,15 @@ impl SetVariables {
 /// Variables that nginx has and whose value is always empty here, since there is no TLS, no FastCGI, no proxy
 /// protocol.
 const EMPTY: [&str; 10] = [
-    "https", "http2", "http3", "pipe", "ssl_protocol", "ssl_cipher", "gzip_ratio", "upstream_cache_status", "limit_rate",
+    "https",
+    "http2",
+    "http3",
+    "pipe",
+    "ssl_protocol",
+    "ssl_cipher",
+    "gzip_ratio",
+    "upstream_cache_status",
+    "limit_rate",
     "content_encoding",
 ];
 
@@ -137,7 +151,9 @@ pub fn find(name: &str, set: &SetVariables) -> Option<Variable> {
         "time_iso8601" => V::TimeIso8601,
         "time_local" => V::TimeLocal,
         "upstream_addr" => V::UpstreamAddr,
-        "upstream_response_time" | "upstream_connect_time" | "upstream_header_time" => V::UpstreamResponseTime,
+        "upstream_response_time" | "upstream_connect_time" | "upstream_header_time" => {
+            V::UpstreamResponseTime
+        }
         "upstream_status" => V::UpstreamStatus,
         "uri" | "document_uri" => V::Uri,
         "connections_active" => V::ConnectionsActive,
@@ -147,7 +163,11 @@ pub fn find(name: &str, set: &SetVariables) -> Option<Variable> {
 }
 
 fn find_by_prefix(name: &str, set: &SetVariables) -> Option<Variable> {
-    if let Some(digit) = name.parse::<usize>().ok().filter(|digit| (1..=9).contains(digit)) {
+    if let Some(digit) = name
+        .parse::<usize>()
+        .ok()
+        .filter(|digit| (1..=9).contains(digit))
+    {
         return Some(Variable::Capture(digit));
     }
     if EMPTY.contains(&name) {
@@ -200,14 +220,19 @@ impl Template {
             plain.push_str(before);
             let (name, behind) = if let Some(braced) = after.strip_prefix('{') {
                 braced.split_once('}').ok_or_else(|| {
-                    ConfigError::at(place, format!("the closing bracket in \"{braced}\" variable is missing"))
+                    ConfigError::at(
+                        place,
+                        format!("the closing bracket in \"{braced}\" variable is missing"),
+                    )
                 })?
             } else {
                 let is_capture = after.starts_with(|first: char| first.is_ascii_digit());
                 let end = if is_capture {
                     1
                 } else {
-                    after.find(|next: char| !next.is_ascii_alphanumeric() && next != '_').unwrap_or(after.len())
+                    after
+                        .find(|next: char| !next.is_ascii_alphanumeric() && next != '_')
+                        .unwrap_or(after.len())
                 };
                 after.split_at(end)
             };
@@ -217,8 +242,8 @@ impl Template {
                 rest = behind;
                 continue;
             }
-            let variable =
-                find(name, set).ok_or_else(|| ConfigError::at(place, format!("unknown \"{name}\" variable")))?;
+            let variable = find(name, set)
+                .ok_or_else(|| ConfigError::at(place, format!("unknown \"{name}\" variable")))?;
             if !plain.is_empty() {
                 parts.push(Part::Text(std::mem::take(&mut plain)));
             }
@@ -235,7 +260,9 @@ impl Template {
     /// A template without variables.
     #[must_use]
     pub fn text(text: &str) -> Self {
-        Self { parts: vec![Part::Text(text.to_owned())] }
+        Self {
+            parts: vec![Part::Text(text.to_owned())],
+        }
     }
 
     /// The text, if there are no variables in it.
@@ -282,10 +309,16 @@ mod tests {
     fn variables_are_found_in_text_and_the_rest_stays() {
         let set = SetVariables::default();
         set.number("mine");
-        let place = Place { file: "f".into(), line: 4 };
+        let place = Place {
+            file: "f".into(),
+            line: 4,
+        };
         let table = [
             ("a$uri-b", "a<Uri>-b"),
-            ("${host}x$1y$http_user_agent", "<Host>x<Capture(1)>y<Field(\"user-agent\")>"),
+            (
+                "${host}x$1y$http_user_agent",
+                "<Host>x<Capture(1)>y<Field(\"user-agent\")>",
+            ),
             ("$mine$arg_q", "<Set(0)><Argument(\"q\")>"),
             ("price 5$", "price 5$"),
         ];
@@ -293,8 +326,15 @@ mod tests {
             let value = Template::compile(text, &set, &place).unwrap().value(&Names);
             assert_eq!(String::from_utf8(value).unwrap(), expected, "{text}");
         }
-        let error = |text| Template::compile(text, &set, &place).unwrap_err().to_string();
+        let error = |text| {
+            Template::compile(text, &set, &place)
+                .unwrap_err()
+                .to_string()
+        };
         assert_eq!(error("$nope"), "unknown \"nope\" variable in f:4");
-        assert_eq!(error("${uri"), "the closing bracket in \"uri\" variable is missing in f:4");
+        assert_eq!(
+            error("${uri"),
+            "the closing bracket in \"uri\" variable is missing in f:4"
+        );
     }
 }

@@ -30,7 +30,10 @@ impl<'a> Tokenizer<'a> {
     /// A tokenizer at the start of a file's text.
     #[must_use]
     pub fn new(text: &'a str, file: std::rc::Rc<str>) -> Self {
-        Self { rest: text.chars().peekable(), place: Place { file, line: 1 } }
+        Self {
+            rest: text.chars().peekable(),
+            place: Place { file, line: 1 },
+        }
     }
 
     /// Where the tokenizer is.
@@ -58,9 +61,11 @@ impl<'a> Tokenizer<'a> {
                 Some(' ' | '\t' | '\r' | '\n') => {
                     self.bump();
                 }
-                Some('#') => while self.rest.peek().is_some_and(|next| *next != '\n') {
-                    self.bump();
-                },
+                Some('#') => {
+                    while self.rest.peek().is_some_and(|next| *next != '\n') {
+                        self.bump();
+                    }
+                }
                 Some(';') => return Ok(self.single(Token::Semicolon)),
                 Some('{') => return Ok(self.single(Token::Open)),
                 Some('}') => return Ok(self.single(Token::Close)),
@@ -92,7 +97,12 @@ impl<'a> Tokenizer<'a> {
                 Some(next) if next == quote => break,
                 Some('\\') => self.escape(&mut word),
                 Some(next) => word.push(next),
-                None => return Err(ConfigError::at(&start, format!("unexpected end of file, expecting \"{quote}\""))),
+                None => {
+                    return Err(ConfigError::at(
+                        &start,
+                        format!("unexpected end of file, expecting \"{quote}\""),
+                    ));
+                }
             }
             if word.len() > MAX_WORD_BYTES {
                 return Err(Self::too_long(&start, &word));
@@ -100,7 +110,10 @@ impl<'a> Tokenizer<'a> {
         }
         match self.rest.peek() {
             None | Some(' ' | '\t' | '\r' | '\n' | ';' | '{' | ')') => Ok(Token::Word(word)),
-            Some(other) => Err(ConfigError::at(&self.place, format!("unexpected \"{other}\""))),
+            Some(other) => Err(ConfigError::at(
+                &self.place,
+                format!("unexpected \"{other}\""),
+            )),
         }
     }
 
@@ -181,10 +194,19 @@ mod tests {
 
     #[test]
     fn quotes_that_go_wrong_name_their_line() {
-        assert_eq!(words("\n\na \"b\"c;"), Err("unexpected \"c\" in f:3".to_owned()));
-        assert_eq!(words("\n'a"), Err("unexpected end of file, expecting \"'\" in f:2".to_owned()));
+        assert_eq!(
+            words("\n\na \"b\"c;"),
+            Err("unexpected \"c\" in f:3".to_owned())
+        );
+        assert_eq!(
+            words("\n'a"),
+            Err("unexpected end of file, expecting \"'\" in f:2".to_owned())
+        );
         let long = format!("a '{}", "0123456789x".repeat(500));
-        assert_eq!(words(&long), Err("too long parameter \"0123456789...\" started in f:1".to_owned()));
+        assert_eq!(
+            words(&long),
+            Err("too long parameter \"0123456789...\" started in f:1".to_owned())
+        );
     }
 
     proptest! {

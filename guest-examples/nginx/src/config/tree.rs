@@ -44,7 +44,8 @@ impl Files for RealFiles {
     fn read(&self, path: &str) -> Result<String, String> {
         use std::io::Read;
         let mut text = Vec::new();
-        let read = std::fs::File::open(path).and_then(|file| file.take(MAX_FILE_BYTES).read_to_end(&mut text));
+        let read = std::fs::File::open(path)
+            .and_then(|file| file.take(MAX_FILE_BYTES).read_to_end(&mut text));
         match read {
             Ok(_) => Ok(String::from_utf8_lossy(&text).into_owned()),
             Err(error) => Err(errno_text(&error)),
@@ -52,8 +53,13 @@ impl Files for RealFiles {
     }
 
     fn list(&self, directory: &str) -> Vec<String> {
-        let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
-        entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
+        let Ok(entries) = std::fs::read_dir(directory) else {
+            return Vec::new();
+        };
+        entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect()
     }
 }
 
@@ -79,7 +85,11 @@ pub fn read(files: &dyn Files, path: &str) -> Result<Vec<Node>, ConfigError> {
     let text = files
         .read(path)
         .map_err(|errno| ConfigError::whole(format!("open() \"{path}\" failed ({errno})")))?;
-    Reader { files, directory: parent(path) }.file(&text, path, context::MAIN, 0)
+    Reader {
+        files,
+        directory: parent(path),
+    }
+    .file(&text, path, context::MAIN, 0)
 }
 
 /// Reads directives given on the command line with `-g`.
@@ -87,11 +97,19 @@ pub fn read(files: &dyn Files, path: &str) -> Result<Vec<Node>, ConfigError> {
 /// # Errors
 /// The first thing that is wrong.
 pub fn read_text(files: &dyn Files, text: &str, name: &str) -> Result<Vec<Node>, ConfigError> {
-    Reader { files, directory: "/".to_owned() }.file(text, name, context::MAIN, 0)
+    Reader {
+        files,
+        directory: "/".to_owned(),
+    }
+    .file(text, name, context::MAIN, 0)
 }
 
 fn parent(path: &str) -> String {
-    Path::new(path).parent().and_then(Path::to_str).unwrap_or("/").to_owned()
+    Path::new(path)
+        .parent()
+        .and_then(Path::to_str)
+        .unwrap_or("/")
+        .to_owned()
 }
 
 struct Reader<'a> {
@@ -107,7 +125,13 @@ enum End {
 }
 
 impl Reader<'_> {
-    fn file(&self, text: &str, path: &str, context: u8, depth: usize) -> Result<Vec<Node>, ConfigError> {
+    fn file(
+        &self,
+        text: &str,
+        path: &str,
+        context: u8,
+        depth: usize,
+    ) -> Result<Vec<Node>, ConfigError> {
         let mut tokens = Tokenizer::new(text, Rc::from(path));
         self.block(&mut tokens, context, depth, true)
     }
@@ -123,11 +147,22 @@ impl Reader<'_> {
         loop {
             let (name, args, end) = match tokens.next_token()? {
                 None if whole_file => return Ok(nodes),
-                None => return Err(ConfigError::at(tokens.place(), "unexpected end of file, expecting \"}\"")),
+                None => {
+                    return Err(ConfigError::at(
+                        tokens.place(),
+                        "unexpected end of file, expecting \"}\"",
+                    ));
+                }
                 Some(Token::Close) if !whole_file => return Ok(nodes),
-                Some(Token::Close) => return Err(ConfigError::at(tokens.place(), "unexpected \"}\"")),
-                Some(Token::Semicolon) => return Err(ConfigError::at(tokens.place(), "unexpected \";\"")),
-                Some(Token::Open) => return Err(ConfigError::at(tokens.place(), "unexpected \"{\"")),
+                Some(Token::Close) => {
+                    return Err(ConfigError::at(tokens.place(), "unexpected \"}\""));
+                }
+                Some(Token::Semicolon) => {
+                    return Err(ConfigError::at(tokens.place(), "unexpected \";\""));
+                }
+                Some(Token::Open) => {
+                    return Err(ConfigError::at(tokens.place(), "unexpected \"{\""));
+                }
                 Some(Token::Word(name)) => {
                     let (args, end) = self.words(tokens)?;
                     (name, args, end)
@@ -135,7 +170,10 @@ impl Reader<'_> {
             };
             let place = tokens.place().clone();
             if depth >= MAX_DEPTH {
-                return Err(ConfigError::at(&place, "blocks or includes are nested too deeply"));
+                return Err(ConfigError::at(
+                    &place,
+                    "blocks or includes are nested too deeply",
+                ));
             }
             if context == 0 {
                 // In `types` the names are data.
@@ -145,15 +183,26 @@ impl Reader<'_> {
                 if name == "include" {
                     nodes.extend(self.include(&args, &place, context, depth)?);
                 } else if args.is_empty() {
-                    return Err(ConfigError::at(&place, "invalid number of arguments in \"types\" directive"));
+                    return Err(ConfigError::at(
+                        &place,
+                        "invalid number of arguments in \"types\" directive",
+                    ));
                 } else {
-                    nodes.push(Node { name, args, children: Vec::new(), place });
+                    nodes.push(Node {
+                        name,
+                        args,
+                        children: Vec::new(),
+                        place,
+                    });
                 }
                 continue;
             }
             let directive = check(&name, &args, &end, context, &place)?;
             if directive.once && nodes.iter().any(|node| node.name == name) {
-                return Err(ConfigError::at(&place, format!("\"{name}\" directive is duplicate")));
+                return Err(ConfigError::at(
+                    &place,
+                    format!("\"{name}\" directive is duplicate"),
+                ));
             }
             if name == "include" {
                 nodes.extend(self.include(&args, &place, context, depth)?);
@@ -163,7 +212,12 @@ impl Reader<'_> {
                 Some(inside) => self.block(tokens, inside, depth + 1, false)?,
                 None => Vec::new(),
             };
-            nodes.push(Node { name, args, children, place });
+            nodes.push(Node {
+                name,
+                args,
+                children,
+                place,
+            });
         }
     }
 
@@ -174,7 +228,9 @@ impl Reader<'_> {
                 Some(Token::Word(word)) => args.push(word),
                 Some(Token::Semicolon) => return Ok((args, End::Semicolon)),
                 Some(Token::Open) => return Ok((args, End::Open)),
-                Some(Token::Close) => return Err(ConfigError::at(tokens.place(), "unexpected \"}\"")),
+                Some(Token::Close) => {
+                    return Err(ConfigError::at(tokens.place(), "unexpected \"}\""));
+                }
                 None => {
                     let message = "unexpected end of file, expecting \";\" or \"}\"";
                     return Err(ConfigError::at(tokens.place(), message));
@@ -183,11 +239,24 @@ impl Reader<'_> {
         }
     }
 
-    fn include(&self, args: &[String], place: &Place, context: u8, depth: usize) -> Result<Vec<Node>, ConfigError> {
+    fn include(
+        &self,
+        args: &[String],
+        place: &Place,
+        context: u8,
+        depth: usize,
+    ) -> Result<Vec<Node>, ConfigError> {
         let [pattern] = args else {
-            return Err(ConfigError::at(place, "invalid number of arguments in \"include\" directive"));
+            return Err(ConfigError::at(
+                place,
+                "invalid number of arguments in \"include\" directive",
+            ));
         };
-        let path = if pattern.starts_with('/') { pattern.clone() } else { format!("{}/{pattern}", self.directory) };
+        let path = if pattern.starts_with('/') {
+            pattern.clone()
+        } else {
+            format!("{}/{pattern}", self.directory)
+        };
         let is_pattern = path.contains(['*', '?', '[']);
         let mut found = vec![path.clone()];
         if is_pattern {
@@ -204,10 +273,9 @@ impl Reader<'_> {
         }
         let mut nodes = Vec::new();
         for path in found {
-            let text = self
-                .files
-                .read(&path)
-                .map_err(|errno| ConfigError::at(place, format!("open() \"{path}\" failed ({errno})")))?;
+            let text = self.files.read(&path).map_err(|errno| {
+                ConfigError::at(place, format!("open() \"{path}\" failed ({errno})"))
+            })?;
             nodes.extend(self.file(&text, &path, context, depth + 1)?);
         }
         Ok(nodes)
@@ -221,21 +289,35 @@ fn check(
     context: u8,
     place: &Place,
 ) -> Result<&'static directives::Directive, ConfigError> {
-    let mut known = directives::DIRECTIVES.iter().filter(|directive| directive.name == name).peekable();
+    let mut known = directives::DIRECTIVES
+        .iter()
+        .filter(|directive| directive.name == name)
+        .peekable();
     if known.peek().is_none() {
-        return Err(ConfigError::at(place, format!("unknown directive \"{name}\"")));
+        return Err(ConfigError::at(
+            place,
+            format!("unknown directive \"{name}\""),
+        ));
     }
     let Some(directive) = known.find(|directive| directive.contexts & context != 0) else {
-        return Err(ConfigError::at(place, format!("\"{name}\" directive is not allowed here")));
+        return Err(ConfigError::at(
+            place,
+            format!("\"{name}\" directive is not allowed here"),
+        ));
     };
     match (end, directive.block) {
-        (End::Open, None) => Err(ConfigError::at(place, format!("directive \"{name}\" is not terminated by \";\""))),
-        (End::Semicolon, Some(_)) => {
-            Err(ConfigError::at(place, format!("directive \"{name}\" has no opening \"{{\"")))
-        }
-        _ if !(directive.least..=directive.most).contains(&args.len()) => {
-            Err(ConfigError::at(place, format!("invalid number of arguments in \"{name}\" directive")))
-        }
+        (End::Open, None) => Err(ConfigError::at(
+            place,
+            format!("directive \"{name}\" is not terminated by \";\""),
+        )),
+        (End::Semicolon, Some(_)) => Err(ConfigError::at(
+            place,
+            format!("directive \"{name}\" has no opening \"{{\""),
+        )),
+        _ if !(directive.least..=directive.most).contains(&args.len()) => Err(ConfigError::at(
+            place,
+            format!("invalid number of arguments in \"{name}\" directive"),
+        )),
         _ => Ok(directive),
     }
 }
@@ -244,7 +326,9 @@ fn check(
 fn glob(pattern: &[u8], name: &[u8]) -> bool {
     match (pattern, name) {
         ([], []) => true,
-        ([b'*', rest @ ..], name) => (0..=name.len()).any(|skip| name.get(skip..).is_some_and(|name| glob(rest, name))),
+        ([b'*', rest @ ..], name) => {
+            (0..=name.len()).any(|skip| name.get(skip..).is_some_and(|name| glob(rest, name)))
+        }
         ([b'?', pattern @ ..], [_, name @ ..]) => glob(pattern, name),
         ([expected, pattern @ ..], [found, name @ ..]) if expected == found => glob(pattern, name),
         _ => false,

@@ -19,14 +19,20 @@ fn peers(
     node: &Node,
 ) -> Result<Vec<Peer>, ConfigError> {
     let Some((host, port)) = value::host_and_port(host_and_port) else {
-        return Err(ConfigError::at(&node.place, format!("invalid port in upstream \"{host_and_port}\"")));
+        return Err(ConfigError::at(
+            &node.place,
+            format!("invalid port in upstream \"{host_and_port}\""),
+        ));
     };
     let addresses = match host.parse::<IpAddr>() {
         Ok(address) => vec![address],
         Err(_) => resolve(host),
     };
     if addresses.is_empty() {
-        return Err(ConfigError::at(&node.place, format!("host not found in upstream \"{host_and_port}\"")));
+        return Err(ConfigError::at(
+            &node.place,
+            format!("host not found in upstream \"{host_and_port}\""),
+        ));
     }
     let peer = |address| Peer {
         address: SocketAddr::new(address, port),
@@ -40,22 +46,30 @@ fn peers(
 }
 
 /// One `upstream` block.
-pub(super) fn upstream(node: &Node, resolve: &dyn Fn(&str) -> Vec<IpAddr>) -> Result<Upstream, ConfigError> {
+pub(super) fn upstream(
+    node: &Node,
+    resolve: &dyn Fn(&str) -> Vec<IpAddr>,
+) -> Result<Upstream, ConfigError> {
     let name = node.args.first().cloned().unwrap_or_default();
-    let mut upstream = Upstream { name, ..Upstream::default() };
+    let mut upstream = Upstream {
+        name,
+        ..Upstream::default()
+    };
     for child in &node.children {
         match child.name.as_str() {
             "server" => {
                 let address = child.args.first().map(String::as_str).unwrap_or_default();
                 if address.starts_with("unix:") {
-                    let message = format!("Unix domain sockets are not supported here: \"{address}\"");
+                    let message =
+                        format!("Unix domain sockets are not supported here: \"{address}\"");
                     return Err(ConfigError::at(&child.place, message));
                 }
                 let mut found = peers(address, resolve, child)?;
                 for option in child.args.iter().skip(1) {
                     for peer in &mut found {
-                        set_option(peer, option)
-                            .ok_or_else(|| ConfigError::at(&child.place, format!("invalid parameter \"{option}\"")))?;
+                        set_option(peer, option).ok_or_else(|| {
+                            ConfigError::at(&child.place, format!("invalid parameter \"{option}\""))
+                        })?;
                     }
                 }
                 upstream.peers.append(&mut found);
@@ -66,7 +80,10 @@ pub(super) fn upstream(node: &Node, resolve: &dyn Fn(&str) -> Vec<IpAddr>) -> Re
         }
     }
     if upstream.peers.iter().all(|peer| peer.backup) {
-        return Err(ConfigError::at(&node.place, "no servers are inside upstream"));
+        return Err(ConfigError::at(
+            &node.place,
+            "no servers are inside upstream",
+        ));
     }
     Ok(upstream)
 }
@@ -99,9 +116,14 @@ pub(super) fn proxy_pass(
     if url.starts_with("https://") {
         return error("https protocol requires SSL support");
     }
-    let Some(rest) = url.strip_prefix("http://") else { return error("invalid URL prefix") };
+    let Some(rest) = url.strip_prefix("http://") else {
+        return error("invalid URL prefix");
+    };
     let (host, uri) = match rest.find('/') {
-        Some(at) => (rest.get(..at).unwrap_or_default(), rest.get(at..).map(str::to_owned)),
+        Some(at) => (
+            rest.get(..at).unwrap_or_default(),
+            rest.get(at..).map(str::to_owned),
+        ),
         None => (rest, None),
     };
     let location = match matcher {
@@ -114,15 +136,28 @@ pub(super) fn proxy_pass(
         }
         Matcher::Pattern(_) | Matcher::Named(_) => String::new(),
     };
-    let known = builder.upstreams.iter().position(|upstream| upstream.name.eq_ignore_ascii_case(host));
+    let known = builder
+        .upstreams
+        .iter()
+        .position(|upstream| upstream.name.eq_ignore_ascii_case(host));
     let upstream = match known {
         Some(upstream) => upstream,
         None => {
             let peers = peers(host, builder.resolve, node)?;
-            builder.upstreams.push(Upstream { name: host.to_owned(), peers, ..Upstream::default() });
+            builder.upstreams.push(Upstream {
+                name: host.to_owned(),
+                peers,
+                ..Upstream::default()
+            });
             builder.upstreams.len() - 1
         }
     };
     let port = value::host_and_port(host).map_or(80, |(_, port)| port);
-    Ok(ProxyPass { upstream, host: host.to_owned(), port, uri, location })
+    Ok(ProxyPass {
+        upstream,
+        host: host.to_owned(),
+        port,
+        uri,
+        location,
+    })
 }

@@ -25,7 +25,9 @@ pub fn time(text: &str) -> Option<Instant> {
     let mut total: u64 = 0;
     let mut rest = text;
     while !rest.is_empty() {
-        let digits = rest.find(|next: char| !next.is_ascii_digit()).unwrap_or(rest.len());
+        let digits = rest
+            .find(|next: char| !next.is_ascii_digit())
+            .unwrap_or(rest.len());
         let (number, behind) = rest.split_at_checked(digits)?;
         let number = http_loop::decimal::parse_decimal(number.as_bytes())?;
         let units: [(&str, u64); 8] = [
@@ -38,7 +40,9 @@ pub fn time(text: &str) -> Option<Instant> {
             ("M", 2_592_000 * SECOND),
             ("y", 31_536_000 * SECOND),
         ];
-        let unit = units.iter().find_map(|(name, unit)| behind.strip_prefix(name).map(|behind| (*unit, behind)));
+        let unit = units
+            .iter()
+            .find_map(|(name, unit)| behind.strip_prefix(name).map(|behind| (*unit, behind)));
         let (unit, behind) = match unit {
             Some(found) => found,
             None if behind.is_empty() => (SECOND, behind),
@@ -79,7 +83,12 @@ pub fn listen_address(text: &str) -> Result<SocketAddr, BadAddress> {
     if text.starts_with("unix:") {
         return Err(BadAddress::Unix);
     }
-    let port_of = |port: &str| port.parse::<u16>().ok().filter(|port| *port > 0).ok_or(BadAddress::Port);
+    let port_of = |port: &str| {
+        port.parse::<u16>()
+            .ok()
+            .filter(|port| *port > 0)
+            .ok_or(BadAddress::Port)
+    };
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port_of(text)?)));
     }
@@ -90,9 +99,18 @@ pub fn listen_address(text: &str) -> Result<SocketAddr, BadAddress> {
     let ip = match host {
         "*" => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        _ => match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-            Some(host) => host.parse::<Ipv6Addr>().map(IpAddr::V6).map_err(|_| BadAddress::Host)?,
-            None => host.parse::<Ipv4Addr>().map(IpAddr::V4).map_err(|_| BadAddress::Host)?,
+        _ => match host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+        {
+            Some(host) => host
+                .parse::<Ipv6Addr>()
+                .map(IpAddr::V6)
+                .map_err(|_| BadAddress::Host)?,
+            None => host
+                .parse::<Ipv4Addr>()
+                .map(IpAddr::V4)
+                .map_err(|_| BadAddress::Host)?,
         },
     };
     Ok(SocketAddr::new(ip, port))
@@ -102,10 +120,15 @@ pub fn listen_address(text: &str) -> Result<SocketAddr, BadAddress> {
 #[must_use]
 pub fn host_and_port(text: &str) -> Option<(&str, u16)> {
     let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok().filter(|port| *port > 0)?),
+        Some((host, port)) if !port.ends_with(']') => {
+            (host, port.parse().ok().filter(|port| *port > 0)?)
+        }
         _ => (text, 80),
     };
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let host = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
     (!host.is_empty()).then_some((host, port))
 }
 
@@ -147,13 +170,19 @@ mod tests {
 
     #[test]
     fn sizes_and_times_have_their_units() {
-        assert_eq!([size("10"), size("2k"), size("1M"), size("1g")], [Some(10), Some(2048), Some(1 << 20), Some(1 << 30)]);
+        assert_eq!(
+            [size("10"), size("2k"), size("1M"), size("1g")],
+            [Some(10), Some(2048), Some(1 << 20), Some(1 << 30)]
+        );
         assert_eq!([size(""), size("k"), size("1x"), size("-1")], [None; 4]);
         assert_eq!(time("65"), Some(65 * SECOND));
         assert_eq!(time("500ms"), Some(500 * MILLISECOND));
         assert_eq!(time("1h30m"), Some(5_400 * SECOND));
         assert_eq!(time("1m 5s"), Some(65 * SECOND));
-        assert_eq!([time(""), time("s"), time("5q"), time("99999999999999y")], [None; 4]);
+        assert_eq!(
+            [time(""), time("s"), time("5q"), time("99999999999999y")],
+            [None; 4]
+        );
     }
 
     #[test]
@@ -167,7 +196,11 @@ mod tests {
             ("[::1]", "[::1]:80"),
         ];
         for (text, expected) in table {
-            assert_eq!(listen_address(text), Ok(expected.parse().unwrap()), "{text}");
+            assert_eq!(
+                listen_address(text),
+                Ok(expected.parse().unwrap()),
+                "{text}"
+            );
         }
         assert_eq!(listen_address("70000"), Err(BadAddress::Port));
         assert_eq!(listen_address("0"), Err(BadAddress::Port));
@@ -177,7 +210,8 @@ mod tests {
 
     #[test]
     fn networks_contain_their_addresses_only() {
-        let inside = |text: &str, address: &str| contains(network(text).unwrap(), address.parse().unwrap());
+        let inside =
+            |text: &str, address: &str| contains(network(text).unwrap(), address.parse().unwrap());
         assert!(inside("10.0.0.0/8", "10.255.1.1"));
         assert!(!inside("10.0.0.0/8", "11.0.0.1"));
         assert!(inside("0.0.0.0/0", "1.2.3.4"));

@@ -97,7 +97,10 @@ pub(super) fn push_connection(out: &mut Vec<u8>, settings: &Settings, keep_alive
 /// Appends what `expires` and `add_header` say.
 pub(super) fn push_added(out: &mut Vec<u8>, view: &View<'_>, status: u16) {
     let settings = &view.state.location.settings;
-    let is_good = matches!(status, 200 | 201 | 204 | 206 | 301 | 302 | 303 | 304 | 307 | 308);
+    let is_good = matches!(
+        status,
+        200 | 201 | 204 | 206 | 301 | 302 | 303 | 304 | 307 | 308
+    );
     if is_good {
         push_expires(out, settings.expires, view.context.clock.unix());
     }
@@ -129,11 +132,19 @@ fn push_expires(out: &mut Vec<u8>, expires: Expires, now: u64) {
             push_field(out, b"Cache-Control", b"max-age=315360000");
         }
         Expires::After(seconds) => {
-            push_field(out, b"Expires", &date_of(now.saturating_add_signed(seconds)));
+            push_field(
+                out,
+                b"Expires",
+                &date_of(now.saturating_add_signed(seconds)),
+            );
             if seconds < 0 {
                 push_field(out, b"Cache-Control", b"no-cache");
             } else {
-                push_field(out, b"Cache-Control", format!("max-age={seconds}").as_bytes());
+                push_field(
+                    out,
+                    b"Cache-Control",
+                    format!("max-age={seconds}").as_bytes(),
+                );
             }
         }
     }
@@ -184,7 +195,10 @@ pub(super) fn listing(path: &[u8], mut entries: Vec<Entry>, exact_size: bool) ->
         out.extend_from_slice(b"</a>");
         // nginx aligns dates at column 51.
         let width = entry.name.chars().count() + slash.len();
-        out.extend(std::iter::repeat_n(b' ', 51_usize.saturating_sub(width).max(1)));
+        out.extend(std::iter::repeat_n(
+            b' ',
+            51_usize.saturating_sub(width).max(1),
+        ));
         date::push_listing(&mut out, &date::Parts::of(entry.modified));
         let size = match (entry.is_dir, exact_size) {
             (true, _) => "-".to_owned(),

@@ -41,13 +41,16 @@ impl Balancer {
         let only_one = self.peers.len() == 1;
         let usable = |backup: bool| {
             let standings = &self.standings;
-            self.peers.iter().enumerate().zip(standings).filter_map(move |((index, peer), standing)| {
-                let is_aside = !only_one
-                    && peer.max_fails > 0
-                    && standing.fails >= peer.max_fails
-                    && now.saturating_sub(standing.last_fail) < peer.fail_timeout;
-                (peer.backup == backup && !peer.down && !is_aside && !tried.contains(&index)).then_some(index)
-            })
+            self.peers.iter().enumerate().zip(standings).filter_map(
+                move |((index, peer), standing)| {
+                    let is_aside = !only_one
+                        && peer.max_fails > 0
+                        && standing.fails >= peer.max_fails
+                        && now.saturating_sub(standing.last_fail) < peer.fail_timeout;
+                    (peer.backup == backup && !peer.down && !is_aside && !tried.contains(&index))
+                        .then_some(index)
+                },
+            )
         };
         let mut candidates: Vec<usize> = usable(false).collect();
         if candidates.is_empty() {
@@ -55,25 +58,38 @@ impl Balancer {
         }
         if self.least_conn {
             let load = |index: &usize| {
-                let under_way = self.standings.get(*index).map_or(0, |standing| standing.under_way);
-                let weight = self.peers.get(*index).map_or(1, |peer| u64::from(peer.weight));
+                let under_way = self
+                    .standings
+                    .get(*index)
+                    .map_or(0, |standing| standing.under_way);
+                let weight = self
+                    .peers
+                    .get(*index)
+                    .map_or(1, |peer| u64::from(peer.weight));
                 // Compared as fractions, in thousandths.
                 under_way.saturating_mul(1000) / weight.max(1)
             };
             let least = candidates.iter().map(load).min()?;
             candidates.retain(|index| load(index) == least);
         }
-        let total: i64 = candidates.iter().filter_map(|index| self.peers.get(*index)).map(|peer| i64::from(peer.weight)).sum();
+        let total: i64 = candidates
+            .iter()
+            .filter_map(|index| self.peers.get(*index))
+            .map(|peer| i64::from(peer.weight))
+            .sum();
         for index in &candidates {
-            if let (Some(standing), Some(peer)) = (self.standings.get_mut(*index), self.peers.get(*index)) {
+            if let (Some(standing), Some(peer)) =
+                (self.standings.get_mut(*index), self.peers.get(*index))
+            {
                 standing.credit += i64::from(peer.weight);
             }
         }
         // The first of equals, as in the file.
-        let best = candidates
-            .into_iter()
-            .rev()
-            .max_by_key(|index| self.standings.get(*index).map_or(i64::MIN, |standing| standing.credit))?;
+        let best = candidates.into_iter().rev().max_by_key(|index| {
+            self.standings
+                .get(*index)
+                .map_or(i64::MIN, |standing| standing.credit)
+        })?;
         let standing = self.standings.get_mut(best)?;
         standing.credit -= total;
         standing.under_way += 1;
@@ -88,7 +104,10 @@ impl Balancer {
 
     /// A request to a server has ended.
     pub fn end(&mut self, peer: usize, failed: bool, now: Instant) {
-        let (Some(standing), Some(peer)) = (self.standings.get_mut(peer), self.peers.get(peer)) else { return };
+        let (Some(standing), Some(peer)) = (self.standings.get_mut(peer), self.peers.get(peer))
+        else {
+            return;
+        };
         standing.under_way = standing.under_way.saturating_sub(1);
         if !failed {
             standing.fails = 0;
@@ -117,7 +136,11 @@ mod tests {
             max_fails: 1,
             fail_timeout: 10 * SECOND,
         };
-        Balancer::new(&Upstream { peers: weights.iter().map(peer).collect(), least_conn, ..Upstream::default() })
+        Balancer::new(&Upstream {
+            peers: weights.iter().map(peer).collect(),
+            least_conn,
+            ..Upstream::default()
+        })
     }
 
     #[test]

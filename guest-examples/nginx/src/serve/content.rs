@@ -19,7 +19,12 @@ const MAX_LISTED: usize = 10_000;
 
 impl Server {
     /// Finds the file, index or listing for the path in `state`.
-    pub(super) fn content(&mut self, context: &Context<'_>, request: &Request<'_>, state: &mut State) -> Rewritten {
+    pub(super) fn content(
+        &mut self,
+        context: &Context<'_>,
+        request: &Request<'_>,
+        state: &mut State,
+    ) -> Rewritten {
         if !matches!(request.method, "GET" | "HEAD") && state.error_status.is_none() {
             return Rewritten::Verdict(Verdict::Status(405));
         }
@@ -45,8 +50,10 @@ impl Server {
 
     fn path(&self, context: &Context<'_>, request: &Request<'_>, state: &State) -> String {
         let mut path = Vec::new();
-        self.view(context, Some(request), request.line, state).filename(&mut path);
-        String::from_utf8(path).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+        self.view(context, Some(request), request.line, state)
+            .filename(&mut path);
+        String::from_utf8(path)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }
 
     fn not_found(
@@ -66,7 +73,12 @@ impl Server {
         Verdict::Status(status)
     }
 
-    fn directory(&mut self, context: &Context<'_>, request: &Request<'_>, state: &mut State) -> Rewritten {
+    fn directory(
+        &mut self,
+        context: &Context<'_>,
+        request: &Request<'_>,
+        state: &mut State,
+    ) -> Rewritten {
         let now = context.clock.now();
         let folder = self.path(context, request, state);
         for index in Rc::clone(&state.location.settings.index).iter() {
@@ -81,7 +93,12 @@ impl Server {
                 let rewritten = state.rewritten;
                 let mut target = state.uri.clone();
                 target.extend_from_slice(name.as_bytes());
-                let Some(base) = self.config.servers.get(state.server).map(|server| Rc::clone(&server.base)) else {
+                let Some(base) = self
+                    .config
+                    .servers
+                    .get(state.server)
+                    .map(|server| Rc::clone(&server.base))
+                else {
                     return Rewritten::Verdict(Verdict::Status(500));
                 };
                 let (location, _) = super::route::location(&base, &target);
@@ -107,7 +124,13 @@ impl Server {
             }
             Found::Missing if folder == "/" => Rewritten::Verdict(Verdict::Status(403)),
             found => {
-                let first = state.location.settings.index.first().and_then(|index| index.as_text()).unwrap_or("");
+                let first = state
+                    .location
+                    .settings
+                    .index
+                    .first()
+                    .and_then(|index| index.as_text())
+                    .unwrap_or("");
                 let path = format!("{folder}{first}");
                 Rewritten::Verdict(self.not_found(context, request, state, &path, &found))
             }
@@ -126,7 +149,10 @@ impl Server {
         let location = Rc::clone(&state.location);
         let settings = &location.settings;
         let mut status = state.error_status.unwrap_or(200);
-        let mut range = Span { start: 0, length: file.length };
+        let mut range = Span {
+            start: 0,
+            length: file.length,
+        };
         let mut content_range = None;
         if status == 200 {
             match conditions(request, settings, file) {
@@ -140,7 +166,8 @@ impl Server {
                     Range::Part(part) => {
                         status = 206;
                         let last = part.start + part.length - 1;
-                        content_range = Some(format!("bytes {}-{last}/{}", part.start, file.length));
+                        content_range =
+                            Some(format!("bytes {}-{last}/{}", part.start, file.length));
                         range = part;
                     }
                     Range::Unsatisfiable => {
@@ -153,8 +180,16 @@ impl Server {
         }
         let keep_alive = keep_alive(context, request, &state, status);
         state.status = status;
-        let page = if status == 416 { answer::error_page(416) } else { Vec::new() };
-        let length = if status == 416 { u64::try_from(page.len()).unwrap_or(0) } else { range.length };
+        let page = if status == 416 {
+            answer::error_page(416)
+        } else {
+            Vec::new()
+        };
+        let length = if status == 416 {
+            u64::try_from(page.len()).unwrap_or(0)
+        } else {
+            range.length
+        };
         let is_entity = matches!(status, 200 | 206 | 304);
         let start = out.len();
         let path_type;
@@ -164,51 +199,95 @@ impl Server {
             path_type = content_type(settings, &state.uri);
             path_type.as_bytes()
         };
-        answer::push_head(out, &self.view(context, Some(request), request.line, &state), &Head {
-            status,
-            content_type: (status != 304).then_some(content_type),
-            length: (status != 304).then_some(length),
-            last_modified: is_entity.then_some(&file.last_modified),
-            etag: (is_entity && settings.etag).then_some(&file.etag),
-            content_range: content_range.as_deref().map(str::as_bytes),
-            accept_ranges: status == 200,
-            keep_alive: keep_alive.is_some(),
-            ..Head::default()
-        });
+        answer::push_head(
+            out,
+            &self.view(context, Some(request), request.line, &state),
+            &Head {
+                status,
+                content_type: (status != 304).then_some(content_type),
+                length: (status != 304).then_some(length),
+                last_modified: is_entity.then_some(&file.last_modified),
+                etag: (is_entity && settings.etag).then_some(&file.etag),
+                content_range: content_range.as_deref().map(str::as_bytes),
+                accept_ranges: status == 200,
+                keep_alive: keep_alive.is_some(),
+                ..Head::default()
+            },
+        );
         state.head_bytes = u64::try_from(out.len() - start).unwrap_or(0);
         if request.method == "HEAD" || status == 304 {
             self.log_access(context, Some(request), request.line, &state, 0, true);
-            return Answer { content: Sent::Complete, keep_alive };
+            return Answer {
+                content: Sent::Complete,
+                keep_alive,
+            };
         }
         if status == 416 {
             out.extend_from_slice(&page);
             self.log_access(context, Some(request), request.line, &state, length, true);
-            return Answer { content: Sent::Complete, keep_alive };
+            return Answer {
+                content: Sent::Complete,
+                keep_alive,
+            };
         }
         if let Some(content) = &file.content {
             let start = usize::try_from(range.start).unwrap_or(usize::MAX);
             let end = start.saturating_add(usize::try_from(range.length).unwrap_or(usize::MAX));
             out.extend_from_slice(content.get(start..end).unwrap_or_default());
-            self.log_access(context, Some(request), request.line, &state, range.length, true);
-            return Answer { content: Sent::Complete, keep_alive };
+            self.log_access(
+                context,
+                Some(request),
+                request.line,
+                &state,
+                range.length,
+                true,
+            );
+            return Answer {
+                content: Sent::Complete,
+                keep_alive,
+            };
         }
-        let body = FileBody { file: Rc::clone(&file.file), offset: range.start, left: range.length };
-        let record = Record { head: request.raw.to_vec(), state };
-        Answer { content: Sent::File(body, record), keep_alive }
+        let body = FileBody {
+            file: Rc::clone(&file.file),
+            offset: range.start,
+            left: range.length,
+        };
+        let record = Record {
+            head: request.raw.to_vec(),
+            state,
+        };
+        Answer {
+            content: Sent::File(body, record),
+            keep_alive,
+        }
     }
 }
 
 fn entries(folder: &str) -> Vec<Entry> {
-    let Ok(found) = std::fs::read_dir(folder) else { return Vec::new() };
+    let Ok(found) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
     found
         .flatten()
         .take(MAX_LISTED)
         .filter_map(|entry| {
-            let name = entry.file_name().into_string().ok().filter(|name| !name.starts_with('.'))?;
+            let name = entry
+                .file_name()
+                .into_string()
+                .ok()
+                .filter(|name| !name.starts_with('.'))?;
             let metadata = std::fs::metadata(entry.path()).ok()?;
-            let modified = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+            let modified = metadata
+                .modified()
+                .ok()
+                .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
             let modified = modified.map_or(0, |since| since.as_secs());
-            Some(Entry { name, is_dir: metadata.is_dir(), length: metadata.len(), modified })
+            Some(Entry {
+                name,
+                is_dir: metadata.is_dir(),
+                length: metadata.len(),
+                modified,
+            })
         })
         .collect()
 }
@@ -220,7 +299,10 @@ fn content_type<'a>(settings: &'a Settings, path: &[u8]) -> &'a str {
         _ => b"",
     };
     let known = str::from_utf8(ending).ok().and_then(|ending| {
-        settings.types.get(ending).or_else(|| settings.types.get(ending.to_ascii_lowercase().as_str()))
+        settings
+            .types
+            .get(ending)
+            .or_else(|| settings.types.get(ending.to_ascii_lowercase().as_str()))
     });
     known.map_or(settings.default_type.as_str(), String::as_str)
 }
@@ -236,10 +318,17 @@ enum Condition {
 fn conditions(request: &Request<'_>, settings: &Settings, file: &OpenFile) -> Condition {
     let fields = &request.fields;
     let lists = |value: &[u8], weak: bool| {
-        value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).any(|tag| {
-            let tag = if weak { tag.strip_prefix(b"W/").unwrap_or(tag) } else { tag };
-            tag == b"*" || (settings.etag && tag == file.etag)
-        })
+        value
+            .split(|byte| *byte == b',')
+            .map(<[u8]>::trim_ascii)
+            .any(|tag| {
+                let tag = if weak {
+                    tag.strip_prefix(b"W/").unwrap_or(tag)
+                } else {
+                    tag
+                };
+                tag == b"*" || (settings.etag && tag == file.etag)
+            })
     };
     if let Some(value) = fields.get("if-match") {
         if !lists(value, false) {
@@ -251,7 +340,11 @@ fn conditions(request: &Request<'_>, settings: &Settings, file: &OpenFile) -> Co
         return Condition::Failed;
     }
     if let Some(value) = fields.get("if-none-match") {
-        return if lists(value, true) { Condition::NotModified } else { Condition::Send };
+        return if lists(value, true) {
+            Condition::NotModified
+        } else {
+            Condition::Send
+        };
     }
     // nginx's default of `if_modified_since` is `exact`.
     match fields.get("if-modified-since").and_then(date::parse_http) {
@@ -275,7 +368,9 @@ enum Range {
 }
 
 fn asked_range(request: &Request<'_>, file: &OpenFile) -> Range {
-    let Some(value) = request.fields.get("range") else { return Range::Whole };
+    let Some(value) = request.fields.get("range") else {
+        return Range::Whole;
+    };
     if let Some(condition) = request.fields.get("if-range") {
         let is_same = condition == file.etag || date::parse_http(condition) == Some(file.modified);
         if !is_same {
@@ -287,23 +382,35 @@ fn asked_range(request: &Request<'_>, file: &OpenFile) -> Range {
 
 /// One range; several are answered with the whole, as RFC 9110 section 14.2 allows.
 fn parse_range(value: &[u8], length: u64) -> Range {
-    let Some(spec) = value.strip_prefix(b"bytes=") else { return Range::Whole };
+    let Some(spec) = value.strip_prefix(b"bytes=") else {
+        return Range::Whole;
+    };
     if spec.contains(&b',') {
         return Range::Whole;
     }
-    let Some(hyphen) = spec.iter().position(|byte| *byte == b'-') else { return Range::Unsatisfiable };
+    let Some(hyphen) = spec.iter().position(|byte| *byte == b'-') else {
+        return Range::Unsatisfiable;
+    };
     let (first, last) = spec.split_at(hyphen);
-    let (first, last) = (first.trim_ascii(), last.get(1..).unwrap_or_default().trim_ascii());
+    let (first, last) = (
+        first.trim_ascii(),
+        last.get(1..).unwrap_or_default().trim_ascii(),
+    );
     let (start, end) = match (parse_decimal(first), parse_decimal(last)) {
         (Some(start), Some(last)) if last >= start => (start, last.saturating_add(1).min(length)),
         (Some(start), None) if last.is_empty() => (start, length),
-        (None, Some(count)) if first.is_empty() && count > 0 => (length.saturating_sub(count), length),
+        (None, Some(count)) if first.is_empty() && count > 0 => {
+            (length.saturating_sub(count), length)
+        }
         _ => return Range::Unsatisfiable,
     };
     if start >= end {
         return Range::Unsatisfiable;
     }
-    Range::Part(Span { start, length: end - start })
+    Range::Part(Span {
+        start,
+        length: end - start,
+    })
 }
 
 #[cfg(test)]

@@ -66,7 +66,10 @@ pub struct FileCache {
 
 impl std::fmt::Debug for FileCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FileCache").field("paths", &self.known.len()).field("bytes", &self.kept_bytes).finish()
+        f.debug_struct("FileCache")
+            .field("paths", &self.known.len())
+            .field("bytes", &self.kept_bytes)
+            .finish()
     }
 }
 
@@ -94,7 +97,13 @@ impl FileCache {
             self.kept_bytes = 0;
         }
         self.kept_bytes += kept(&found);
-        self.known.insert(path.to_owned(), Known { found: found.clone(), checked: now });
+        self.known.insert(
+            path.to_owned(),
+            Known {
+                found: found.clone(),
+                checked: now,
+            },
+        );
         found
     }
 
@@ -113,7 +122,10 @@ fn kept(found: &Found) -> u64 {
 }
 
 fn modified(metadata: &std::fs::Metadata) -> u128 {
-    let since = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    let since = metadata
+        .modified()
+        .ok()
+        .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     since.map_or(0, |since| since.as_nanos())
 }
 
@@ -121,7 +133,9 @@ fn look(path: &str) -> Found {
     match open(path) {
         Ok(found) => found,
         Err(error) => match error.kind() {
-            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename => Found::Missing,
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename => {
+                Found::Missing
+            }
             _ => Found::Denied(crate::config::tree::errno_text(&error)),
         },
     }
@@ -140,7 +154,9 @@ fn open(path: &str) -> std::io::Result<Found> {
     let mut length = metadata.len();
     let content = if length <= MAX_KEPT_FILE_BYTES {
         let mut content = Vec::new();
-        (&mut file).take(MAX_KEPT_FILE_BYTES).read_to_end(&mut content)?;
+        (&mut file)
+            .take(MAX_KEPT_FILE_BYTES)
+            .read_to_end(&mut content)?;
         length = u64::try_from(content.len()).unwrap_or(0);
         Some(content)
     } else {
@@ -156,7 +172,15 @@ fn open(path: &str) -> std::io::Result<Found> {
     let mut last_modified = Vec::new();
     date::push_http(&mut last_modified, &date::Parts::of(seconds));
     let file = Rc::new(file);
-    Ok(Found::File(Rc::new(OpenFile { file, length, modified: seconds, modified_nanos, content, etag, last_modified })))
+    Ok(Found::File(Rc::new(OpenFile {
+        file,
+        length,
+        modified: seconds,
+        modified_nanos,
+        content,
+        etag,
+        last_modified,
+    })))
 }
 
 #[cfg(test)]
@@ -177,9 +201,18 @@ mod tests {
         assert!(matches!(cache.find(&path, VALIDITY - 1), Found::Missing));
         assert_eq!(content(cache.find(&path, VALIDITY)).unwrap(), b"one");
         std::fs::write(&path, "two and more").unwrap();
-        assert_eq!(content(cache.find(&path, 2 * VALIDITY - 1)).unwrap(), b"one");
-        assert_eq!(content(cache.find(&path, 2 * VALIDITY)).unwrap(), b"two and more");
-        assert!(matches!(cache.find(folder.path().to_str().unwrap(), 0), Found::Directory));
+        assert_eq!(
+            content(cache.find(&path, 2 * VALIDITY - 1)).unwrap(),
+            b"one"
+        );
+        assert_eq!(
+            content(cache.find(&path, 2 * VALIDITY)).unwrap(),
+            b"two and more"
+        );
+        assert!(matches!(
+            cache.find(folder.path().to_str().unwrap(), 0),
+            Found::Directory
+        ));
     }
 
     #[test]

@@ -20,7 +20,9 @@ pub struct Logs {
 
 impl std::fmt::Debug for Logs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Logs").field("files", &self.files.keys()).finish_non_exhaustive()
+        f.debug_struct("Logs")
+            .field("files", &self.files.keys())
+            .finish_non_exhaustive()
     }
 }
 
@@ -28,7 +30,11 @@ impl Logs {
     /// Logs on these two streams, and on files when one is named.
     #[must_use]
     pub fn new(stdout: Box<dyn Write>, stderr: Box<dyn Write>) -> Self {
-        Self { stdout: LineLog::new(stdout), stderr: LineLog::new(stderr), files: HashMap::new() }
+        Self {
+            stdout: LineLog::new(stdout),
+            stderr: LineLog::new(stderr),
+            files: HashMap::new(),
+        }
     }
 
     /// Where a line of this log is appended; `None` when it is off.
@@ -39,10 +45,11 @@ impl Logs {
             Target::Off => None,
             Target::File(path) => {
                 if !self.files.contains_key(path) {
-                    let writer: Box<dyn Write> = match OpenOptions::new().append(true).create(true).open(path) {
-                        Ok(file) => Box::new(file),
-                        Err(_) => Box::new(std::io::sink()),
-                    };
+                    let writer: Box<dyn Write> =
+                        match OpenOptions::new().append(true).create(true).open(path) {
+                            Ok(file) => Box::new(file),
+                            Err(_) => Box::new(std::io::sink()),
+                        };
                     self.files.insert(path.clone(), LineLog::new(writer));
                 }
                 self.files.get_mut(path).map(LineLog::line)
@@ -51,11 +58,20 @@ impl Logs {
     }
 
     /// Writes a line of an error log, if it is loud enough; `serial` is the connection it is about.
-    pub fn error(&mut self, clock: &Clock, log: &ErrorLog, level: Level, serial: Option<u64>, message: &str) {
+    pub fn error(
+        &mut self,
+        clock: &Clock,
+        log: &ErrorLog,
+        level: Level,
+        serial: Option<u64>,
+        message: &str,
+    ) {
         if level > log.level {
             return;
         }
-        let Some(line) = self.line(&log.target) else { return };
+        let Some(line) = self.line(&log.target) else {
+            return;
+        };
         line.extend_from_slice(clock.error_log_time());
         line.extend_from_slice(b" [");
         line.extend_from_slice(level.name().as_bytes());

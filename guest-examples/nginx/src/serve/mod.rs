@@ -25,7 +25,9 @@ use http_loop::clock::{Clock, Instant};
 use http_loop::head::Fields;
 use http_loop::request::{self, Parsed, Rejection, Request};
 use http_loop::response::Response;
-use http_loop::service::{Answer, Content as Sent, Context, Failure, Forward, Service, Timeouts, Transfer};
+use http_loop::service::{
+    Answer, Content as Sent, Context, Failure, Forward, Service, Timeouts, Transfer,
+};
 
 use self::answer::Head;
 use self::balance::Balancer;
@@ -75,7 +77,13 @@ impl Server {
     #[must_use]
     pub fn new(config: Rc<Config>, logs: Logs, hostname: String) -> Self {
         let balancers = config.upstreams.iter().map(Balancer::new).collect();
-        Self { config, files: FileCache::default(), logs, balancers, hostname }
+        Self {
+            config,
+            files: FileCache::default(),
+            logs,
+            balancers,
+            hostname,
+        }
     }
 
     /// The logs.
@@ -102,12 +110,23 @@ impl Server {
         })
     }
 
-    fn error(&mut self, context: &Context<'_>, request: &Request<'_>, state: &State, level: Level, message: &str) {
+    fn error(
+        &mut self,
+        context: &Context<'_>,
+        request: &Request<'_>,
+        state: &State,
+        level: Level,
+        message: &str,
+    ) {
         let log = state.location.settings.error_log.clone();
         if level > log.level {
             return;
         }
-        let server = self.config.servers.get(state.server).map_or("", |server| server.name.as_str());
+        let server = self
+            .config
+            .servers
+            .get(state.server)
+            .map_or("", |server| server.name.as_str());
         let mut full = format!(
             "{message}, client: {}, server: {server}, request: \"{}\"",
             context.connection.peer.ip().to_canonical(),
@@ -117,19 +136,39 @@ impl Server {
             full.push_str(&format!(", upstream: \"http://{}\"", state.asked.address));
         }
         if let Some(host) = request.fields.get("host") {
-            full.push_str(&format!(", host: \"{}\"", String::from_utf8_lossy(host).escape_debug()));
+            full.push_str(&format!(
+                ", host: \"{}\"",
+                String::from_utf8_lossy(host).escape_debug()
+            ));
         }
-        self.logs.error(context.clock, &log, level, Some(context.connection.serial), &full);
+        self.logs.error(
+            context.clock,
+            &log,
+            level,
+            Some(context.connection.serial),
+            &full,
+        );
     }
 
     /// Finds the content for the path in `state`, through rewriting and locations.
     fn find(&mut self, context: &Context<'_>, request: &Request<'_>, state: &mut State) -> Verdict {
         loop {
             if state.redirects > MAX_REDIRECTS {
-                self.error(context, request, state, Level::Error, "rewrite or internal redirection cycle");
+                self.error(
+                    context,
+                    request,
+                    state,
+                    Level::Error,
+                    "rewrite or internal redirection cycle",
+                );
                 return Verdict::Status(500);
             }
-            let Some(base) = self.config.servers.get(state.server).map(|server| Rc::clone(&server.base)) else {
+            let Some(base) = self
+                .config
+                .servers
+                .get(state.server)
+                .map(|server| Rc::clone(&server.base))
+            else {
                 return Verdict::Status(500);
             };
             let (location, captures) = route::location(&base, &state.uri);
@@ -152,7 +191,12 @@ impl Server {
     }
 
     /// Everything that happens in the location of `state`.
-    fn visit(&mut self, context: &Context<'_>, request: &Request<'_>, state: &mut State) -> Rewritten {
+    fn visit(
+        &mut self,
+        context: &Context<'_>,
+        request: &Request<'_>,
+        state: &mut State,
+    ) -> Rewritten {
         let location = Rc::clone(&state.location);
         match self.rewrite(context, request, state, &location.rules) {
             Rewritten::On => {}
@@ -160,12 +204,18 @@ impl Server {
         }
         let settings = &location.settings;
         let peer = context.connection.peer.ip();
-        let rule = settings
-            .access
-            .iter()
-            .find(|rule| rule.network.is_none_or(|network| value::contains(network, peer)));
+        let rule = settings.access.iter().find(|rule| {
+            rule.network
+                .is_none_or(|network| value::contains(network, peer))
+        });
         if rule.is_some_and(|rule| !rule.allow) && state.error_status.is_none() {
-            self.error(context, request, state, Level::Error, "access forbidden by rule");
+            self.error(
+                context,
+                request,
+                state,
+                Level::Error,
+                "access forbidden by rule",
+            );
             return Rewritten::Verdict(Verdict::Status(403));
         }
         if let Framing::Length(length) = request.framing
@@ -203,7 +253,10 @@ impl Server {
             Verdict::Hangup => {
                 state.status = 444;
                 self.log_access(context, Some(request), request.line, &state, 0, true);
-                Answer { content: Sent::Nothing, keep_alive: None }
+                Answer {
+                    content: Sent::Nothing,
+                    keep_alive: None,
+                }
             }
             Verdict::Status(status) if status >= 300 && state.error_status.is_none() => {
                 self.fail(context, request, state, status, out)
@@ -211,13 +264,28 @@ impl Server {
             Verdict::Status(status) => self.send_error(context, request, state, status, out),
             Verdict::Redirect(status, location) => {
                 let body = answer::error_page(status);
-                self.send_text(context, request, state, (status, Some(b"text/html"), &body), Some(&location), out)
+                self.send_text(
+                    context,
+                    request,
+                    state,
+                    (status, Some(b"text/html"), &body),
+                    Some(&location),
+                    out,
+                )
             }
             Verdict::Text(status, content_type, body) => {
                 let status = state.error_status.unwrap_or(status);
                 let settings = &state.location.settings;
-                let content_type = content_type.unwrap_or_else(|| settings.default_type.clone().into_bytes());
-                self.send_text(context, request, state, (status, Some(&content_type), &body), None, out)
+                let content_type =
+                    content_type.unwrap_or_else(|| settings.default_type.clone().into_bytes());
+                self.send_text(
+                    context,
+                    request,
+                    state,
+                    (status, Some(&content_type), &body),
+                    None,
+                    out,
+                )
             }
             Verdict::File(file) => self.send_file(context, request, state, &file, out),
             Verdict::Proxy(pass) => self.forward(context, request, state, &pass),
@@ -238,15 +306,27 @@ impl Server {
             return self.send_error(context, request, state, status, out);
         };
         state.error_status = Some(page.answer.filter(|answer| *answer > 0).unwrap_or(status));
-        let target = page.uri.value(&self.view(context, Some(request), request.line, &state));
+        let target = page
+            .uri
+            .value(&self.view(context, Some(request), request.line, &state));
         if let Some(name) = target.strip_prefix(b"@") {
-            let base = self.config.servers.get(state.server).map(|server| Rc::clone(&server.base));
-            let Some(location) = base.and_then(|base| route::named(&base, &String::from_utf8_lossy(name))) else {
+            let base = self
+                .config
+                .servers
+                .get(state.server)
+                .map(|server| Rc::clone(&server.base));
+            let Some(location) =
+                base.and_then(|base| route::named(&base, &String::from_utf8_lossy(name)))
+            else {
                 return self.send_error(context, request, state, 500, out);
             };
             state.location = location;
             if page.answer.is_none() || page.answer == Some(0) {
-                state.error_status = if page.answer == Some(0) { Some(200) } else { state.error_status };
+                state.error_status = if page.answer == Some(0) {
+                    Some(200)
+                } else {
+                    state.error_status
+                };
             }
             let verdict = match self.visit(context, request, &mut state) {
                 Rewritten::Verdict(verdict) => verdict,
@@ -264,8 +344,17 @@ impl Server {
                 verdict => self.deliver(context, request, state, verdict, out),
             };
         }
-        let redirect = page.answer.filter(|answer| matches!(answer, 301..=303 | 307 | 308)).unwrap_or(302);
-        self.deliver(context, request, state, Verdict::Redirect(redirect, target), out)
+        let redirect = page
+            .answer
+            .filter(|answer| matches!(answer, 301..=303 | 307 | 308))
+            .unwrap_or(302);
+        self.deliver(
+            context,
+            request,
+            state,
+            Verdict::Redirect(redirect, target),
+            out,
+        )
     }
 
     fn send_error(
@@ -281,7 +370,14 @@ impl Server {
             return self.send_text(context, request, state, (status, None, b""), None, out);
         }
         let body = answer::error_page(status);
-        self.send_text(context, request, state, (status, Some(b"text/html"), &body), None, out)
+        self.send_text(
+            context,
+            request,
+            state,
+            (status, Some(b"text/html"), &body),
+            None,
+            out,
+        )
     }
 
     fn send_text(
@@ -299,21 +395,35 @@ impl Server {
         let absolute = location.map(|location| absolute(request, location));
         let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
         let view = self.view(context, Some(request), request.line, &state);
-        answer::push_head(out, &view, &Head {
-            status,
-            content_type: content_type.filter(|_| !body.is_empty() || status == 200),
-            length: (!http_loop::status::has_no_body(status)).then_some(length),
-            location: absolute.as_deref(),
-            keep_alive: keep_alive.is_some(),
-            ..Head::default()
-        });
+        answer::push_head(
+            out,
+            &view,
+            &Head {
+                status,
+                content_type: content_type.filter(|_| !body.is_empty() || status == 200),
+                length: (!http_loop::status::has_no_body(status)).then_some(length),
+                location: absolute.as_deref(),
+                keep_alive: keep_alive.is_some(),
+                ..Head::default()
+            },
+        );
         state.head_bytes = u64::try_from(out.len() - start).unwrap_or(0);
         let has_body = request.method != "HEAD";
         if has_body {
             out.extend_from_slice(body);
         }
-        self.log_access(context, Some(request), request.line, &state, if has_body { length } else { 0 }, true);
-        Answer { content: Sent::Complete, keep_alive }
+        self.log_access(
+            context,
+            Some(request),
+            request.line,
+            &state,
+            if has_body { length } else { 0 },
+            true,
+        );
+        Answer {
+            content: Sent::Complete,
+            keep_alive,
+        }
     }
 
     fn forward(
@@ -323,8 +433,16 @@ impl Server {
         mut state: State,
         pass: &Rc<ProxyPass>,
     ) -> Answer<Record> {
-        state.asked = Asked { upstream: Some(pass.upstream), began: context.clock.now(), ..Asked::default() };
-        let head = proxy::request_head(&self.view(context, Some(request), request.line, &state), request, pass);
+        state.asked = Asked {
+            upstream: Some(pass.upstream),
+            began: context.clock.now(),
+            ..Asked::default()
+        };
+        let head = proxy::request_head(
+            &self.view(context, Some(request), request.line, &state),
+            request,
+            pass,
+        );
         let settings = Rc::clone(&state.location);
         let settings = &settings.settings;
         let limit = match settings.client_max_body_size {
@@ -332,7 +450,10 @@ impl Server {
             limit => limit.min(MAX_GATHERED_BODY_BYTES),
         };
         // Other connections than those to HTTP/1.1 servers that are told so end with their response.
-        let keeps = self.balancers.get(pass.upstream).map_or(0, |balancer| balancer.keepalive);
+        let keeps = self
+            .balancers
+            .get(pass.upstream)
+            .map_or(0, |balancer| balancer.keepalive);
         let forward = Forward {
             head,
             connect_timeout: settings.proxy_connect_timeout,
@@ -343,10 +464,16 @@ impl Server {
             is_idempotent: !matches!(request.method, "POST" | "PATCH" | "LOCK"),
             to_head: request.method == "HEAD",
             client_is_http_11: request.is_http_11,
-            record: Record { head: request.raw.to_vec(), state },
+            record: Record {
+                head: request.raw.to_vec(),
+                state,
+            },
         };
         let keep_alive = keep_alive(context, request, &forward.record.state, 200);
-        Answer { content: Sent::Forward(Box::new(forward)), keep_alive }
+        Answer {
+            content: Sent::Forward(Box::new(forward)),
+            keep_alive,
+        }
     }
 
     fn view<'a>(
@@ -377,8 +504,16 @@ impl Server {
         body_bytes: u64,
         whole: bool,
     ) {
-        let view =
-            View { config: &self.config, hostname: &self.hostname, context, request, line, state, body_bytes, whole };
+        let view = View {
+            config: &self.config,
+            hostname: &self.hostname,
+            context,
+            request,
+            line,
+            state,
+            body_bytes,
+            whole,
+        };
         for log in state.location.settings.access_logs.iter() {
             if let Some(out) = self.logs.line(&log.target) {
                 log.format.push(&ForLog(&view), out);
@@ -411,7 +546,12 @@ fn stub_status(context: &Context<'_>) -> Verdict {
 }
 
 /// For how long the connection is kept after this answer.
-fn keep_alive(context: &Context<'_>, request: &Request<'_>, state: &State, status: u16) -> Option<Instant> {
+fn keep_alive(
+    context: &Context<'_>,
+    request: &Request<'_>,
+    state: &State,
+    status: u16,
+) -> Option<Instant> {
     let settings = &state.location.settings;
     let is_fatal = matches!(status, 400 | 413 | 414 | 500 | 501);
     let kept = request.keep_alive
@@ -431,7 +571,11 @@ fn absolute(request: &Request<'_>, location: &[u8]) -> Vec<u8> {
         }
     }
     // A line's end in it would be another header.
-    out.extend(location.iter().filter(|byte| !matches!(byte, b'\r' | b'\n')));
+    out.extend(
+        location
+            .iter()
+            .filter(|byte| !matches!(byte, b'\r' | b'\n')),
+    );
     out
 }
 
@@ -447,24 +591,48 @@ fn reread<T>(head: &[u8], work: impl FnOnce(&Request<'_>) -> T) -> Option<T> {
 impl Service for Server {
     type Record = Record;
 
-    fn respond(&mut self, context: &Context<'_>, request: &Request<'_>, out: &mut Vec<u8>) -> Answer<Record> {
+    fn respond(
+        &mut self,
+        context: &Context<'_>,
+        request: &Request<'_>,
+        out: &mut Vec<u8>,
+    ) -> Answer<Record> {
         let config = Rc::clone(&self.config);
         let listener = context.connection.listener;
-        let is_only = config.listens.get(listener).is_some_and(|listen| listen.servers.len() == 1);
-        let host = if is_only { Vec::new() } else { state::host(request) };
+        let is_only = config
+            .listens
+            .get(listener)
+            .is_some_and(|listen| listen.servers.len() == 1);
+        let host = if is_only {
+            Vec::new()
+        } else {
+            state::host(request)
+        };
         let server = route::server(&config, listener, &host);
         let (path, args) = match uri::split(request.target) {
             Some(split) => split,
             None => {
                 let Some(state) = self.new_state(server, b"/".to_vec(), Vec::new()) else {
-                    return Answer { content: Sent::Nothing, keep_alive: None };
+                    return Answer {
+                        content: Sent::Nothing,
+                        keep_alive: None,
+                    };
                 };
-                self.error(context, request, &state, Level::Info, "client sent invalid request");
+                self.error(
+                    context,
+                    request,
+                    &state,
+                    Level::Info,
+                    "client sent invalid request",
+                );
                 return self.fail(context, request, state, 400, out);
             }
         };
         let Some(mut state) = self.new_state(server, path, args) else {
-            return Answer { content: Sent::Nothing, keep_alive: None };
+            return Answer {
+                content: Sent::Nothing,
+                keep_alive: None,
+            };
         };
         if matches!(request.method, "TRACE" | "CONNECT") {
             return self.fail(context, request, state, 405, out);
@@ -477,9 +645,23 @@ impl Service for Server {
         self.deliver(context, request, state, verdict, out)
     }
 
-    fn reject(&mut self, context: &Context<'_>, rejection: Rejection, line: &[u8], out: &mut Vec<u8>) {
-        let server = self.config.listens.get(context.connection.listener).and_then(|listen| listen.servers.first());
-        let Some(mut state) = self.new_state(server.copied().unwrap_or(0), b"/".to_vec(), Vec::new()) else { return };
+    fn reject(
+        &mut self,
+        context: &Context<'_>,
+        rejection: Rejection,
+        line: &[u8],
+        out: &mut Vec<u8>,
+    ) {
+        let server = self
+            .config
+            .listens
+            .get(context.connection.listener)
+            .and_then(|listen| listen.servers.first());
+        let Some(mut state) =
+            self.new_state(server.copied().unwrap_or(0), b"/".to_vec(), Vec::new())
+        else {
+            return;
+        };
         state.status = rejection.status();
         let request = Request {
             raw: b"",
@@ -498,12 +680,16 @@ impl Service for Server {
             let body = answer::error_page(state.status);
             body_bytes = u64::try_from(body.len()).unwrap_or(0);
             let view = self.view(context, None, line, &state);
-            answer::push_head(out, &view, &Head {
-                status: state.status,
-                content_type: Some(b"text/html"),
-                length: Some(body_bytes),
-                ..Head::default()
-            });
+            answer::push_head(
+                out,
+                &view,
+                &Head {
+                    status: state.status,
+                    content_type: Some(b"text/html"),
+                    length: Some(body_bytes),
+                    ..Head::default()
+                },
+            );
             out.extend_from_slice(&body);
         }
         self.log_access(context, None, line, &state, body_bytes, true);
@@ -519,7 +705,9 @@ impl Service for Server {
         let state = &mut record.state;
         if let Some(failure) = failure {
             let message = failure_text(failure);
-            reread(&record.head, |request| self.error(context, request, state, Level::Error, &message));
+            reread(&record.head, |request| {
+                self.error(context, request, state, Level::Error, &message)
+            });
             self.end_asking(state, true, now);
         }
         let balancer = self.balancers.get_mut(state.asked.upstream?)?;
@@ -547,7 +735,8 @@ impl Service for Server {
         record.state.asked.status = response.status;
         let start = out.len();
         reread(&record.head, |request| {
-            let keep = keep_alive(context, request, &record.state, 200).is_some() && transfer != Transfer::UntilClose;
+            let keep = keep_alive(context, request, &record.state, 200).is_some()
+                && transfer != Transfer::UntilClose;
             let view = self.view(context, Some(request), request.line, &record.state);
             if let Content::Proxy(pass) = &record.state.location.content {
                 proxy::push_response_head(out, &view, pass, response, transfer, keep);
@@ -573,14 +762,29 @@ impl Service for Server {
         reread(&head, |request| {
             // What was logged in `next_peer` already are the failures before the last one was given up.
             if state.asked.current.is_some() {
-                self.error(context, request, &state, Level::Error, &failure_text(failure));
+                self.error(
+                    context,
+                    request,
+                    &state,
+                    Level::Error,
+                    &failure_text(failure),
+                );
                 self.end_asking(&mut state, true, context.clock.now());
             } else if state.asked.tried.is_empty() {
-                self.error(context, request, &state, Level::Error, "no live upstreams while connecting to upstream");
+                self.error(
+                    context,
+                    request,
+                    &state,
+                    Level::Error,
+                    "no live upstreams while connecting to upstream",
+                );
             }
             self.fail(context, request, state, status, out)
         })
-        .unwrap_or(Answer { content: Sent::Nothing, keep_alive: None })
+        .unwrap_or(Answer {
+            content: Sent::Nothing,
+            keep_alive: None,
+        })
     }
 
     fn finished(&mut self, context: &Context<'_>, record: Record, body_bytes: u64, whole: bool) {
@@ -590,11 +794,24 @@ impl Service for Server {
             // The client went away before there was an answer.
             state.status = 499;
         }
-        reread(&head, |request| self.log_access(context, Some(request), request.line, &state, body_bytes, whole));
+        reread(&head, |request| {
+            self.log_access(
+                context,
+                Some(request),
+                request.line,
+                &state,
+                body_bytes,
+                whole,
+            )
+        });
     }
 
     fn timeouts(&self, listener: usize) -> Timeouts {
-        let server = self.config.listens.get(listener).and_then(|listen| listen.servers.first());
+        let server = self
+            .config
+            .listens
+            .get(listener)
+            .and_then(|listen| listen.servers.first());
         let Some(server) = server.and_then(|server| self.config.servers.get(*server)) else {
             return Timeouts::default();
         };

@@ -12,13 +12,33 @@ use crate::config::model::ProxyPass;
 
 /// Fields of the request that concern this connection only; `Host`, `Connection` and the length are set anew.
 const NOT_PASSED_ON: [&str; 10] = [
-    "host", "connection", "keep-alive", "content-length", "transfer-encoding", "te", "upgrade", "expect",
-    "proxy-connection", "trailer",
+    "host",
+    "connection",
+    "keep-alive",
+    "content-length",
+    "transfer-encoding",
+    "te",
+    "upgrade",
+    "expect",
+    "proxy-connection",
+    "trailer",
 ];
 /// Fields of the response that are not for the client, nginx's default of `proxy_hide_header` included.
 const NOT_PASSED_BACK: [&str; 14] = [
-    "date", "server", "connection", "keep-alive", "content-length", "transfer-encoding", "content-type", "location",
-    "refresh", "x-pad", "x-accel-expires", "x-accel-redirect", "x-accel-limit-rate", "x-accel-buffering",
+    "date",
+    "server",
+    "connection",
+    "keep-alive",
+    "content-length",
+    "transfer-encoding",
+    "content-type",
+    "location",
+    "refresh",
+    "x-pad",
+    "x-accel-expires",
+    "x-accel-redirect",
+    "x-accel-limit-rate",
+    "x-accel-buffering",
 ];
 
 /// The head of the request to the other server, without length and without its empty line.
@@ -28,8 +48,17 @@ pub(super) fn request_head(view: &View<'_>, request: &Request<'_>, pass: &ProxyP
     out.extend_from_slice(request.method.as_bytes());
     out.push(b' ');
     push_target(&mut out, view, request, pass);
-    out.extend_from_slice(if settings.proxy_http_11 { b" HTTP/1.1\r\n" } else { b" HTTP/1.0\r\n" });
-    let set = |name: &str| settings.proxy_headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+    out.extend_from_slice(if settings.proxy_http_11 {
+        b" HTTP/1.1\r\n"
+    } else {
+        b" HTTP/1.0\r\n"
+    });
+    let set = |name: &str| {
+        settings
+            .proxy_headers
+            .iter()
+            .any(|(known, _)| known.eq_ignore_ascii_case(name))
+    };
     if !set("host") {
         push(&mut out, b"Host", pass.host.as_bytes());
     }
@@ -45,9 +74,19 @@ pub(super) fn request_head(view: &View<'_>, request: &Request<'_>, pass: &ProxyP
     }
     if settings.proxy_pass_request_headers {
         for (name, value) in request.fields.iter() {
-            let is_own = NOT_PASSED_ON.iter().any(|own| name.eq_ignore_ascii_case(own.as_bytes()));
-            let is_set = settings.proxy_headers.iter().any(|(set, _)| name.eq_ignore_ascii_case(set.as_bytes()));
-            if !is_own && !is_set && !request.fields.lists("connection", &String::from_utf8_lossy(name)) {
+            let is_own = NOT_PASSED_ON
+                .iter()
+                .any(|own| name.eq_ignore_ascii_case(own.as_bytes()));
+            let is_set = settings
+                .proxy_headers
+                .iter()
+                .any(|(set, _)| name.eq_ignore_ascii_case(set.as_bytes()));
+            if !is_own
+                && !is_set
+                && !request
+                    .fields
+                    .lists("connection", &String::from_utf8_lossy(name))
+            {
                 push(&mut out, name, value);
             }
         }
@@ -73,7 +112,10 @@ fn push_target(out: &mut Vec<u8>, view: &View<'_>, request: &Request<'_>, pass: 
         None => uri::push_escaped(out, &state.uri),
         Some(uri) => {
             out.extend_from_slice(uri.as_bytes());
-            uri::push_escaped(out, state.uri.get(pass.location.len()..).unwrap_or_default());
+            uri::push_escaped(
+                out,
+                state.uri.get(pass.location.len()..).unwrap_or_default(),
+            );
         }
     }
     if !state.args.is_empty() {
@@ -124,8 +166,13 @@ pub(super) fn push_response_head(
         }
     }
     for (name, value) in response.fields.iter() {
-        let is_own = NOT_PASSED_BACK.iter().any(|own| name.eq_ignore_ascii_case(own.as_bytes()));
-        let is_hidden = settings.proxy_hide_headers.iter().any(|hidden| name.eq_ignore_ascii_case(hidden.as_bytes()));
+        let is_own = NOT_PASSED_BACK
+            .iter()
+            .any(|own| name.eq_ignore_ascii_case(own.as_bytes()));
+        let is_hidden = settings
+            .proxy_hide_headers
+            .iter()
+            .any(|hidden| name.eq_ignore_ascii_case(hidden.as_bytes()));
         if !is_own && !is_hidden {
             push(out, name, value);
         }
@@ -138,9 +185,14 @@ pub(super) fn push_response_head(
 fn redirected(view: &View<'_>, pass: &ProxyPass, value: &[u8]) -> Vec<u8> {
     let replace = |from: &[u8], to: &[u8]| value.strip_prefix(from).map(|rest| [to, rest].concat());
     let replaced = match &view.state.location.settings.proxy_redirect {
-        Some(list) => list.iter().find_map(|(from, to)| replace(from.as_bytes(), &to.value(view))),
+        Some(list) => list
+            .iter()
+            .find_map(|(from, to)| replace(from.as_bytes(), &to.value(view))),
         None => match &pass.uri {
-            Some(uri) => replace(format!("http://{}{uri}", pass.host).as_bytes(), pass.location.as_bytes()),
+            Some(uri) => replace(
+                format!("http://{}{uri}", pass.host).as_bytes(),
+                pass.location.as_bytes(),
+            ),
             None => replace(format!("http://{}/", pass.host).as_bytes(), b"/"),
         },
     };

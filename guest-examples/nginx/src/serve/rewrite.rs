@@ -47,11 +47,18 @@ impl Server {
         }
     }
 
-    fn run(&mut self, context: &Context<'_>, request: &Request<'_>, state: &mut State, rules: &[Rule]) -> Flow {
+    fn run(
+        &mut self,
+        context: &Context<'_>,
+        request: &Request<'_>,
+        state: &mut State,
+        rules: &[Rule],
+    ) -> Flow {
         for rule in rules {
             let flow = match rule {
                 Rule::Set(number, value) => {
-                    let value = value.value(&self.view(context, Some(request), request.line, state));
+                    let value =
+                        value.value(&self.view(context, Some(request), request.line, state));
                     if let Some(slot) = state.set.get_mut(*number) {
                         *slot = value;
                     }
@@ -67,7 +74,12 @@ impl Server {
                         None => Flow::Next,
                         Some(captures) => {
                             state.captures = captures;
-                            let target = replacement.value(&self.view(context, Some(request), request.line, state));
+                            let target = replacement.value(&self.view(
+                                context,
+                                Some(request),
+                                request.line,
+                                state,
+                            ));
                             rewritten(state, &target, *flag)
                         }
                     }
@@ -96,7 +108,8 @@ impl Server {
         status: u16,
         text: Option<&Template>,
     ) -> Verdict {
-        let text = text.map(|text| text.value(&self.view(context, Some(request), request.line, state)));
+        let text =
+            text.map(|text| text.value(&self.view(context, Some(request), request.line, state)));
         match (status, text) {
             (444, _) => Verdict::Hangup,
             (301 | 302 | 303 | 307 | 308, Some(location)) => Verdict::Redirect(status, location),
@@ -117,7 +130,9 @@ impl Server {
         };
         match condition {
             Condition::True(left) => !matches!(value(left, state).as_slice(), b"" | b"0"),
-            Condition::Equal(left, right, negated) => (value(left, state) == value(right, state)) != *negated,
+            Condition::Equal(left, right, negated) => {
+                (value(left, state) == value(right, state)) != *negated
+            }
             Condition::Match(left, pattern, negated) => {
                 let text = value(left, state);
                 match route::captures(pattern, &String::from_utf8_lossy(&text)) {
@@ -152,13 +167,18 @@ impl Server {
         let (candidates, fallback) = try_files;
         for candidate in candidates {
             let path = candidate.value(&self.view(context, Some(request), request.line, state));
-            let Some(mut path) = super::uri::normalize(&path) else { continue };
+            let Some(mut path) = super::uri::normalize(&path) else {
+                continue;
+            };
             let wants_directory = path.len() > 1 && path.ends_with(b"/");
             std::mem::swap(&mut state.uri, &mut path);
             let mut file = Vec::new();
-            self.view(context, Some(request), request.line, state).filename(&mut file);
+            self.view(context, Some(request), request.line, state)
+                .filename(&mut file);
             let file = String::from_utf8_lossy(&file).into_owned();
-            let found = self.files.find(file.trim_end_matches('/'), context.clock.now());
+            let found = self
+                .files
+                .find(file.trim_end_matches('/'), context.clock.now());
             match found {
                 Found::File(_) if !wants_directory => return Rewritten::On,
                 Found::Directory if wants_directory => return Rewritten::On,
@@ -168,7 +188,11 @@ impl Server {
         match fallback {
             Fallback::Status(status) => Rewritten::Verdict(Verdict::Status(*status)),
             Fallback::Named(name) => {
-                let base = self.config.servers.get(state.server).map(|server| Rc::clone(&server.base));
+                let base = self
+                    .config
+                    .servers
+                    .get(state.server)
+                    .map(|server| Rc::clone(&server.base));
                 match base.and_then(|base| route::named(&base, name)) {
                     Some(location) => {
                         state.location = location;
@@ -191,7 +215,9 @@ impl Server {
 }
 
 fn rewritten(state: &mut State, target: &[u8], flag: RewriteFlag) -> Flow {
-    let is_url = target.starts_with(b"http://") || target.starts_with(b"https://") || target.starts_with(b"$scheme");
+    let is_url = target.starts_with(b"http://")
+        || target.starts_with(b"https://")
+        || target.starts_with(b"$scheme");
     let status = match flag {
         RewriteFlag::Permanent => Some(301),
         RewriteFlag::Redirect => Some(302),

@@ -8,23 +8,33 @@ use crate::config::model::{Config, Location, Matcher, Name};
 /// `*.name`, the longest `name.*`, patterns in order, at last the address's default.
 #[must_use]
 pub fn server(config: &Config, listener: usize, host: &[u8]) -> usize {
-    let Some(listen) = config.listens.get(listener) else { return 0 };
+    let Some(listen) = config.listens.get(listener) else {
+        return 0;
+    };
     let default = listen.servers.first().copied().unwrap_or(0);
     if let [only] = listen.servers.as_slice() {
         return *only;
     }
     let names = || {
         listen.servers.iter().flat_map(|index| {
-            config.servers.get(*index).into_iter().flat_map(|server| &server.names).map(move |name| (*index, name))
+            config
+                .servers
+                .get(*index)
+                .into_iter()
+                .flat_map(|server| &server.names)
+                .map(move |name| (*index, name))
         })
     };
-    let exact = names().find(|(_, name)| matches!(name, Name::Exact(name) if name.as_bytes() == host));
+    let exact =
+        names().find(|(_, name)| matches!(name, Name::Exact(name) if name.as_bytes() == host));
     let suffix = || {
         names()
             .filter_map(|(index, name)| match name {
                 Name::Suffix(end) if host.ends_with(end.as_bytes()) => Some((end.len(), index)),
                 // `.example.org` is also the name without the dot.
-                Name::Suffix(end) if end.as_bytes().get(1..) == Some(host) => Some((end.len(), index)),
+                Name::Suffix(end) if end.as_bytes().get(1..) == Some(host) => {
+                    Some((end.len(), index))
+                }
                 _ => None,
             })
             .max_by_key(|(length, _)| *length)
@@ -32,7 +42,9 @@ pub fn server(config: &Config, listener: usize, host: &[u8]) -> usize {
     let prefix = || {
         names()
             .filter_map(|(index, name)| match name {
-                Name::Prefix(start) if host.starts_with(start.as_bytes()) => Some((start.len(), index)),
+                Name::Prefix(start) if host.starts_with(start.as_bytes()) => {
+                    Some((start.len(), index))
+                }
                 _ => None,
             })
             .max_by_key(|(length, _)| *length)
@@ -56,7 +68,9 @@ pub fn location(base: &Rc<Location>, path: &[u8]) -> (Rc<Location>, Vec<Vec<u8>>
     let mut longest: Option<(&Rc<Location>, usize, bool)> = None;
     for child in &base.children {
         match &child.matcher {
-            Matcher::Exact(exact) if exact.as_bytes() == path => return (Rc::clone(child), Vec::new()),
+            Matcher::Exact(exact) if exact.as_bytes() == path => {
+                return (Rc::clone(child), Vec::new());
+            }
             Matcher::Prefix(prefix, final_) if path.starts_with(prefix.as_bytes()) => {
                 if longest.is_none_or(|(_, length, _)| prefix.len() > length) {
                     longest = Some((child, prefix.len(), *final_));
@@ -71,16 +85,27 @@ pub fn location(base: &Rc<Location>, path: &[u8]) -> (Rc<Location>, Vec<Vec<u8>>
     {
         return (Rc::clone(found), captures.clone());
     }
-    let forbidden = nested.as_ref().is_some_and(|(found, _)| matches!(found.matcher, Matcher::Prefix(_, true)))
+    let forbidden = nested
+        .as_ref()
+        .is_some_and(|(found, _)| matches!(found.matcher, Matcher::Prefix(_, true)))
         || longest.is_some_and(|(_, _, forbids)| forbids);
-    if !forbidden && base.children.iter().any(|child| matches!(child.matcher, Matcher::Pattern(_))) {
+    if !forbidden
+        && base
+            .children
+            .iter()
+            .any(|child| matches!(child.matcher, Matcher::Pattern(_)))
+    {
         let text = String::from_utf8_lossy(path);
         for child in &base.children {
             if let Matcher::Pattern(pattern) = &child.matcher
                 && let Some(found) = captures(pattern, &text)
             {
                 let (inner, inner_captures) = location(child, path);
-                let captures = if inner_captures.is_empty() { found } else { inner_captures };
+                let captures = if inner_captures.is_empty() {
+                    found
+                } else {
+                    inner_captures
+                };
                 return (inner, captures);
             }
         }
@@ -91,13 +116,18 @@ pub fn location(base: &Rc<Location>, path: &[u8]) -> (Rc<Location>, Vec<Vec<u8>>
 /// The location `@name`.
 #[must_use]
 pub fn named(base: &Rc<Location>, name: &str) -> Option<Rc<Location>> {
-    base.children.iter().find(|child| matches!(&child.matcher, Matcher::Named(known) if known == name)).cloned()
+    base.children
+        .iter()
+        .find(|child| matches!(&child.matcher, Matcher::Named(known) if known == name))
+        .cloned()
 }
 
 /// What a pattern captures, the whole match first; `None` when it does not match.
 #[must_use]
 pub fn captures(pattern: &regex_lite::Regex, text: &str) -> Option<Vec<Vec<u8>>> {
     let found = pattern.captures(text)?;
-    let group = |group: Option<regex_lite::Match<'_>>| group.map_or_else(Vec::new, |group| group.as_str().into());
+    let group = |group: Option<regex_lite::Match<'_>>| {
+        group.map_or_else(Vec::new, |group| group.as_str().into())
+    };
     Some(found.iter().map(group).collect())
 }

@@ -67,9 +67,15 @@ pub(super) struct View<'a> {
 
 /// The host of a request: of the absolute target, else of `Host`, else the server's name; lower case, without port.
 pub(super) fn host(request: &Request<'_>) -> Vec<u8> {
-    let target = request.target.strip_prefix(b"http://").or_else(|| request.target.strip_prefix(b"https://"));
+    let target = request
+        .target
+        .strip_prefix(b"http://")
+        .or_else(|| request.target.strip_prefix(b"https://"));
     let host = match target {
-        Some(rest) => rest.split(|byte| matches!(byte, b'/' | b'?')).next().unwrap_or_default(),
+        Some(rest) => rest
+            .split(|byte| matches!(byte, b'/' | b'?'))
+            .next()
+            .unwrap_or_default(),
         None => request.fields.get("host").unwrap_or_default(),
     };
     let name = match host.iter().rposition(|byte| *byte == b':') {
@@ -81,15 +87,23 @@ pub(super) fn host(request: &Request<'_>) -> Vec<u8> {
 
 impl View<'_> {
     fn field(&self, name: &str) -> &[u8] {
-        self.request.and_then(|request| request.fields.get(name)).unwrap_or_default()
+        self.request
+            .and_then(|request| request.fields.get(name))
+            .unwrap_or_default()
     }
 
     fn server_name(&self) -> &[u8] {
-        self.config.servers.get(self.state.server).map_or(b"", |server| server.name.as_bytes())
+        self.config
+            .servers
+            .get(self.state.server)
+            .map_or(b"", |server| server.name.as_bytes())
     }
 
     fn listen(&self) -> Option<std::net::SocketAddr> {
-        self.config.listens.get(self.context.connection.listener).map(|listen| listen.address)
+        self.config
+            .listens
+            .get(self.context.connection.listener)
+            .map(|listen| listen.address)
     }
 
     /// The file of the present location for the present path.
@@ -117,7 +131,9 @@ impl View<'_> {
         let pair = |arg: &'_ [u8]| arg.iter().position(|byte| *byte == b'=');
         for arg in args {
             if let Some(at) = pair(arg)
-                && arg.get(..at).is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes()))
+                && arg
+                    .get(..at)
+                    .is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes()))
             {
                 return arg.get(at + 1..).unwrap_or_default();
             }
@@ -128,7 +144,10 @@ impl View<'_> {
     fn cookie(&self, name: &str) -> &[u8] {
         for cookie in self.field("cookie").split(|byte| *byte == b';') {
             let cookie = cookie.trim_ascii();
-            if let Some(value) = cookie.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"=")) {
+            if let Some(value) = cookie
+                .strip_prefix(name.as_bytes())
+                .and_then(|rest| rest.strip_prefix(b"="))
+            {
                 return value;
             }
         }
@@ -166,11 +185,19 @@ impl Values for View<'_> {
             V::DocumentRoot => self.state.location.settings.root.push(self, out),
             V::Host => {
                 let host = self.request.map(host).unwrap_or_default();
-                out.extend_from_slice(if host.is_empty() { self.server_name() } else { &host });
+                out.extend_from_slice(if host.is_empty() {
+                    self.server_name()
+                } else {
+                    &host
+                });
             }
             V::Hostname => out.extend_from_slice(self.hostname.as_bytes()),
             V::HttpHost => out.extend_from_slice(self.field("host")),
-            V::IsArgs => out.extend_from_slice(if self.state.args.is_empty() { b"" } else { b"?" }),
+            V::IsArgs => out.extend_from_slice(if self.state.args.is_empty() {
+                b""
+            } else {
+                b"?"
+            }),
             V::Msec => push_seconds(out, clock.unix_millis()),
             V::NginxVersion => out.extend_from_slice(super::BEHAVES_AS.as_bytes()),
             V::Pid => out.push(b'1'),
@@ -197,12 +224,21 @@ impl Values for View<'_> {
             V::RequestCompletion => out.extend_from_slice(if self.whole { b"OK" } else { b"" }),
             V::RequestFilename => self.filename(out),
             V::RequestLength => {
-                let head = self.request.map_or(self.line.len(), |request| request.raw.len());
+                let head = self
+                    .request
+                    .map_or(self.line.len(), |request| request.raw.len());
                 push_decimal(out, u64::try_from(head).unwrap_or(u64::MAX));
             }
-            V::RequestMethod => out.extend_from_slice(self.request.map_or("", |request| request.method).as_bytes()),
-            V::RequestTime => push_seconds(out, clock.now().saturating_sub(self.context.started) / MILLISECOND),
-            V::RequestUri => out.extend_from_slice(self.request.map_or(b"", |request| request.target)),
+            V::RequestMethod => {
+                out.extend_from_slice(self.request.map_or("", |request| request.method).as_bytes())
+            }
+            V::RequestTime => push_seconds(
+                out,
+                clock.now().saturating_sub(self.context.started) / MILLISECOND,
+            ),
+            V::RequestUri => {
+                out.extend_from_slice(self.request.map_or(b"", |request| request.target))
+            }
             V::Scheme => out.extend_from_slice(b"http"),
             V::ServerAddr => {
                 if let Some(address) = self.listen() {
@@ -210,7 +246,10 @@ impl Values for View<'_> {
                 }
             }
             V::ServerName => out.extend_from_slice(self.server_name()),
-            V::ServerPort => push_decimal(out, self.listen().map_or(0, |address| u64::from(address.port()))),
+            V::ServerPort => push_decimal(
+                out,
+                self.listen().map_or(0, |address| u64::from(address.port())),
+            ),
             V::ServerProtocol => {
                 let is_http_11 = self.request.is_some_and(|request| request.is_http_11);
                 out.extend_from_slice(if is_http_11 { b"HTTP/1.1" } else { b"HTTP/1.0" });
@@ -220,9 +259,14 @@ impl Values for View<'_> {
             V::TimeLocal => out.extend_from_slice(clock.access_log_time()),
             V::UpstreamAddr => out.extend_from_slice(self.state.asked.address.as_bytes()),
             V::UpstreamResponseTime if self.state.asked.began > 0 => {
-                push_seconds(out, clock.now().saturating_sub(self.state.asked.began) / MILLISECOND);
+                push_seconds(
+                    out,
+                    clock.now().saturating_sub(self.state.asked.began) / MILLISECOND,
+                );
             }
-            V::UpstreamStatus if self.state.asked.status > 0 => push_decimal(out, u64::from(self.state.asked.status)),
+            V::UpstreamStatus if self.state.asked.status > 0 => {
+                push_decimal(out, u64::from(self.state.asked.status))
+            }
             V::Uri => out.extend_from_slice(&self.state.uri),
             V::ConnectionsActive => push_decimal(out, self.context.counters.active),
             V::ConnectionsWaiting => push_decimal(out, self.context.counters.waiting),
@@ -230,9 +274,16 @@ impl Values for View<'_> {
             V::Argument(name) => out.extend_from_slice(self.argument(name)),
             V::Cookie(name) => out.extend_from_slice(self.cookie(name)),
             V::Capture(number) => {
-                out.extend_from_slice(self.state.captures.get(*number).map_or(&[][..], Vec::as_slice));
+                out.extend_from_slice(
+                    self.state
+                        .captures
+                        .get(*number)
+                        .map_or(&[][..], Vec::as_slice),
+                );
             }
-            V::Set(number) => out.extend_from_slice(self.state.set.get(*number).map_or(&[][..], Vec::as_slice)),
+            V::Set(number) => {
+                out.extend_from_slice(self.state.set.get(*number).map_or(&[][..], Vec::as_slice))
+            }
             V::RemoteUser | V::Empty | V::UpstreamResponseTime | V::UpstreamStatus => {}
         }
     }
@@ -248,14 +299,21 @@ impl Values for ForLog<'_> {
         let value = out.get(start..).unwrap_or_default();
         if value.is_empty() {
             out.push(b'-');
-        } else if value.iter().any(|byte| matches!(byte, 0..=0x1f | 0x7f.. | b'"' | b'\\')) {
+        } else if value
+            .iter()
+            .any(|byte| matches!(byte, 0..=0x1f | 0x7f.. | b'"' | b'\\'))
+        {
             let value = out.split_off(start);
             for byte in value {
                 match byte {
                     0..=0x1f | 0x7f.. | b'"' | b'\\' => {
                         out.extend_from_slice(b"\\x");
                         for digit in [byte >> 4, byte & 15] {
-                            out.push(if digit < 10 { b'0' + digit } else { b'A' + digit - 10 });
+                            out.push(if digit < 10 {
+                                b'0' + digit
+                            } else {
+                                b'A' + digit - 10
+                            });
                         }
                     }
                     byte => out.push(byte),

@@ -14,7 +14,9 @@ pub fn split(target: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 
 /// An absolute URI as if it had been asked of its host; the host is in `Host` too.
 fn origin_form(target: &[u8]) -> &[u8] {
-    let rest = target.strip_prefix(b"http://").or_else(|| target.strip_prefix(b"https://"));
+    let rest = target
+        .strip_prefix(b"http://")
+        .or_else(|| target.strip_prefix(b"https://"));
     match rest {
         Some(rest) => match rest.iter().position(|byte| matches!(byte, b'/' | b'?')) {
             Some(at) => rest.get(at..).unwrap_or(b"/"),
@@ -82,10 +84,27 @@ fn decode(path: &[u8]) -> Option<Vec<u8>> {
 pub fn push_escaped(out: &mut Vec<u8>, path: &[u8]) {
     for byte in path {
         match byte {
-            b'%' | b'?' | b'#' | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | 0..=b' ' | 0x7f.. => {
+            b'%'
+            | b'?'
+            | b'#'
+            | b'"'
+            | b'<'
+            | b'>'
+            | b'\\'
+            | b'^'
+            | b'`'
+            | b'{'
+            | b'|'
+            | b'}'
+            | 0..=b' '
+            | 0x7f.. => {
                 out.push(b'%');
                 for digit in [byte >> 4, byte & 15] {
-                    out.push(if digit < 10 { b'0' + digit } else { b'A' + digit - 10 });
+                    out.push(if digit < 10 {
+                        b'0' + digit
+                    } else {
+                        b'A' + digit - 10
+                    });
                 }
             }
             byte => out.push(*byte),
@@ -131,7 +150,8 @@ mod tests {
             ("*", None),
         ];
         for (target, expected) in table {
-            let expected = expected.map(|(path, query)| (path.as_bytes().to_vec(), query.as_bytes().to_vec()));
+            let expected =
+                expected.map(|(path, query)| (path.as_bytes().to_vec(), query.as_bytes().to_vec()));
             assert_eq!(split(target.as_bytes()), expected, "{target}");
         }
     }
