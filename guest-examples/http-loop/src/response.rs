@@ -121,7 +121,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn read(text: &[u8], to_head: bool) -> Option<(u16, Framing, bool)> {
+    fn read(text: &[u8], to_head: bool) -> Option<Read> {
         let mut spans = Vec::new();
         match parse(text, &mut 0, &mut spans, to_head) {
             Parsed::Response(response, _) => {
@@ -131,9 +131,12 @@ mod tests {
         }
     }
 
+    /// Status, framing, keep-alive.
+    type Read = (u16, Framing, bool);
+
     #[test]
     fn framing_follows_rfc_9112() {
-        let table: [(&str, bool, Option<(u16, Framing, bool)>); 9] = [
+        let table: [(&str, bool, Option<Read>); 9] = [
             (
                 "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n",
                 false,

@@ -269,7 +269,7 @@ impl Reader<'_> {
                 .filter(|file| glob(name.as_bytes(), file.as_bytes()) && !file.starts_with('.'))
                 .map(|file| format!("{}/{file}", folder.trim_end_matches('/')))
                 .collect();
-            found.sort();
+            found.sort_unstable();
         }
         let mut nodes = Vec::new();
         for path in found {

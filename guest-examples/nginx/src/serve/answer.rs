@@ -175,7 +175,7 @@ pub(super) struct Entry {
 
 /// A directory's listing, directories first.
 pub(super) fn listing(path: &[u8], mut entries: Vec<Entry>, exact_size: bool) -> Vec<u8> {
-    entries.sort_by(|a, b| b.is_dir.cmp(&a.is_dir).then_with(|| a.name.cmp(&b.name)));
+    entries.sort_unstable_by(|a, b| b.is_dir.cmp(&a.is_dir).then_with(|| a.name.cmp(&b.name)));
     let mut title = Vec::new();
     uri::push_html(&mut title, path);
     let mut out = Vec::new();

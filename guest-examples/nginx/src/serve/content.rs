@@ -8,10 +8,11 @@ use http_loop::request::Request;
 use http_loop::service::{Answer, Content as Sent, Context, FileBody};
 
 use super::answer::{self, Entry, Head};
+use super::deliver::keep_alive;
 use super::files::{Found, OpenFile};
 use super::rewrite::Rewritten;
 use super::state::{Record, State, go_to};
-use super::{Server, Verdict, keep_alive, uri};
+use super::{Server, Verdict, uri};
 use crate::config::model::{Level, Settings};
 
 /// The most entries of a directory's listing.

@@ -3,7 +3,7 @@
 use http_loop::decimal::push_decimal;
 use http_loop::request::Request;
 use http_loop::response::Response;
-use http_loop::service::Transfer;
+use http_loop::service::{Failure, Transfer};
 
 use super::answer;
 use super::state::View;
@@ -197,4 +197,26 @@ fn redirected(view: &View<'_>, pass: &ProxyPass, value: &[u8]) -> Vec<u8> {
         },
     };
     replaced.unwrap_or_else(|| value.to_vec())
+}
+
+/// A failure as nginx's error log tells it.
+pub(super) fn failure_text(failure: Failure) -> String {
+    match failure {
+        Failure::Connect(error) => format!("connect() failed ({}) while connecting to upstream", error.errno_text()),
+        Failure::ConnectTimedOut => {
+            "upstream timed out (110: Operation timed out) while connecting to upstream".to_owned()
+        }
+        Failure::SendTimedOut => {
+            "upstream timed out (110: Operation timed out) while sending request to upstream".to_owned()
+        }
+        Failure::ReadTimedOut => {
+            "upstream timed out (110: Operation timed out) while reading response header from upstream".to_owned()
+        }
+        Failure::Closed => {
+            "upstream prematurely closed connection while reading response header from upstream".to_owned()
+        }
+        Failure::Malformed => "upstream sent no valid HTTP/1.0 header while reading response header from upstream".to_owned(),
+        Failure::TooLarge => "upstream sent too big header while reading response header from upstream".to_owned(),
+        Failure::ClientBody { status } => format!("client's body was refused with {status}"),
+    }
 }

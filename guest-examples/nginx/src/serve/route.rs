@@ -71,10 +71,11 @@ pub fn location(base: &Rc<Location>, path: &[u8]) -> (Rc<Location>, Vec<Vec<u8>>
             Matcher::Exact(exact) if exact.as_bytes() == path => {
                 return (Rc::clone(child), Vec::new());
             }
-            Matcher::Prefix(prefix, final_) if path.starts_with(prefix.as_bytes()) => {
-                if longest.is_none_or(|(_, length, _)| prefix.len() > length) {
-                    longest = Some((child, prefix.len(), *final_));
-                }
+            Matcher::Prefix(prefix, is_final)
+                if path.starts_with(prefix.as_bytes())
+                    && longest.is_none_or(|(_, length, _)| prefix.len() > length) =>
+            {
+                longest = Some((child, prefix.len(), *is_final));
             }
             _ => {}
         }
