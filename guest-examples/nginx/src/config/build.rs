@@ -1,6 +1,5 @@
 //! From directives to servers and locations.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
@@ -22,7 +21,7 @@ const WORKER_CONNECTIONS: usize = 512;
 /// What is known while a configuration is built.
 pub(super) struct Builder<'a> {
     pub(super) set: SetVariables,
-    pub(super) formats: HashMap<String, Rc<Template>>,
+    pub(super) formats: Vec<(String, Rc<Template>)>,
     pub(super) upstreams: Vec<Upstream>,
     pub(super) resolve: &'a dyn Fn(&str) -> Vec<IpAddr>,
     warnings: Vec<String>,
@@ -50,7 +49,7 @@ pub fn build(nodes: &[Node], resolve: &dyn Fn(&str) -> Vec<IpAddr>) -> Result<Co
     let combined = Rc::new(Template::compile(COMBINED, &set, &nowhere)?);
     let mut builder = Builder {
         set,
-        formats: HashMap::from([("combined".to_owned(), Rc::clone(&combined))]),
+        formats: vec![("combined".to_owned(), Rc::clone(&combined))],
         upstreams: Vec::new(),
         resolve,
         warnings: Vec::new(),
@@ -180,12 +179,13 @@ impl Builder<'_> {
                 .filter(|part| !part.starts_with("escape="))
                 .collect();
             let format = self.template(&parts.concat(), &node.place)?;
-            if self.formats.insert(name.clone(), Rc::new(format)).is_some() {
+            if self.formats.iter().any(|(known, _)| known == name) {
                 return Err(ConfigError::at(
                     &node.place,
                     format!("duplicate \"log_format\" name \"{name}\""),
                 ));
             }
+            self.formats.push((name.clone(), Rc::new(format)));
         }
         // A `proxy_pass` may stand before the `upstream` that it names.
         for node in http.children.iter().filter(|node| node.name == "upstream") {

@@ -232,9 +232,13 @@ impl Builder<'_> {
                     let message = format!("the parameter \"{condition}\" is not supported here");
                     return Err(ConfigError::at(place, message));
                 }
-                let format = self.formats.get(name).ok_or_else(|| {
-                    ConfigError::at(place, format!("unknown log format \"{name}\""))
-                })?;
+                let (_, format) = self
+                    .formats
+                    .iter()
+                    .find(|(known, _)| known == name)
+                    .ok_or_else(|| {
+                        ConfigError::at(place, format!("unknown log format \"{name}\""))
+                    })?;
                 let target = target(path);
                 if target != Target::Off {
                     logs.push(AccessLog {

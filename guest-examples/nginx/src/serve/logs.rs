@@ -1,6 +1,5 @@
 //! Access and error logs.
 
-use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::Write;
 
@@ -15,13 +14,13 @@ pub struct Logs {
     stdout: LineLog<Box<dyn Write>>,
     stderr: LineLog<Box<dyn Write>>,
     /// By path; those that cannot be opened write nowhere.
-    files: HashMap<String, LineLog<Box<dyn Write>>>,
+    files: Vec<(String, LineLog<Box<dyn Write>>)>,
 }
 
 impl std::fmt::Debug for Logs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Logs")
-            .field("files", &self.files.keys())
+            .field("files", &self.files.len())
             .finish_non_exhaustive()
     }
 }
@@ -33,7 +32,7 @@ impl Logs {
         Self {
             stdout: LineLog::new(stdout),
             stderr: LineLog::new(stderr),
-            files: HashMap::new(),
+            files: Vec::new(),
         }
     }
 
@@ -44,15 +43,17 @@ impl Logs {
             Target::Stderr => Some(self.stderr.line()),
             Target::Off => None,
             Target::File(path) => {
-                if !self.files.contains_key(path) {
+                let known = self.files.iter().position(|(known, _)| known == path);
+                let at = known.unwrap_or_else(|| {
                     let writer: Box<dyn Write> =
                         match OpenOptions::new().append(true).create(true).open(path) {
                             Ok(file) => Box::new(file),
                             Err(_) => Box::new(std::io::sink()),
                         };
-                    self.files.insert(path.clone(), LineLog::new(writer));
-                }
-                self.files.get_mut(path).map(LineLog::line)
+                    self.files.push((path.clone(), LineLog::new(writer)));
+                    self.files.len() - 1
+                });
+                self.files.get_mut(at).map(|(_, log)| log.line())
             }
         }
     }
@@ -90,7 +91,7 @@ impl Logs {
     pub fn flush(&mut self) {
         self.stderr.flush();
         self.stdout.flush();
-        for file in self.files.values_mut() {
+        for (_, file) in &mut self.files {
             file.flush();
         }
     }
