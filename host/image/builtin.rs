@@ -123,8 +123,15 @@ macro_rules! rootfs {
     };
 }
 
+/// The shell needs no files: its utilities are in its module.
 const SHELL_FILES: &[ImageFile] = &[];
-const NGINX_FILES: &[ImageFile] = &[];
+const NGINX_FILES: &[ImageFile] = &[
+    rootfs!("nginx", "/etc/nginx/nginx.conf"),
+    rootfs!("nginx", "/etc/nginx/conf.d/default.conf"),
+    rootfs!("nginx", "/etc/nginx/mime.types"),
+    rootfs!("nginx", "/usr/share/nginx/html/index.html"),
+    rootfs!("nginx", "/usr/share/nginx/html/50x.html"),
+];
 
 /// The built-in images, in the order in which they are listed.
 #[must_use]
