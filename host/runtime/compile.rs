@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use wasmpod_image::Program;
 use wasmpod_sandbox::{RuntimeError, Stage};
 
-use crate::code_store::{CodeStore, Compiled, Key, load_bytes};
+use crate::code_store::{Code, CodeStore, Compiled, Key, load_bytes};
 use crate::engine::{Engines, Tier};
 use crate::inspect::{CORE_ENTRY, Inspection, Kind, read_outline};
 use crate::link::{Linked, Linkers};
@@ -117,11 +117,8 @@ impl Compiler {
             RuntimeError::Compile { program: program.name.clone(), detail: format!("{error:#}") }
         })?;
         report(Stage::Compiling, size, size);
-        let code = load_bytes(engine, kind, &compiled).map_err(|error| internal(&error))?;
         report(Stage::Storing, 0, 0);
-        if let Some(store) = &self.store {
-            store.store(&self.key(program, tier), kind, compiled.bytes());
-        }
+        let code = self.keep(program, tier, kind, &compiled).map_err(|error| internal(&error))?;
         let linked = self.linkers(tier).link(&code);
         let linked = linked.map_err(|error| invalid(program, &format!("{error:#}")))?;
         Ok(Made { linked, tier })
@@ -165,14 +162,27 @@ impl Compiler {
         let kind = wasmpod_image::format::read_outline(&wasm).map_err(|error| error.to_string())?;
         let compiler = Engines::background_compiler().map_err(|error| error.to_string())?;
         let compiled = Compiled::compile(&compiler, kind, &wasm).map_err(describe)?;
+        let code = self.keep(program, Tier::Optimised, kind, &compiled).map_err(describe)?;
         if let Some(store) = &self.store {
-            store.store(&self.key(program, Tier::Optimised), kind, compiled.bytes());
             store.remove(&self.key(program, Tier::Baseline));
         }
-        let engine = self.engines.of(Tier::Optimised);
-        let code = load_bytes(engine, kind, &compiled).map_err(describe)?;
         let linked = self.optimised.link(&code).map_err(describe)?;
         Ok(Made { linked, tier: Tier::Optimised })
+    }
+
+    /// Puts new code into the store and takes it from there, or from memory where there is no store.
+    fn keep(
+        &self,
+        program: &Program,
+        tier: Tier,
+        kind: Kind,
+        compiled: &Compiled,
+    ) -> wasmtime::Result<Code> {
+        let engine = self.engines.of(tier);
+        let stored = self.store.as_ref().and_then(|store| {
+            store.store(engine, &self.key(program, tier), kind, compiled)
+        });
+        stored.map_or_else(|| load_bytes(engine, kind, compiled), Ok)
     }
 
     fn load(&self, program: &Program) -> Option<Made> {
