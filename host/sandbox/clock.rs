@@ -29,14 +29,20 @@ impl Clock {
     /// The host's time. Elapsed time counts from this call.
     #[must_use]
     pub fn host() -> Self {
-        Self { start: Instant::now(), wall: Wall::Host }
+        Self {
+            start: Instant::now(),
+            wall: Wall::Host,
+        }
     }
 
     /// A time that begins at `start` and moves only with tokio's clock.
     #[must_use]
     pub fn virtual_from(start: Timestamp) -> Self {
         let since_1970 = Duration::try_from(start.duration_since(Timestamp::UNIX_EPOCH));
-        Self { start: Instant::now(), wall: Wall::Virtual(since_1970.unwrap_or_default()) }
+        Self {
+            start: Instant::now(),
+            wall: Wall::Virtual(since_1970.unwrap_or_default()),
+        }
     }
 
     /// Time since this clock (or the one it was copied from) was made. Never jumps.
@@ -55,7 +61,9 @@ impl Clock {
     #[must_use]
     pub fn since_1970(&self) -> Duration {
         match self.wall {
-            Wall::Host => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+            Wall::Host => SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default(),
             Wall::Virtual(start) => start.saturating_add(self.elapsed()),
         }
     }
@@ -74,6 +82,9 @@ impl Clock {
     /// Both times at once, as `lifecycle` wants them.
     #[must_use]
     pub fn now(&self) -> Now {
-        Now { elapsed: self.elapsed(), wall: self.timestamp() }
+        Now {
+            elapsed: self.elapsed(),
+            wall: self.timestamp(),
+        }
     }
 }

@@ -1,13 +1,31 @@
 //! One running pod: driver task, containers, logs, and the port behind which the engine stands.
+//!
+//! [`SandboxHandle::start`] runs a pod on a worker and gives a handle. What to do when is decided by `lifecycle`;
+//! this crate does it, through [`ContainerRuntime`] for the guests and through `volume`, `network` and `ipc` for what
+//! they share. It knows nothing of WebAssembly, and nothing of other pods or of a store of objects.
 
 pub mod clock;
+pub mod config;
+mod container;
+mod driver;
+pub mod events;
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
+pub mod handle;
 pub mod logs;
 pub mod port;
+pub mod resources;
 pub mod tasks;
+pub mod termination;
+#[cfg(test)]
+mod tests;
 pub mod workers;
 
 pub use clock::Clock;
-pub use logs::LogSink;
+pub use config::{ImageFailure, ImageSource, PodSources, PublishRequest, SandboxConfig};
+pub use events::{EventItem, EventReader, PodEvent, PodEvents, Severity};
+pub use handle::{PodProgress, SandboxError, SandboxHandle, SandboxStatus};
+pub use logs::{LogItem, LogLine, LogOptions, LogReader, LogSink};
 pub use port::{
     BoxFuture, ContainerConfig, ContainerId, ContainerRuntime, ContainerState, Exit, ExitReason,
     PodIdentity, Progress, ProgressSink, RuntimeError, Stage,

@@ -75,8 +75,15 @@ impl PodTaskSet {
     /// An empty set whose tasks will run on `worker`.
     #[must_use]
     pub fn new(worker: Handle) -> Self {
-        let shared = Shared { worker, set: Mutex::new(Some(JoinSet::new())) };
-        Self { tasks: PodTasks { shared: Arc::new(shared) } }
+        let shared = Shared {
+            worker,
+            set: Mutex::new(Some(JoinSet::new())),
+        };
+        Self {
+            tasks: PodTasks {
+                shared: Arc::new(shared),
+            },
+        }
     }
 
     /// A handle for those who work for the pod.
@@ -120,7 +127,10 @@ impl PodTasks {
             return Err(SpawnError::TooMany);
         }
         let task = async move {
-            let outcome = CatchPanic { future: Box::pin(future) }.await;
+            let outcome = CatchPanic {
+                future: Box::pin(future),
+            }
+            .await;
             // Nobody may be waiting, which is fine.
             drop(tell.send(outcome));
         };
@@ -145,7 +155,10 @@ impl PodTasks {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<JoinSet<()>>> {
-        self.shared.set.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .set
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -76,16 +76,25 @@ impl Workers {
     /// Takes a seat on the worker that has the fewest pods.
     #[must_use]
     pub fn place(&self) -> Option<Placement> {
-        let least = self.threads.iter().min_by_key(|t| t.worker.pods.load(Ordering::Relaxed))?;
+        let least = self
+            .threads
+            .iter()
+            .min_by_key(|t| t.worker.pods.load(Ordering::Relaxed))?;
         least.worker.pods.fetch_add(1, Ordering::Relaxed);
-        Some(Placement { worker: least.worker.clone() })
+        Some(Placement {
+            worker: least.worker.clone(),
+        })
     }
 }
 
 impl Drop for Workers {
     fn drop(&mut self) {
         for thread in &self.threads {
-            let end = thread.end.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let end = thread
+                .end
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
             drop(end);
         }
         for thread in &mut self.threads {
@@ -108,14 +117,23 @@ impl Thread {
             .global_queue_interval(1)
             .thread_name(format!("worker-{index}-blocking"))
             .build()?;
-        let worker =
-            Worker { index, handle: runtime.handle().clone(), pods: Arc::new(AtomicUsize::new(0)) };
+        let worker = Worker {
+            index,
+            handle: runtime.handle().clone(),
+            pods: Arc::new(AtomicUsize::new(0)),
+        };
         let (end, ended) = oneshot::channel::<()>();
-        let join = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-            // Ends when the sender is dropped; then the runtime drops every task that is left.
-            drop(runtime.block_on(ended));
-        })?;
-        Ok(Self { worker, end: Mutex::new(Some(end)), join: Some(join) })
+        let join = std::thread::Builder::new()
+            .name(format!("worker-{index}"))
+            .spawn(move || {
+                // Ends when the sender is dropped; then the runtime drops every task that is left.
+                drop(runtime.block_on(ended));
+            })?;
+        Ok(Self {
+            worker,
+            end: Mutex::new(Some(end)),
+            join: Some(join),
+        })
     }
 }
 
@@ -141,7 +159,13 @@ impl Placement {
     #[must_use]
     pub fn current() -> Self {
         let handle = Handle::current();
-        Self { worker: Worker { index: 0, handle, pods: Arc::new(AtomicUsize::new(1)) } }
+        Self {
+            worker: Worker {
+                index: 0,
+                handle,
+                pods: Arc::new(AtomicUsize::new(1)),
+            },
+        }
     }
 
     /// Where the seat is.
@@ -154,5 +178,88 @@ impl Placement {
 impl Drop for Placement {
     fn drop(&mut self) {
         self.worker.pods.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tasks::{PodTaskSet, SpawnError, TaskEnd};
+
+    #[test]
+    fn pods_are_placed_on_the_worker_that_has_the_fewest() {
+        let workers = Workers::start(2).unwrap();
+        let first = workers.place().unwrap();
+        let second = workers.place().unwrap();
+        assert_ne!(first.worker().index(), second.worker().index());
+        drop(first);
+        let third = workers.place().unwrap();
+        assert_ne!(third.worker().index(), second.worker().index());
+    }
+
+    #[test]
+    fn the_tasks_of_a_pod_run_on_its_worker_and_a_panic_in_one_ends_only_that() {
+        let workers = Workers::start(1).unwrap();
+        let seat = workers.place().unwrap();
+        let set = PodTaskSet::new(seat.worker().handle().clone());
+        let tasks = set.handle();
+        let name = async { std::thread::current().name().map(str::to_owned) };
+        let name = tasks.spawn(name).unwrap();
+        let failing = tasks
+            .spawn(async { assert!(tasks_are_fine(), "scripted") })
+            .unwrap();
+        let endless = tasks.spawn(std::future::pending::<()>()).unwrap();
+        let (name, failed) = wait(async { (name.await, failing.await) });
+        assert_eq!(name.unwrap().as_deref(), Some("worker-0"));
+        assert_eq!(
+            failed.unwrap_err(),
+            TaskEnd::Panicked {
+                message: "scripted".to_owned()
+            }
+        );
+        wait(set.end());
+        assert_eq!(wait(endless).unwrap_err(), TaskEnd::Aborted);
+        assert_eq!(tasks.spawn(async {}).unwrap_err(), SpawnError::Ended);
+    }
+
+    #[test]
+    fn a_pod_cannot_have_tasks_without_end() {
+        let workers = Workers::start(1).unwrap();
+        let seat = workers.place().unwrap();
+        let set = PodTaskSet::new(seat.worker().handle().clone());
+        let tasks = set.handle();
+        for _ in 0..crate::tasks::MAX_POD_TASKS {
+            drop(tasks.spawn(std::future::pending::<()>()).unwrap());
+        }
+        assert_eq!(tasks.spawn(async {}).unwrap_err(), SpawnError::TooMany);
+    }
+
+    #[test]
+    fn dropping_the_workers_drops_their_tasks() {
+        let workers = Workers::start(2).unwrap();
+        let kept = Arc::new(());
+        for _ in 0..2 {
+            let seat = workers.place().unwrap();
+            let kept = Arc::clone(&kept);
+            drop(seat.worker().handle().spawn(async move {
+                let _kept = kept;
+                std::future::pending::<()>().await;
+            }));
+            drop(seat);
+        }
+        drop(workers);
+        assert_eq!(Arc::strong_count(&kept), 1);
+    }
+
+    fn tasks_are_fine() -> bool {
+        false
+    }
+
+    fn wait<T>(future: impl Future<Output = T>) -> T {
+        Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(future)
     }
 }

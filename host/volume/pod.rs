@@ -4,6 +4,7 @@
 //! operation that fails half-way removes what it made, and reports both failures if that fails too.
 
 use std::ffi::OsString;
+use std::io::{self, Read};
 use std::path::Path;
 
 use wasmpod_manifest::k8s::{Container, PodSpec, Volume as VolumeSpec};
@@ -300,6 +301,32 @@ impl PodVolumes {
         // Stays as long as another attempt is there; release removes what is left.
         let _ = containers.dir().remove_dir(container);
         Ok(())
+    }
+
+    /// Reads an ordinary file in the root directory of an attempt, at most its first `max_bytes`. Links are followed
+    /// inside the root only; what lies in a mount is not seen.
+    ///
+    /// # Errors
+    ///
+    /// The file is not there, is not an ordinary one, or cannot be read.
+    pub fn read_root_file(
+        &self,
+        container: &str,
+        attempt: u32,
+        path: &str,
+        max_bytes: usize,
+    ) -> io::Result<Vec<u8>> {
+        check_name("container", container).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let containers = self.containers.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        let rootfs = Path::new(container).join(attempt.to_string()).join("rootfs");
+        let root = containers.dir().open_dir(rootfs)?;
+        let file = root.open(path.trim_start_matches('/'))?;
+        if !file.metadata()?.is_file() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let mut bytes = Vec::new();
+        file.take(u64::try_from(max_bytes).unwrap_or(u64::MAX)).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// How many bytes each volume takes on the host, without hostPath volumes, which are not ours.

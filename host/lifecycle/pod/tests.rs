@@ -30,6 +30,10 @@ impl Play {
     }
 
     /// A pod whose resources are not there yet, and whose containers start only when told.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "reads better where it is called"
+    )]
     fn accepted(spec: Value) -> Self {
         let pod =
             json!({"metadata": {"name": "p", "namespace": "default", "uid": "u"}, "spec": spec});

@@ -51,21 +51,33 @@ impl LogSink {
     /// A sink that writes into a container's log file.
     #[must_use]
     pub fn to_file(file: Arc<LogFile>, stream: Stream) -> Self {
-        Self { target: Target::File(file, stream) }
+        Self {
+            target: Target::File(file, stream),
+        }
     }
 
     /// A sink that drops everything.
     #[must_use]
     pub fn discard() -> Self {
-        Self { target: Target::Discard }
+        Self {
+            target: Target::Discard,
+        }
     }
 
     /// A sink that keeps the first `limit_bytes` bytes in memory and drops the rest, for tests and for callers that
     /// want a container's whole output as a value.
     #[must_use]
     pub fn capture(limit_bytes: usize) -> (Self, Capture) {
-        let capture = Capture { limit_bytes, bytes: Arc::default() };
-        (Self { target: Target::Capture(capture.clone()) }, capture)
+        let capture = Capture {
+            limit_bytes,
+            bytes: Arc::default(),
+        };
+        (
+            Self {
+                target: Target::Capture(capture.clone()),
+            },
+            capture,
+        )
     }
 
     /// Takes bytes, as many as [`MAX_WRITE_BYTES`](Self::MAX_WRITE_BYTES), and says how many. Never waits for a
@@ -112,7 +124,10 @@ impl Capture {
     /// A copy of what was written so far.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
-        self.bytes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.bytes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// What was written so far, as text.

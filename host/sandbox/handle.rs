@@ -1,0 +1,225 @@
+//! A running pod, seen from outside.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use wasmpod_lifecycle::pod::StopCause;
+use wasmpod_manifest::k8s::PodStatus;
+use wasmpod_network::PodNetwork;
+
+use crate::config::SandboxConfig;
+use crate::driver::{Driver, Input};
+use crate::events::PodEvents;
+use crate::logs::{LogOptions, LogReader, PodLogs};
+use crate::port::{PodIdentity, Progress};
+use crate::workers::Placement;
+
+/// How many requests may wait for a pod's driver, which answers within microseconds. A sender waits when there are more.
+const MAX_PENDING_INPUTS: usize = 16;
+
+/// A pod's status, and what Kubernetes' type has no place for.
+#[derive(Clone, Debug, Default)]
+pub struct SandboxStatus {
+    /// `status` of the Pod.
+    pub pod: PodStatus,
+    /// Who ended the pod, when it did not end by itself.
+    pub stop: Option<StopCause>,
+    /// The pod is over, and all that it had is released. This status is the last.
+    pub ended: bool,
+    /// The pod's host ports, in the order in which they were asked for.
+    pub published: Vec<SocketAddr>,
+    /// The pod's network, while it has one.
+    pub network: Option<PodNetwork>,
+}
+
+impl SandboxStatus {
+    /// `status.phase`
+    #[must_use]
+    pub fn phase(&self) -> &str {
+        self.pod.phase.as_deref().unwrap_or("Unknown")
+    }
+
+    /// True when the pod's `Ready` condition is.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        let conditions = self.pod.conditions.iter().flatten();
+        conditions
+            .into_iter()
+            .any(|c| c.type_ == "Ready" && c.status == "True")
+    }
+}
+
+/// How far the programs of a pod's containers are prepared, by container; empty when none is being prepared.
+pub type PodProgress = BTreeMap<String, Progress>;
+
+/// Why a sandbox cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The pod has no name, namespace or uid.
+    #[error("the pod has no metadata.{field}")]
+    NoIdentity {
+        /// Which of them.
+        field: &'static str,
+    },
+    /// The directory of its logs cannot be made.
+    #[error("pod \"{pod}\": cannot make its log directory under `{dir}`")]
+    Logs {
+        /// The pod.
+        pod: String,
+        /// The directory of all logs.
+        dir: String,
+        /// What the host says.
+        source: std::io::Error,
+    },
+}
+
+/// A handle to a running pod; cheap to clone, usable from every thread. When the last one is dropped the pod is
+/// stopped with its grace period, as nobody could do that any more, and its logs are removed.
+#[derive(Clone, Debug)]
+pub struct SandboxHandle {
+    identity: PodIdentity,
+    inputs: mpsc::Sender<Input>,
+    status: watch::Receiver<Arc<SandboxStatus>>,
+    progress: watch::Receiver<PodProgress>,
+    events: PodEvents,
+    logs: Arc<PodLogs>,
+}
+
+impl SandboxHandle {
+    /// Starts a pod on its worker.
+    ///
+    /// # Errors
+    /// The pod has no identity, or its log directory cannot be made.
+    pub fn start(config: SandboxConfig, placement: Placement) -> Result<Self, SandboxError> {
+        let identity = identity(&config)?;
+        let spec = config.pod.spec.as_ref();
+        let containers = spec.into_iter().flat_map(|spec| {
+            spec.init_containers
+                .iter()
+                .flatten()
+                .chain(&spec.containers)
+                .map(|c| c.name.as_str())
+        });
+        let logs = PodLogs::create(
+            &config.logs_dir,
+            &identity,
+            containers,
+            config.log_limits,
+            config.clock,
+        );
+        let logs = Arc::new(logs.map_err(|source| SandboxError::Logs {
+            pod: identity.to_string(),
+            dir: config.logs_dir.display().to_string(),
+            source,
+        })?);
+        let events = PodEvents::new(config.clock);
+        let (inputs, receive) = mpsc::channel(MAX_PENDING_INPUTS);
+        let (progress, progress_seen) = watch::channel(PodProgress::new());
+        let worker = placement.worker().handle().clone();
+        let (driver, status) = Driver::new(
+            config,
+            identity.clone(),
+            placement,
+            receive,
+            progress,
+            events.clone(),
+            Arc::clone(&logs),
+        );
+        drop(worker.spawn(driver.run()));
+        Ok(Self {
+            identity,
+            inputs,
+            status,
+            progress: progress_seen,
+            events,
+            logs,
+        })
+    }
+
+    /// Which pod this is.
+    #[must_use]
+    pub fn identity(&self) -> &PodIdentity {
+        &self.identity
+    }
+
+    /// The status now.
+    #[must_use]
+    pub fn status(&self) -> Arc<SandboxStatus> {
+        Arc::clone(&self.status.borrow())
+    }
+
+    /// The status as it changes.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Arc<SandboxStatus>> {
+        self.status.clone()
+    }
+
+    /// How far the preparation of programs is, as it changes.
+    #[must_use]
+    pub fn progress(&self) -> watch::Receiver<PodProgress> {
+        self.progress.clone()
+    }
+
+    /// The pod's events.
+    #[must_use]
+    pub fn events(&self) -> &PodEvents {
+        &self.events
+    }
+
+    /// Reads the log of a container; `None` if the pod has none of this name.
+    #[must_use]
+    pub fn logs(&self, container: &str, options: LogOptions) -> Option<LogReader> {
+        Some(self.logs.container(container)?.read(options))
+    }
+
+    /// Asks the pod to end: every container gets SIGTERM now and SIGKILL after `grace` (`None`: the grace period of
+    /// its spec). Returns when the pod has taken note; [`wait`](Self::wait) for the end. A second stop can shorten
+    /// the time that is left.
+    pub async fn stop(&self, grace: Option<Duration>) {
+        // An error means that the pod is over already.
+        let _: Result<(), _> = self.inputs.send(Input::Stop { grace }).await;
+    }
+
+    /// Ends the pod by force.
+    pub async fn kill(&self) {
+        self.stop(Some(Duration::ZERO)).await;
+    }
+
+    /// Waits until the pod is over and everything of it is released, and gives its last status.
+    pub async fn wait(&self) -> Arc<SandboxStatus> {
+        self.wait_for(|status| status.ended).await
+    }
+
+    /// Waits until the status is as wanted, or the pod is over.
+    pub async fn wait_for(&self, wanted: impl Fn(&SandboxStatus) -> bool) -> Arc<SandboxStatus> {
+        let mut status = self.status.clone();
+        let found = status
+            .wait_for(|status| wanted(status) || status.ended)
+            .await;
+        found.map_or_else(|_| self.status(), |found| Arc::clone(&found))
+    }
+}
+
+fn identity(config: &SandboxConfig) -> Result<PodIdentity, SandboxError> {
+    let meta = &config.pod.metadata;
+    let get = |value: &Option<String>, field| {
+        value
+            .clone()
+            .filter(|v| !v.is_empty())
+            .ok_or(SandboxError::NoIdentity { field })
+    };
+    Ok(PodIdentity {
+        namespace: get(&meta.namespace, "namespace")?,
+        name: get(&meta.name, "name")?,
+        uid: get(&meta.uid, "uid")?,
+    })
+}
+
+const _: () = {
+    const fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<SandboxHandle>();
+    is_send_and_sync::<LogReader>();
+};
