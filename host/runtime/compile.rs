@@ -72,15 +72,26 @@ impl Compiler {
         let baseline = Linkers::new(engines.of(Tier::Baseline))?;
         let in_background = AtomicUsize::new(0);
         let one_at_a_time = Mutex::new(());
-        Ok(Self { engines, store, optimised, baseline, notices, in_background, one_at_a_time })
+        Ok(Self {
+            engines,
+            store,
+            optimised,
+            baseline,
+            notices,
+            in_background,
+            one_at_a_time,
+        })
     }
 
-    /// What `wasm` is and needs, compared with what this host offers.
+    /// What `program` is and needs, compared with what this host offers.
     ///
     /// # Errors
-    /// The bytes are not valid WebAssembly; the text says why.
-    pub(crate) fn inspect(&self, wasm: &[u8]) -> Result<Inspection, String> {
-        let outline = read_outline(wasm)?;
+    /// Its bytes are not valid WebAssembly.
+    pub(crate) fn inspect(&self, program: &Program) -> Result<Inspection, RuntimeError> {
+        let wasm = program
+            .bytes()
+            .map_err(|error| invalid(program, &error.to_string()))?;
+        let outline = read_outline(&wasm).map_err(|problem| invalid(program, &problem))?;
         Ok(Inspection {
             kind: outline.kind,
             size_bytes: u64::try_from(wasm.len()).unwrap_or(u64::MAX),
@@ -103,8 +114,10 @@ impl Compiler {
         if let Some(made) = self.load(program) {
             return Ok(made);
         }
-        let wasm = program.bytes().map_err(|error| invalid(program, &error.to_string()))?;
-        let kind = self.check(program, &wasm)?;
+        let wasm = program
+            .bytes()
+            .map_err(|error| invalid(program, &error.to_string()))?;
+        let kind = self.check(program)?;
         let size = u64::try_from(wasm.len()).unwrap_or(u64::MAX);
         let tier = if program.is_trusted && wasm.len() >= BASELINE_FROM_BYTES {
             Tier::Baseline
@@ -113,12 +126,16 @@ impl Compiler {
         };
         report(Stage::Compiling, 0, size);
         let engine = self.engines.of(tier);
-        let compiled = Compiled::compile(engine, kind, &wasm).map_err(|error| {
-            RuntimeError::Compile { program: program.name.clone(), detail: format!("{error:#}") }
-        })?;
+        let compiled =
+            Compiled::compile(engine, kind, &wasm).map_err(|error| RuntimeError::Compile {
+                program: program.name.clone(),
+                detail: format!("{error:#}"),
+            })?;
         report(Stage::Compiling, size, size);
         report(Stage::Storing, 0, 0);
-        let code = self.keep(program, tier, kind, &compiled).map_err(|error| internal(&error))?;
+        let code = self
+            .keep(program, tier, kind, &compiled)
+            .map_err(|error| internal(&error))?;
         let linked = self.linkers(tier).link(&code);
         let linked = linked.map_err(|error| invalid(program, &format!("{error:#}")))?;
         Ok(Made { linked, tier })
@@ -137,7 +154,10 @@ impl Compiler {
         let (this, for_thread) = (Arc::clone(self), Arc::clone(program));
         let work = move || {
             lower_priority();
-            let turn = this.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
+            let turn = this
+                .one_at_a_time
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             match this.optimise(&for_thread) {
                 Ok(made) => done(made),
                 Err(problem) => {
@@ -148,7 +168,9 @@ impl Compiler {
             drop(turn);
             this.in_background.fetch_sub(1, Ordering::Relaxed);
         };
-        let spawned = std::thread::Builder::new().name("wasmpod-optimise".to_owned()).spawn(work);
+        let spawned = std::thread::Builder::new()
+            .name("wasmpod-optimise".to_owned())
+            .spawn(work);
         if let Err(error) = spawned {
             self.in_background.fetch_sub(1, Ordering::Relaxed);
             let (program, problem) = (program.name.clone(), error.to_string());
@@ -162,12 +184,17 @@ impl Compiler {
         let kind = wasmpod_image::format::read_outline(&wasm).map_err(|error| error.to_string())?;
         let compiler = Engines::background_compiler().map_err(|error| error.to_string())?;
         let compiled = Compiled::compile(&compiler, kind, &wasm).map_err(describe)?;
-        let code = self.keep(program, Tier::Optimised, kind, &compiled).map_err(describe)?;
+        let code = self
+            .keep(program, Tier::Optimised, kind, &compiled)
+            .map_err(describe)?;
         if let Some(store) = &self.store {
             store.remove(&self.key(program, Tier::Baseline));
         }
         let linked = self.optimised.link(&code).map_err(describe)?;
-        Ok(Made { linked, tier: Tier::Optimised })
+        Ok(Made {
+            linked,
+            tier: Tier::Optimised,
+        })
     }
 
     /// Puts new code into the store and takes it from there, or from memory where there is no store.
@@ -179,9 +206,10 @@ impl Compiler {
         compiled: &Compiled,
     ) -> wasmtime::Result<Code> {
         let engine = self.engines.of(tier);
-        let stored = self.store.as_ref().and_then(|store| {
-            store.store(engine, &self.key(program, tier), kind, compiled)
-        });
+        let stored = self
+            .store
+            .as_ref()
+            .and_then(|store| store.store(engine, &self.key(program, tier), kind, compiled));
         stored.map_or_else(|| load_bytes(engine, kind, compiled), Ok)
     }
 
@@ -196,23 +224,32 @@ impl Compiler {
             let code = store.load(self.engines.of(*tier), &self.key(program, *tier))?;
             // What was stored by a host that offered more is checked again from its bytes, for a full answer.
             let linked = self.linkers(*tier).link(&code).ok()?;
-            Some(Made { linked, tier: *tier })
+            Some(Made {
+                linked,
+                tier: *tier,
+            })
         })
     }
 
     /// Refuses a program that could not start, before time is spent on compiling it.
-    fn check(&self, program: &Program, wasm: &[u8]) -> Result<Kind, RuntimeError> {
-        let inspection = self.inspect(wasm).map_err(|problem| invalid(program, &problem))?;
+    fn check(&self, program: &Program) -> Result<Kind, RuntimeError> {
+        let inspection = self.inspect(program)?;
         let imports = inspection.missing();
         if !imports.is_empty() {
-            return Err(RuntimeError::MissingImports { program: program.name.clone(), imports });
+            return Err(RuntimeError::MissingImports {
+                program: program.name.clone(),
+                imports,
+            });
         }
         if !inspection.is_command {
             let what = match inspection.kind {
                 Kind::Module => format!("the module exports no function `{CORE_ENTRY}`"),
                 Kind::Component => "the component does not export `wasi:cli/run`".to_owned(),
             };
-            return Err(invalid(program, &format!("{what}: it is a library, not a program")));
+            return Err(invalid(
+                program,
+                &format!("{what}: it is a library, not a program"),
+            ));
         }
         Ok(inspection.kind)
     }
@@ -230,11 +267,16 @@ impl Compiler {
 }
 
 fn invalid(program: &Program, detail: &str) -> RuntimeError {
-    RuntimeError::InvalidProgram { program: program.name.clone(), detail: detail.to_owned() }
+    RuntimeError::InvalidProgram {
+        program: program.name.clone(),
+        detail: detail.to_owned(),
+    }
 }
 
 fn internal(error: &wasmtime::Error) -> RuntimeError {
-    RuntimeError::Internal { detail: format!("{error:#}") }
+    RuntimeError::Internal {
+        detail: format!("{error:#}"),
+    }
 }
 
 /// Lets guests go before: on Linux a thread has a priority of its own. Failing to is harmless.

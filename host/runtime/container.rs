@@ -81,17 +81,58 @@ impl Container {
         linked: Arc<Linked>,
         config: ContainerConfig,
     ) -> Result<Arc<Self>, RuntimeError> {
-        let ContainerConfig { name, program, network, ipc, tasks, .. } = config;
-        let ContainerConfig { args, env, working_dir, root, .. } = config;
-        let ContainerConfig { memory_limit_bytes, stdout, stderr, .. } = config;
-        let setting = Setting { args, env, working_dir, root, memory_limit_bytes, stdout, stderr };
+        let ContainerConfig {
+            name,
+            program,
+            network,
+            ipc,
+            tasks,
+            ..
+        } = config;
+        let ContainerConfig {
+            args,
+            env,
+            working_dir,
+            root,
+            ..
+        } = config;
+        let ContainerConfig {
+            memory_limit_bytes,
+            stdout,
+            stderr,
+            ..
+        } = config;
+        let setting = Setting {
+            args,
+            env,
+            working_dir,
+            root,
+            memory_limit_bytes,
+            stdout,
+            stderr,
+        };
         let ipc = Arc::new(ipc);
-        let held = Held { network, ipc: Arc::clone(&ipc) };
-        let instance = Instance::new(linked, &setting, held)
-            .map_err(|detail| RuntimeError::Create { container: name, detail })?;
-        let guest = Guest { instance, program: program.name.clone(), ipc, tasks };
+        let held = Held {
+            network,
+            ipc: Arc::clone(&ipc),
+        };
+        let instance =
+            Instance::new(linked, &setting, held).map_err(|detail| RuntimeError::Create {
+                container: name,
+                detail,
+            })?;
+        let guest = Guest {
+            instance,
+            program: program.name.clone(),
+            ipc,
+            tasks,
+        };
         let guest = Mutex::new(Some(guest));
-        Ok(Arc::new(Self { guest, exit: watch::Sender::new(None), stop: watch::Sender::new(None) }))
+        Ok(Arc::new(Self {
+            guest,
+            exit: watch::Sender::new(None),
+            stop: watch::Sender::new(None),
+        }))
     }
 
     /// Lets the guest run as a task of its pod. Starting again does nothing.
@@ -99,11 +140,16 @@ impl Container {
     /// # Errors
     /// The pod has ended, or has too many tasks.
     pub(crate) fn start(self: &Arc<Self>, ticker: &Arc<Ticker>) -> Result<(), String> {
-        let Some(guest) = self.guest().take() else { return Ok(()) };
+        let Some(guest) = self.guest().take() else {
+            return Ok(());
+        };
         let tasks = guest.tasks.clone();
         let run = run(Arc::clone(self), guest, Arc::clone(ticker));
         // If it is refused the future is dropped unpolled, and says so itself.
-        tasks.spawn(run).map(drop).map_err(|error| error.to_string())
+        tasks
+            .spawn(run)
+            .map(drop)
+            .map_err(|error| error.to_string())
     }
 
     /// Resolves when the container has ended.
@@ -138,7 +184,8 @@ impl Container {
     }
 
     fn signal(&self, signal: Signal) {
-        self.stop.send_modify(|last| *last = (*last).max(Some(signal)));
+        self.stop
+            .send_modify(|last| *last = (*last).max(Some(signal)));
         // One that was never started has nobody to end it.
         let guest = self.guest().take();
         if guest.is_some() {
@@ -165,7 +212,8 @@ impl Instance {
     fn new(linked: Arc<Linked>, setting: &Setting, held: Held) -> Result<Self, String> {
         Ok(match &*linked {
             Linked::Module(module) => {
-                let mut store = Store::new(module.module().engine(), CoreState::new(setting, held)?);
+                let mut store =
+                    Store::new(module.module().engine(), CoreState::new(setting, held)?);
                 guard(&mut store, |state| &mut state.limits);
                 Self::Module(linked, store)
             }
@@ -182,14 +230,18 @@ impl Instance {
     async fn run(self) -> wasmtime::Result<bool> {
         match self {
             Self::Module(linked, mut store) => {
-                let Linked::Module(module) = &*linked else { return Ok(false) };
+                let Linked::Module(module) = &*linked else {
+                    return Ok(false);
+                };
                 let instance = module.instantiate_async(&mut store).await?;
                 let start = instance.get_typed_func::<(), ()>(&mut store, CORE_ENTRY)?;
                 start.call_async(&mut store, ()).await?;
                 Ok(true)
             }
             Self::Component(linked, mut store) => {
-                let Linked::Component(command) = &*linked else { return Ok(false) };
+                let Linked::Component(command) = &*linked else {
+                    return Ok(false);
+                };
                 let instance = command.instantiate_async(&mut store).await?;
                 Ok(instance.wasi_cli_run().call_run(&mut store).await?.is_ok())
             }
@@ -219,8 +271,17 @@ fn run(
 }
 
 async fn live(container: &Container, guest: Guest, ticker: Arc<Ticker>) {
-    let Guest { instance, program, ipc, tasks: _ } = guest;
-    let mut polled = Polled { future: Some(Box::pin(instance.run())), ipc, ticker };
+    let Guest {
+        instance,
+        program,
+        ipc,
+        tasks: _,
+    } = guest;
+    let mut polled = Polled {
+        future: Some(Box::pin(instance.run())),
+        ipc,
+        ticker,
+    };
     let mut stop = container.stop.subscribe();
     let exit = tokio::select! {
         biased;
@@ -306,5 +367,6 @@ impl<F: Future> Drop for Polled<F> {
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "panic".to_owned())
 }

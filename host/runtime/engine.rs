@@ -68,7 +68,11 @@ impl Engines {
         let engine = |tier| Engine::new(&config(tier)).map_err(SetupError::engine);
         let (optimised, baseline) = (engine(Tier::Optimised)?, engine(Tier::Baseline)?);
         let ticker = Ticker::start(vec![optimised.weak(), baseline.weak()])?;
-        Ok(Self { optimised, baseline, ticker: Arc::new(ticker) })
+        Ok(Self {
+            optimised,
+            baseline,
+            ticker: Arc::new(ticker),
+        })
     }
 
     /// The engine that runs code of `tier`.
@@ -107,7 +111,9 @@ fn config(tier: Tier) -> Config {
     config.epoch_interruption(true);
     // Only WASI 0.3 needs this, and it makes each component call dearer.
     config.concurrency_support(false);
-    config.max_wasm_stack(MAX_WASM_STACK_BYTES).async_stack_size(ASYNC_STACK_BYTES);
+    config
+        .max_wasm_stack(MAX_WASM_STACK_BYTES)
+        .async_stack_size(ASYNC_STACK_BYTES);
     // Shared segments will be mapped into guest memories: a memory that moves would lose them. With the
     // default reservation of 4 GiB a 32-bit memory never has to.
     config.memory_may_move(false);

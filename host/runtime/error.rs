@@ -26,8 +26,13 @@ pub enum SetupError {
 }
 
 impl SetupError {
-    #[expect(clippy::needless_pass_by_value, reason = "used with map_err, which gives the value")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "used with map_err, which gives the value"
+    )]
     pub(crate) fn engine(error: wasmtime::Error) -> Self {
-        Self::Engine { detail: format!("{error:#}") }
+        Self::Engine {
+            detail: format!("{error:#}"),
+        }
     }
 }

@@ -89,16 +89,31 @@ mod tests {
     fn a_trap_and_a_failed_host_call_are_134_and_say_what_happened() {
         let exit = of_error("a.wasm", &Error::from(Trap::MemoryOutOfBounds));
         assert_eq!(exit.code, 134);
-        assert_eq!(exit.message.as_deref(), Some("wasm trap: out of bounds memory access"));
-        let exit = of_error("a.wasm", &Error::msg("poll list is empty").context("in poll"));
+        assert_eq!(
+            exit.message.as_deref(),
+            Some("wasm trap: out of bounds memory access")
+        );
+        let exit = of_error(
+            "a.wasm",
+            &Error::msg("poll list is empty").context("in poll"),
+        );
         assert_eq!((exit.code, exit.reason), (134, ExitReason::Trapped));
-        assert_eq!(exit.message.as_deref(), Some("wasm trap: poll list is empty"));
+        assert_eq!(
+            exit.message.as_deref(),
+            Some("wasm trap: poll list is empty")
+        );
     }
 
     #[test]
     fn the_memory_limit_is_oom_killed() {
-        let exit =
-            of_error("a.wasm", &MemoryLimitExceeded { wanted_bytes: 2, limit_bytes: 1 }.into());
+        let exit = of_error(
+            "a.wasm",
+            &MemoryLimitExceeded {
+                wanted_bytes: 2,
+                limit_bytes: 1,
+            }
+            .into(),
+        );
         assert_eq!((exit.code, exit.reason), (137, ExitReason::OomKilled));
     }
 }

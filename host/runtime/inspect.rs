@@ -47,7 +47,10 @@ impl Inspection {
     /// All that this host does not offer.
     #[must_use]
     pub fn missing(&self) -> Vec<String> {
-        self.imports.iter().flat_map(|import| import.missing.iter().cloned()).collect()
+        self.imports
+            .iter()
+            .flat_map(|import| import.missing.iter().cloned())
+            .collect()
     }
 }
 
@@ -64,7 +67,10 @@ pub(crate) enum Need {
     /// A core module's import.
     Core { module: String, name: String },
     /// A component's import of an interface, and the functions that it uses of it.
-    Interface { name: String, functions: Vec<String> },
+    Interface {
+        name: String,
+        functions: Vec<String>,
+    },
     /// A component's import of something that is no interface.
     Bare { name: String },
 }
@@ -74,9 +80,10 @@ impl Outline {
     pub(crate) fn is_command(&self) -> bool {
         self.exports.iter().any(|export| match self.kind {
             Kind::Module => export == CORE_ENTRY,
-            Kind::Component => {
-                export.split('@').next().is_some_and(|interface| interface == COMPONENT_ENTRY)
-            }
+            Kind::Component => export
+                .split('@')
+                .next()
+                .is_some_and(|interface| interface == COMPONENT_ENTRY),
         })
     }
 }
@@ -95,14 +102,18 @@ pub(crate) fn read_outline(wasm: &[u8]) -> Result<Outline, String> {
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload.map_err(|error| error.to_string())?;
         if depth == 0 {
-            read_names(&payload, &mut component_imports, &mut exports).map_err(|error| error.to_string())?;
+            read_names(&payload, &mut component_imports, &mut exports)
+                .map_err(|error| error.to_string())?;
         }
         match &payload {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
             _ => {}
         }
-        if let ValidPayload::End(ended) = validator.payload(&payload).map_err(|error| error.to_string())? {
+        if let ValidPayload::End(ended) = validator
+            .payload(&payload)
+            .map_err(|error| error.to_string())?
+        {
             // The outermost one ends last.
             types = Some(ended);
         }
@@ -110,11 +121,16 @@ pub(crate) fn read_outline(wasm: &[u8]) -> Result<Outline, String> {
     let types = types.ok_or("unexpected end of file")?;
     let imports = match kind {
         Kind::Module => core_needs(&types),
-        Kind::Component => {
-            component_imports.into_iter().map(|name| component_need(&types, name)).collect()
-        }
+        Kind::Component => component_imports
+            .into_iter()
+            .map(|name| component_need(&types, name))
+            .collect(),
     };
-    Ok(Outline { kind, imports, exports })
+    Ok(Outline {
+        kind,
+        imports,
+        exports,
+    })
 }
 
 fn read_names(
@@ -147,7 +163,10 @@ fn core_needs(types: &Types) -> Vec<Need> {
     let types = types.as_ref();
     let imports = types.core_imports().into_iter().flatten();
     imports
-        .map(|(module, name, _)| Need::Core { module: module.to_owned(), name: name.to_owned() })
+        .map(|(module, name, _)| Need::Core {
+            module: module.to_owned(),
+            name: name.to_owned(),
+        })
         .collect()
 }
 
@@ -158,7 +177,10 @@ fn component_need(types: &Types, name: String) -> Need {
     else {
         return Need::Bare { name };
     };
-    let functions = types.get(instance).into_iter().flat_map(|instance| &instance.exports);
+    let functions = types
+        .get(instance)
+        .into_iter()
+        .flat_map(|instance| &instance.exports);
     let functions = functions
         .filter(|(_, item)| matches!(item.ty, ComponentEntityType::Func(_)))
         .map(|(name, _)| name.clone())
@@ -183,7 +205,10 @@ mod tests {
                 (func (export "_start")))"#,
         );
         assert_eq!(outline.kind, Kind::Module);
-        let need = |name: &str| Need::Core { module: "env".into(), name: name.into() };
+        let need = |name: &str| Need::Core {
+            module: "env".into(),
+            name: name.into(),
+        };
         assert_eq!(outline.imports, [need("one"), need("memory")]);
         assert_eq!(outline.exports, ["_start"]);
         assert!(outline.is_command());
@@ -201,8 +226,19 @@ mod tests {
         );
         assert_eq!(outline.kind, Kind::Component);
         let functions = vec!["get-stdout".to_owned()];
-        let stdout = Need::Interface { name: "wasi:cli/stdout@0.2.3".into(), functions };
-        assert_eq!(outline.imports, [Need::Bare { name: "bare".into() }, stdout]);
+        let stdout = Need::Interface {
+            name: "wasi:cli/stdout@0.2.3".into(),
+            functions,
+        };
+        assert_eq!(
+            outline.imports,
+            [
+                Need::Bare {
+                    name: "bare".into()
+                },
+                stdout
+            ]
+        );
         assert!(outline.exports.is_empty());
         assert!(!outline.is_command());
     }

@@ -75,7 +75,11 @@ impl ResourceLimiter for Limits {
         let wanted_bytes = self.memory_bytes.saturating_add(growth);
         if wanted_bytes > self.memory_limit_bytes {
             let limit_bytes = self.memory_limit_bytes;
-            return Err(MemoryLimitExceeded { wanted_bytes, limit_bytes }.into());
+            return Err(MemoryLimitExceeded {
+                wanted_bytes,
+                limit_bytes,
+            }
+            .into());
         }
         self.memory_bytes = wanted_bytes;
         self.last_growth_bytes = growth;
@@ -105,7 +109,9 @@ impl ResourceLimiter for Limits {
     }
 
     fn table_grow_failed(&mut self, _error: wasmtime::Error) -> Result<()> {
-        self.table_elements = self.table_elements.saturating_sub(self.last_growth_elements);
+        self.table_elements = self
+            .table_elements
+            .saturating_sub(self.last_growth_elements);
         self.last_growth_elements = 0;
         Ok(())
     }
@@ -141,14 +147,19 @@ mod tests {
     fn a_growth_beyond_the_memorys_own_maximum_fails_without_ending_the_container() {
         let mut limits = Limits::new(100);
         assert!(!limits.memory_growing(0, 60, Some(50)).unwrap());
-        assert!(limits.memory_growing(0, 100, None).unwrap(), "nothing was counted");
+        assert!(
+            limits.memory_growing(0, 100, None).unwrap(),
+            "nothing was counted"
+        );
     }
 
     #[test]
     fn a_growth_that_the_engine_could_not_do_is_given_back() {
         let mut limits = Limits::new(100);
         assert!(limits.memory_growing(0, 100, None).unwrap());
-        limits.memory_grow_failed(wasmtime::Error::msg("no memory")).unwrap();
+        limits
+            .memory_grow_failed(wasmtime::Error::msg("no memory"))
+            .unwrap();
         assert!(limits.memory_growing(0, 100, None).unwrap());
     }
 

@@ -33,7 +33,10 @@ impl Linkers {
         link_modules(&mut modules)?;
         let mut components = wasmtime::component::Linker::new(engine);
         link_components(&mut components)?;
-        Ok(Self { modules, components })
+        Ok(Self {
+            modules,
+            components,
+        })
     }
 
     /// Joins compiled code with this host, as far as that can be done once for all containers.
@@ -59,12 +62,21 @@ impl Linkers {
             Need::Core { module, name } => {
                 let missing = modules.func_wrap(module, name, || {}).is_ok();
                 let name = format!("{module}.{name}");
-                Import { missing: missing.then(|| name.clone()).into_iter().collect(), name }
+                Import {
+                    missing: missing.then(|| name.clone()).into_iter().collect(),
+                    name,
+                }
             }
-            Need::Bare { name } => Import { missing: vec![name.clone()], name: name.clone() },
+            Need::Bare { name } => Import {
+                missing: vec![name.clone()],
+                name: name.clone(),
+            },
             Need::Interface { name, functions } => {
                 let missing = missing_of_interface(&mut components, name, functions);
-                Import { missing, name: name.clone() }
+                Import {
+                    missing,
+                    name: name.clone(),
+                }
             }
         });
         imports.collect()
@@ -84,12 +96,16 @@ fn missing_of_interface(
         .iter()
         .find(|capability| is_same_track(capability.interface, name))
         .and_then(|capability| components.instance(capability.interface).ok());
-    let Some(mut offered) = offered else { return vec![name.to_owned()] };
+    let Some(mut offered) = offered else {
+        return vec![name.to_owned()];
+    };
     let missing = functions.iter().filter(|function| {
         let stub = |_: StoreContextMut<'_, ComponentState>, (): ()| Ok::<(), wasmtime::Error>(());
         offered.func_wrap(function, stub).is_ok()
     });
-    missing.map(|function| format!("{name}#{function}")).collect()
+    missing
+        .map(|function| format!("{name}#{function}"))
+        .collect()
 }
 
 /// Whether `ours` and `theirs` are the same interface in versions that are compatible: equal, or equal up to the
@@ -126,13 +142,20 @@ mod tests {
     }
 
     fn missing(text: &str) -> Vec<String> {
-        imports(text).into_iter().flat_map(|import| import.missing).collect()
+        imports(text)
+            .into_iter()
+            .flat_map(|import| import.missing)
+            .collect()
     }
 
     #[test]
     fn versions_of_one_track_are_the_same_interface() {
         let ours = "wasi:cli/exit@0.2.12";
-        for theirs in ["wasi:cli/exit@0.2.12", "wasi:cli/exit@0.2.0", "wasi:cli/exit@0.2.99"] {
+        for theirs in [
+            "wasi:cli/exit@0.2.12",
+            "wasi:cli/exit@0.2.0",
+            "wasi:cli/exit@0.2.99",
+        ] {
             assert!(is_same_track(ours, theirs), "{theirs}");
         }
         for theirs in [
@@ -155,7 +178,10 @@ mod tests {
                 (import "env" "my_host_call" (func))
                 (import "wasmpod_ipc" "mq_wait" (func (param i32 i32 i64) (result i32))))"#,
         );
-        assert_eq!(missing, ["wasi_snapshot_preview1.sock_open", "env.my_host_call"]);
+        assert_eq!(
+            missing,
+            ["wasi_snapshot_preview1.sock_open", "env.my_host_call"]
+        );
     }
 
     #[test]
@@ -171,7 +197,11 @@ mod tests {
         );
         assert_eq!(
             missing,
-            ["bare", "my:host/thing@1.0.0", "wasi:cli/environment@0.2.1#get-colour"]
+            [
+                "bare",
+                "my:host/thing@1.0.0",
+                "wasi:cli/environment@0.2.1#get-colour"
+            ]
         );
     }
 
@@ -191,6 +221,10 @@ mod tests {
             let functions = [function.to_owned()];
             assert!(missing_of_interface(&mut components, interface, &functions).is_empty());
         }
-        assert!(MODULE_CAPABILITIES.iter().any(|row| row.interface == "wasmpod_ipc"));
+        assert!(
+            MODULE_CAPABILITIES
+                .iter()
+                .any(|row| row.interface == "wasmpod_ipc")
+        );
     }
 }

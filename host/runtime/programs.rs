@@ -46,7 +46,12 @@ impl Programs {
     /// No programs yet; `compiler` makes them.
     pub(crate) fn new(compiler: Compiler) -> Self {
         let (compiler, preparing) = (Arc::new(compiler), Semaphore::new(MAX_PREPARING));
-        Self { compiler, slots: Mutex::default(), preparing, uses: AtomicU64::new(0) }
+        Self {
+            compiler,
+            slots: Mutex::default(),
+            preparing,
+            uses: AtomicU64::new(0),
+        }
     }
 
     /// What makes programs.
@@ -94,7 +99,12 @@ impl Programs {
         let work = tokio::task::spawn_blocking(move || {
             let report = |stage: Stage, done: u64, total: u64| {
                 if let Some(progress) = &progress {
-                    progress(Progress { program: program.name.clone(), stage, done, total });
+                    progress(Progress {
+                        program: program.name.clone(),
+                        stage,
+                        done,
+                        total,
+                    });
                 }
             };
             let made = compiler.make(&program, &report);
@@ -115,7 +125,10 @@ impl Programs {
         slot.last_use.store(now, Ordering::Relaxed);
         if slots.len() > MAX_READY_PROGRAMS {
             let last_use = |slot: &Arc<Slot>| slot.last_use.load(Ordering::Relaxed);
-            let oldest = slots.iter().min_by_key(|(_, slot)| last_use(slot)).map(|(key, _)| *key);
+            let oldest = slots
+                .iter()
+                .min_by_key(|(_, slot)| last_use(slot))
+                .map(|(key, _)| *key);
             oldest.map(|oldest| slots.remove(&oldest));
         }
         slot

@@ -40,7 +40,11 @@ impl Default for RuntimeConfig {
     /// No code store; notices are dropped.
     fn default() -> Self {
         let notices = Arc::new(|_: Notice| {});
-        Self { code_store: None, code_store_max_bytes: MAX_STORE_BYTES, notices }
+        Self {
+            code_store: None,
+            code_store_max_bytes: MAX_STORE_BYTES,
+            notices,
+        }
     }
 }
 
@@ -64,7 +68,9 @@ pub struct Runtime {
 impl std::fmt::Debug for Runtime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let containers = self.containers().len();
-        f.debug_struct("Runtime").field("containers", &containers).finish_non_exhaustive()
+        f.debug_struct("Runtime")
+            .field("containers", &containers)
+            .finish_non_exhaustive()
     }
 }
 
@@ -82,19 +88,26 @@ impl Runtime {
         let compiler = Compiler::new(Arc::clone(&engines), store, notices);
         let programs = Programs::new(compiler.map_err(SetupError::engine)?);
         let (containers, sequence) = (Mutex::default(), AtomicU64::new(0));
-        Ok(Self { engines, programs, containers, sequence })
+        Ok(Self {
+            engines,
+            programs,
+            containers,
+            sequence,
+        })
     }
 
-    /// What the program in `wasm` is and needs, and whether this host offers it. Nothing is compiled.
+    /// What `program` is and needs, and whether this host offers it. Nothing is compiled.
     ///
     /// # Errors
-    /// The bytes are not valid WebAssembly; the text says why.
-    pub fn inspect(&self, wasm: &[u8]) -> Result<Inspection, String> {
-        self.programs.compiler().inspect(wasm)
+    /// [`RuntimeError::InvalidProgram`]: its bytes are not valid WebAssembly.
+    pub fn inspect(&self, program: &Program) -> Result<Inspection, RuntimeError> {
+        self.programs.compiler().inspect(program)
     }
 
     fn containers(&self) -> MutexGuard<'_, HashMap<ContainerId, Arc<Container>>> {
-        self.containers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.containers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn container(&self, id: &ContainerId) -> Option<Arc<Container>> {
@@ -112,7 +125,9 @@ impl Runtime {
 
     async fn create(&self, config: ContainerConfig) -> Result<ContainerId, RuntimeError> {
         if self.containers().len() >= MAX_CONTAINERS {
-            return Err(RuntimeError::HostLimit { what: format!("{MAX_CONTAINERS} containers") });
+            return Err(RuntimeError::HostLimit {
+                what: format!("{MAX_CONTAINERS} containers"),
+            });
         }
         let linked = self.programs.get(&config.program, None).await?;
         let id = self.new_id(&config);
@@ -127,7 +142,10 @@ impl Runtime {
             .ok_or_else(|| RuntimeError::NoSuchContainer { id: id.clone() })?;
         container
             .start(self.engines.ticker())
-            .map_err(|detail| RuntimeError::Start { container: id.to_string(), detail })
+            .map_err(|detail| RuntimeError::Start {
+                container: id.to_string(),
+                detail,
+            })
     }
 }
 

@@ -57,8 +57,15 @@ impl Ticker {
         let handle = std::thread::Builder::new()
             .name("wasmpod-epoch".to_owned())
             .spawn(move || tick(&for_thread, &engines))
-            .map_err(|source| SetupError::Thread { name: "wasmpod-epoch", source })?;
-        Ok(Self { shared, thread: handle.thread().clone(), handle: Some(handle) })
+            .map_err(|source| SetupError::Thread {
+                name: "wasmpod-epoch",
+                source,
+            })?;
+        Ok(Self {
+            shared,
+            thread: handle.thread().clone(),
+            handle: Some(handle),
+        })
     }
 
     /// Says that a guest is being polled until the returned guard is dropped.
@@ -67,7 +74,9 @@ impl Ticker {
         if self.shared.parked.load(Ordering::SeqCst) {
             self.thread.unpark();
         }
-        Running { shared: &self.shared }
+        Running {
+            shared: &self.shared,
+        }
     }
 
     /// Ticks since the start.
@@ -134,7 +143,10 @@ mod tests {
     fn wait_until(what: &str, condition: impl Fn() -> bool) {
         let limit = std::time::Instant::now() + Duration::from_secs(20);
         while !condition() {
-            assert!(std::time::Instant::now() < limit, "waited too long until {what}");
+            assert!(
+                std::time::Instant::now() < limit,
+                "waited too long until {what}"
+            );
             std::thread::yield_now();
         }
     }
@@ -142,13 +154,17 @@ mod tests {
     #[test]
     fn ticks_while_a_guest_is_polled_and_parks_when_none_is() {
         let ticker = Ticker::start(Vec::new()).unwrap();
-        wait_until("it is parked at the start", || ticker.shared.parked.load(Ordering::SeqCst));
+        wait_until("it is parked at the start", || {
+            ticker.shared.parked.load(Ordering::SeqCst)
+        });
         assert_eq!(ticker.ticks(), 0);
         {
             let _running = ticker.enter();
             wait_until("it ticks", || ticker.ticks() >= 3);
         }
-        wait_until("it parks again", || ticker.shared.parked.load(Ordering::SeqCst));
+        wait_until("it parks again", || {
+            ticker.shared.parked.load(Ordering::SeqCst)
+        });
         let before = ticker.ticks();
         {
             let _running = ticker.enter();

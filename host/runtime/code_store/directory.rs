@@ -47,10 +47,16 @@ fn belongs_to_us_alone(metadata: &fs::Metadata) -> Result<(), String> {
 
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & RIGHTS_OF_OTHERS != 0 {
-        return Err(format!("its mode is {mode:04o}, but must be 0700: others could put code there"));
+        return Err(format!(
+            "its mode is {mode:04o}, but must be 0700: others could put code there"
+        ));
     }
     let (owner, us) = (metadata.uid(), rustix::process::geteuid().as_raw());
-    if owner == us { Ok(()) } else { Err(format!("it belongs to user {owner}, not to user {us}")) }
+    if owner == us {
+        Ok(())
+    } else {
+        Err(format!("it belongs to user {owner}, not to user {us}"))
+    }
 }
 
 /// Elsewhere the user's own profile directory is closed to others by default, and there is nothing to compare.

@@ -31,7 +31,10 @@ impl Key {
         let mut engine_hash = hex(&hasher.0.finalize());
         engine_hash.truncate(ENGINE_HASH_CHARS);
         let entry_prefix = format!("{engine_hash}-{}-", tier.as_str());
-        Self { program: program_sha256.to_owned(), entry_prefix }
+        Self {
+            program: program_sha256.to_owned(),
+            entry_prefix,
+        }
     }
 
     /// The folder of the program's entries.
@@ -64,11 +67,13 @@ pub(super) fn hex_sha256_of_file(mut file: File) -> io::Result<String> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// Feeds what is hashed into SHA-256, because the standard library's hasher may change with the compiler and names on
@@ -83,6 +88,8 @@ impl Hasher for Sha256Hasher {
     /// The first eight bytes of the hash so far; the store uses all of it instead.
     fn finish(&self) -> u64 {
         let hash = self.0.clone().finalize();
-        hash.iter().take(8).fold(0, |value, byte| (value << 8) | u64::from(*byte))
+        hash.iter()
+            .take(8)
+            .fold(0, |value, byte| (value << 8) | u64::from(*byte))
     }
 }

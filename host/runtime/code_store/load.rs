@@ -33,15 +33,29 @@ pub(super) const fn kind_word(kind: Kind) -> &'static str {
 
 /// Maps the entry at `path` into memory, after checking that it is what its name says.
 pub(super) fn load_file(engine: &Engine, path: &Path) -> Result<Code, String> {
-    let named = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let named = path
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or_default();
     let mut words = named.rsplit('-');
-    let (expected, kind) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let actual = File::open(path).and_then(hex_sha256_of_file).map_err(|error| error.to_string())?;
+    let (expected, kind) = (
+        words.next().unwrap_or_default(),
+        words.next().unwrap_or_default(),
+    );
+    let actual = File::open(path)
+        .and_then(hex_sha256_of_file)
+        .map_err(|error| error.to_string())?;
     if expected != actual {
         return Err(format!("its content has the SHA-256 {actual}"));
     }
-    let kind = [Kind::Module, Kind::Component].into_iter().find(|known| kind_word(*known) == kind);
-    map_file(engine, path, kind.ok_or("its name says neither module nor component")?)
+    let kind = [Kind::Module, Kind::Component]
+        .into_iter()
+        .find(|known| kind_word(*known) == kind);
+    map_file(
+        engine,
+        path,
+        kind.ok_or("its name says neither module nor component")?,
+    )
 }
 
 /// Maps an entry that was checked, or written by this process just now, into memory. Its pages stay those of the file:

@@ -58,7 +58,10 @@ impl CodeStore {
     /// Opens the store in `dir`, which is made if it is missing. `None`, with a notice, if it must not be used.
     pub(crate) fn open(dir: &Path, max_bytes: u64, notices: &Notices) -> Option<Self> {
         if let Err(problem) = directory::secure(dir) {
-            notices.tell(Notice::CodeStoreUnusable { dir: dir.to_owned(), problem });
+            notices.tell(Notice::CodeStoreUnusable {
+                dir: dir.to_owned(),
+                problem,
+            });
             return None;
         }
         Some(Self {
@@ -76,14 +79,18 @@ impl CodeStore {
         match load::load_file(engine, &path) {
             Ok(code) => {
                 // The time of the last use, for the sweep. A read-only store simply keeps the old one.
-                drop(File::options().write(true).open(&path).and_then(|file| {
-                    file.set_modified(std::time::SystemTime::now())
-                }));
+                drop(
+                    File::options()
+                        .write(true)
+                        .open(&path)
+                        .and_then(|file| file.set_modified(std::time::SystemTime::now())),
+                );
                 Some(code)
             }
             Err(problem) => {
                 drop(fs::remove_file(&path));
-                self.notices.tell(Notice::CodeStoreEntryDiscarded { path, problem });
+                self.notices
+                    .tell(Notice::CodeStoreEntryDiscarded { path, problem });
                 None
             }
         }
@@ -91,7 +98,13 @@ impl CodeStore {
 
     /// Keeps `code`, which was compiled just now for `key`, and gives it back as [`Self::load`] would. Failing to is no
     /// error: the next start compiles again.
-    pub(crate) fn store(&self, engine: &Engine, key: &Key, kind: Kind, code: &Compiled) -> Option<Code> {
+    pub(crate) fn store(
+        &self,
+        engine: &Engine,
+        key: &Key,
+        kind: Kind,
+        code: &Compiled,
+    ) -> Option<Code> {
         let path = self.keep(key, kind, code.bytes())?;
         load::map_file(engine, &path, kind).ok()
     }
@@ -108,7 +121,10 @@ impl CodeStore {
             Err(error) => {
                 if !self.said_unwritable.swap(true, Ordering::Relaxed) {
                     let problem = error.to_string();
-                    self.notices.tell(Notice::CodeStoreReadOnly { dir: self.dir.clone(), problem });
+                    self.notices.tell(Notice::CodeStoreReadOnly {
+                        dir: self.dir.clone(),
+                        problem,
+                    });
                 }
                 None
             }
@@ -125,18 +141,25 @@ impl CodeStore {
 
     fn find(&self, key: &Key) -> Option<PathBuf> {
         let prefix = key.entry_prefix();
-        fs::read_dir(self.dir.join(key.program())).ok()?.filter_map(Result::ok).find_map(|entry| {
-            let name = entry.file_name();
-            let name = name.to_str()?;
-            (name.starts_with(prefix) && name.ends_with(EXTENSION)).then(|| entry.path())
-        })
+        fs::read_dir(self.dir.join(key.program()))
+            .ok()?
+            .filter_map(Result::ok)
+            .find_map(|entry| {
+                let name = entry.file_name();
+                let name = name.to_str()?;
+                (name.starts_with(prefix) && name.ends_with(EXTENSION)).then(|| entry.path())
+            })
     }
 
     fn write(&self, key: &Key, kind: Kind, code: &[u8]) -> io::Result<PathBuf> {
         let folder = self.dir.join(key.program());
         directory::make_private(&folder)?;
         let number = self.temporary.fetch_add(1, Ordering::Relaxed);
-        let temporary = folder.join(format!("{}-{number}.{}", std::process::id(), sweep::TEMPORARY));
+        let temporary = folder.join(format!(
+            "{}-{number}.{}",
+            std::process::id(),
+            sweep::TEMPORARY
+        ));
         let kind = load::kind_word(kind);
         let (prefix, hash) = (key.entry_prefix(), key::hex_sha256(code));
         let path = folder.join(format!("{prefix}{kind}-{hash}.{EXTENSION}"));

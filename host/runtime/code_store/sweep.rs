@@ -23,11 +23,19 @@ struct Found {
 /// Removes old entries until what is left is at most `max_bytes`. `just_written` is spared. Failures are left for the
 /// next sweep: another process may be sweeping as well.
 pub(super) fn sweep(dir: &Path, max_bytes: u64, just_written: &Path) {
-    let mut found: Vec<Found> = folders(dir).iter().flat_map(|folder| files(folder)).collect();
+    let mut found: Vec<Found> = folders(dir)
+        .iter()
+        .flat_map(|folder| files(folder))
+        .collect();
     let now = SystemTime::now();
     found.retain(|file| {
-        let abandoned = file.path.extension().is_some_and(|extension| extension == TEMPORARY)
-            && now.duration_since(file.used).is_ok_and(|age| age > ABANDONED);
+        let abandoned = file
+            .path
+            .extension()
+            .is_some_and(|extension| extension == TEMPORARY)
+            && now
+                .duration_since(file.used)
+                .is_ok_and(|age| age > ABANDONED);
         if abandoned {
             drop(fs::remove_file(&file.path));
         }
@@ -48,19 +56,30 @@ pub(super) fn sweep(dir: &Path, max_bytes: u64, just_written: &Path) {
 }
 
 fn folders(dir: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
-    let folders = entries.filter_map(Result::ok).filter(|entry| {
-        entry.file_type().is_ok_and(|kind| kind.is_dir())
-    });
-    folders.take(MAX_LOOKED_AT).map(|entry| entry.path()).collect()
+    let Ok(entries) = fs::read_dir(dir) else {
+        return Vec::new();
+    };
+    let folders = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    folders
+        .take(MAX_LOOKED_AT)
+        .map(|entry| entry.path())
+        .collect()
 }
 
 fn files(folder: &Path) -> Vec<Found> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
     let found = entries.filter_map(Result::ok).filter_map(|entry| {
         let metadata = entry.metadata().ok()?;
         let used = metadata.modified().ok()?;
-        metadata.is_file().then(|| Found { path: entry.path(), bytes: metadata.len(), used })
+        metadata.is_file().then(|| Found {
+            path: entry.path(),
+            bytes: metadata.len(),
+            used,
+        })
     });
     found.take(MAX_LOOKED_AT).collect()
 }

@@ -21,9 +21,18 @@ fn key(program: &str) -> Key {
 fn names_are_stable_and_differ_by_program_tier_and_engine() {
     let (one, two) = (Engines::new().unwrap(), Engines::new().unwrap());
     let optimised = Key::new("a", Tier::Optimised, one.of(Tier::Optimised));
-    assert_eq!(optimised, Key::new("a", Tier::Optimised, two.of(Tier::Optimised)));
-    assert_ne!(optimised, Key::new("b", Tier::Optimised, one.of(Tier::Optimised)));
-    assert_ne!(optimised, Key::new("a", Tier::Baseline, one.of(Tier::Baseline)));
+    assert_eq!(
+        optimised,
+        Key::new("a", Tier::Optimised, two.of(Tier::Optimised))
+    );
+    assert_ne!(
+        optimised,
+        Key::new("b", Tier::Optimised, one.of(Tier::Optimised))
+    );
+    assert_ne!(
+        optimised,
+        Key::new("a", Tier::Baseline, one.of(Tier::Baseline))
+    );
     assert_ne!(
         Key::new("a", Tier::Optimised, one.of(Tier::Optimised)),
         Key::new("a", Tier::Optimised, one.of(Tier::Baseline))
@@ -49,7 +58,12 @@ fn the_entries_that_were_not_used_for_the_longest_time_go_first() {
         store.keep(&key(program), Kind::Module, &[1; 100]);
         let path = store.find(&key(program)).unwrap();
         let used = SystemTime::now() - Duration::from_secs(age);
-        File::options().write(true).open(path).unwrap().set_modified(used).unwrap();
+        File::options()
+            .write(true)
+            .open(path)
+            .unwrap()
+            .set_modified(used)
+            .unwrap();
     }
     store.keep(&key("new"), Kind::Module, &[2; 100]);
     assert!(store.find(&key("old")).is_none());
@@ -77,7 +91,12 @@ fn a_half_written_entry_of_a_killed_process_is_removed() {
     store.keep(&key("b"), Kind::Module, &[1; 10]);
     assert!(partial.exists(), "its writer may still be at work");
     let long_ago = SystemTime::now() - Duration::from_secs(10_000);
-    File::options().write(true).open(&partial).unwrap().set_modified(long_ago).unwrap();
+    File::options()
+        .write(true)
+        .open(&partial)
+        .unwrap()
+        .set_modified(long_ago)
+        .unwrap();
     store.keep(&key("c"), Kind::Module, &[1; 10]);
     assert!(!partial.exists());
 }
@@ -103,12 +122,17 @@ fn a_store_that_cannot_be_written_to_says_so_once() {
     let root = dir.path().join("code");
     let heard = Arc::new(std::sync::Mutex::new(Vec::new()));
     let for_store = Arc::clone(&heard);
-    let notices = Notices::new(Arc::new(move |notice| for_store.lock().unwrap().push(notice)));
+    let notices = Notices::new(Arc::new(move |notice| {
+        for_store.lock().unwrap().push(notice)
+    }));
     let store = CodeStore::open(&root, 1000, &notices).unwrap();
     // A file where the program's folder should be: it fails for root too, whom no mode stops.
     fs::write(root.join("a"), b"").unwrap();
     store.keep(&key("a"), Kind::Module, &[1; 10]);
     store.keep(&key("a"), Kind::Module, &[1; 10]);
     let heard = heard.lock().unwrap();
-    assert!(matches!(&heard[..], [Notice::CodeStoreReadOnly { .. }]), "{heard:?}");
+    assert!(
+        matches!(&heard[..], [Notice::CodeStoreReadOnly { .. }]),
+        "{heard:?}"
+    );
 }

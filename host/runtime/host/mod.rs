@@ -57,7 +57,11 @@ impl std::fmt::Debug for Capability {
 /// A row for components whose implementation reads its part of the state with `$view`.
 macro_rules! component {
     ($interface:literal, $gives:literal, $link:expr) => {
-        Capability { interface: $interface, gives: $gives, link: Link::Component($link) }
+        Capability {
+            interface: $interface,
+            gives: $gives,
+            link: Link::Component($link),
+        }
     };
 }
 
@@ -113,10 +117,12 @@ pub const MODULE_CAPABILITIES: &[Capability] = &[
 /// # Errors
 /// A bug of this host: an interface is defined twice.
 pub(crate) fn link_components(linker: &mut Components) -> Result<()> {
-    COMPONENT_CAPABILITIES.iter().try_for_each(|capability| match capability.link {
-        Link::Component(link) => link(linker),
-        Link::Module(_) => Ok(()),
-    })
+    COMPONENT_CAPABILITIES
+        .iter()
+        .try_for_each(|capability| match capability.link {
+            Link::Component(link) => link(linker),
+            Link::Module(_) => Ok(()),
+        })
 }
 
 /// Gives core modules everything in [`MODULE_CAPABILITIES`].
@@ -124,23 +130,29 @@ pub(crate) fn link_components(linker: &mut Components) -> Result<()> {
 /// # Errors
 /// As [`link_components`].
 pub(crate) fn link_modules(linker: &mut Modules) -> Result<()> {
-    MODULE_CAPABILITIES.iter().try_for_each(|capability| match capability.link {
-        Link::Module(link) => link(linker),
-        Link::Component(_) => Ok(()),
-    })
+    MODULE_CAPABILITIES
+        .iter()
+        .try_for_each(|capability| match capability.link {
+            Link::Module(link) => link(linker),
+            Link::Component(_) => Ok(()),
+        })
 }
 
 fn link_wasi_0_1(linker: &mut Modules) -> Result<()> {
     wasmtime_wasi::p1::add_to_linker_async(linker, |state| &mut state.wasi)?;
     // wasmtime-wasi traps on codes from 126 on; shells and scripts need them (127: command not found).
     linker.allow_shadowing(true);
-    linker.func_wrap("wasi_snapshot_preview1", "proc_exit", |code: i32| -> Result<()> {
-        Err(I32Exit(code & EXIT_CODE_MASK).into())
-    })?;
+    linker.func_wrap(
+        "wasi_snapshot_preview1",
+        "proc_exit",
+        |code: i32| -> Result<()> { Err(I32Exit(code & EXIT_CODE_MASK).into()) },
+    )?;
     linker.allow_shadowing(false);
     // A host that fails in the middle of a call, for the test that it hurts one container only.
     #[cfg(test)]
-    linker.func_wrap("wasi_snapshot_preview1", "test_panic", || -> () { panic!("on purpose") })?;
+    linker.func_wrap("wasi_snapshot_preview1", "test_panic", || -> () {
+        panic!("on purpose")
+    })?;
     Ok(())
 }
 

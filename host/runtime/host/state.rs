@@ -40,7 +40,13 @@ impl ComponentState {
         table.set_max_capacity(MAX_HOST_OBJECTS);
         let wasi = wasi(setting)?.build();
         let Held { network, ipc } = held;
-        Ok(Self { table, wasi, network, ipc, limits: Limits::new(setting.memory_limit_bytes) })
+        Ok(Self {
+            table,
+            wasi,
+            network,
+            ipc,
+            limits: Limits::new(setting.memory_limit_bytes),
+        })
     }
 
     /// The host objects, and the door to the queues among them.
@@ -56,7 +62,10 @@ impl ComponentState {
 
 impl WasiView for ComponentState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
@@ -80,7 +89,13 @@ impl CoreState {
         wasi.ctx().table.set_max_capacity(MAX_HOST_OBJECTS);
         let Held { network, ipc } = held;
         let limits = Limits::new(setting.memory_limit_bytes);
-        Ok(Self { wasi, queues: Descriptors::default(), ipc, limits, _network: network })
+        Ok(Self {
+            wasi,
+            queues: Descriptors::default(),
+            ipc,
+            limits,
+            _network: network,
+        })
     }
 }
 
@@ -116,14 +131,22 @@ fn wasi(config: &Setting) -> Result<WasiCtxBuilder, String> {
     wasi.stderr(LogStream::new(config.stderr.clone()));
     wasi.args(&config.args);
     wasi.envs(&config.env);
-    if !config.env.iter().any(|(name, _)| name == WORKING_DIRECTORY_VARIABLE) {
+    if !config
+        .env
+        .iter()
+        .any(|(name, _)| name == WORKING_DIRECTORY_VARIABLE)
+    {
         wasi.env(WORKING_DIRECTORY_VARIABLE, &config.working_dir);
     }
     wasi.initial_cwd(&config.working_dir);
     // File operations run on the runtime's blocking threads: a slow disk must not hold up the pod's other containers.
     wasi.allow_blocking_current_thread(false);
     for preopen in &config.root.preopens {
-        let perms = if preopen.read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
+        let perms = if preopen.read_only {
+            FsPerms::ReadOnly
+        } else {
+            FsPerms::ReadWrite
+        };
         wasi.preopened_dir(preopen.open_path(), &preopen.guest_path, perms)
             .map_err(|error| format!("cannot open {}: {error:#}", preopen.guest_path))?;
     }

@@ -53,7 +53,10 @@ impl Pod {
         let hostname = "pod".to_owned();
         Self {
             runtime,
-            network: PodNetwork::new(PodNetworkConfig { hostname, ..Default::default() }),
+            network: PodNetwork::new(PodNetworkConfig {
+                hostname,
+                ..Default::default()
+            }),
             ipc: PodIpc::new(IpcLimits::default()),
             tasks: PodTaskSet::new(tokio::runtime::Handle::current()),
             clock: Clock::host(),
@@ -61,7 +64,11 @@ impl Pod {
     }
 
     /// What a container named `name` needs to run `program`.
-    pub(super) fn config(&self, name: &str, program: &Arc<Program>) -> (ContainerConfig, Capture, Capture) {
+    pub(super) fn config(
+        &self,
+        name: &str,
+        program: &Arc<Program>,
+    ) -> (ContainerConfig, Capture, Capture) {
         let (out, stdout) = LogSink::capture(CAPTURE_BYTES);
         let (err, stderr) = LogSink::capture(CAPTURE_BYTES);
         let config = ContainerConfig {
@@ -76,7 +83,9 @@ impl Pod {
             args: vec![program.name.clone()],
             env: Vec::new(),
             working_dir: "/".into(),
-            root: ContainerRoot { preopens: Vec::new() },
+            root: ContainerRoot {
+                preopens: Vec::new(),
+            },
             network: self.network.attach(name),
             ipc: self.ipc.attach(name),
             memory_limit_bytes: MEMORY_LIMIT_BYTES,
@@ -94,7 +103,17 @@ impl Pod {
         guest: &str,
         change: impl FnOnce(&mut ContainerConfig),
     ) -> Result<Container, RuntimeError> {
-        let (mut config, stdout, stderr) = self.config(guest, &program(guest));
+        self.start_program(&program(guest), guest, change).await
+    }
+
+    /// Creates and starts a container named `name` with `program`, after `change` had its way with the config.
+    pub(super) async fn start_program(
+        &self,
+        program: &Arc<Program>,
+        name: &str,
+        change: impl FnOnce(&mut ContainerConfig),
+    ) -> Result<Container, RuntimeError> {
+        let (mut config, stdout, stderr) = self.config(name, program);
         change(&mut config);
         let id = self.runtime.create_container(config).await?;
         self.runtime.start_container(&id).await?;
@@ -103,7 +122,11 @@ impl Pod {
 
     /// Waits for the end of a container.
     pub(super) async fn exit(&self, container: &Container) -> Exit {
-        in_time("the container ends", self.runtime.wait_container(&container.id)).await
+        in_time(
+            "the container ends",
+            self.runtime.wait_container(&container.id),
+        )
+        .await
     }
 
     /// Runs the guest of that name to its end.
@@ -124,7 +147,11 @@ impl Pod {
     /// Prepares a program.
     pub(super) async fn prepare(&self, program: &Arc<Program>) -> Result<(), RuntimeError> {
         let ignore = Arc::new(|_: Progress| {});
-        in_time("the program is prepared", self.runtime.prepare(program, ignore)).await
+        in_time(
+            "the program is prepared",
+            self.runtime.prepare(program, ignore),
+        )
+        .await
     }
 }
 

@@ -23,22 +23,36 @@ async fn detail(name: &str, bytes: Vec<u8>) -> String {
 
 #[tokio::test]
 async fn all_missing_imports_are_told_at_once() {
-    let error = Pod::new().prepare(&program("import_missing")).await.unwrap_err();
-    let RuntimeError::MissingImports { program, imports } = error else { panic!("{error:?}") };
+    let error = Pod::new()
+        .prepare(&program("import_missing"))
+        .await
+        .unwrap_err();
+    let RuntimeError::MissingImports { program, imports } = error else {
+        panic!("{error:?}")
+    };
     assert_eq!(program, "import_missing.wasm");
-    assert_eq!(imports, ["wasi_snapshot_preview1.sock_open", "env.my_host_call"]);
+    assert_eq!(
+        imports,
+        ["wasi_snapshot_preview1.sock_open", "env.my_host_call"]
+    );
 }
 
 #[tokio::test]
 async fn an_import_of_another_type_is_told() {
     let detail = detail("web", wasm("import_wrong_type")).await;
-    assert!(detail.contains("wasi_snapshot_preview1::fd_write"), "{detail}");
+    assert!(
+        detail.contains("wasi_snapshot_preview1::fd_write"),
+        "{detail}"
+    );
 }
 
 #[tokio::test]
 async fn a_library_is_no_program() {
     let detail = detail("web", wasm("library_without_start")).await;
-    assert_eq!(detail, "the module exports no function `_start`: it is a library, not a program");
+    assert_eq!(
+        detail,
+        "the module exports no function `_start`: it is a library, not a program"
+    );
     let component = wat::parse_str("(component)").unwrap();
     let detail = self::detail("web", component).await;
     assert_eq!(
@@ -50,8 +64,15 @@ async fn a_library_is_no_program() {
 #[tokio::test]
 async fn a_file_that_is_no_wasm_is_named_for_what_it_is() {
     let elf = detail("web", b"\x7fELF\x02\x01\x01\0".to_vec()).await;
-    assert_eq!(elf, "not a WebAssembly module: file starts with 7f 45 4c 46 (ELF)");
-    assert!(detail("web", b"hello there\n".to_vec()).await.contains("text"));
+    assert_eq!(
+        elf,
+        "not a WebAssembly module: file starts with 7f 45 4c 46 (ELF)"
+    );
+    assert!(
+        detail("web", b"hello there\n".to_vec())
+            .await
+            .contains("text")
+    );
     let whole = wasm("cli_hello");
     for end in [3, 9, whole.len() / 2, whole.len() - 1] {
         let detail = detail("web", whole[..end].to_vec()).await;
@@ -75,8 +96,12 @@ async fn a_damaged_module_is_refused_wherever_the_damage_is() {
 #[tokio::test]
 async fn inspecting_tells_what_a_program_needs_and_what_of_it_is_missing() {
     let runtime = crate::Runtime::new(&crate::RuntimeConfig::default()).unwrap();
-    let inspection = runtime.inspect(&wasm("import_missing")).unwrap();
-    let names: Vec<_> = inspection.imports.iter().map(|import| import.name.as_str()).collect();
+    let inspection = runtime.inspect(&program("import_missing")).unwrap();
+    let names: Vec<_> = inspection
+        .imports
+        .iter()
+        .map(|import| import.name.as_str())
+        .collect();
     assert_eq!(
         names,
         [
@@ -87,7 +112,7 @@ async fn inspecting_tells_what_a_program_needs_and_what_of_it_is_missing() {
     );
     assert_eq!(inspection.missing().len(), 2);
     assert!(inspection.is_command);
-    let hello = runtime.inspect(&wasm("cli_hello_component")).unwrap();
+    let hello = runtime.inspect(&program("cli_hello_component")).unwrap();
     assert_eq!(hello.kind, crate::Kind::Component);
     assert!(hello.missing().is_empty(), "{:?}", hello.missing());
     assert_eq!(hello.exports, ["wasi:cli/run@0.2.0"]);

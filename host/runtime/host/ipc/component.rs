@@ -72,7 +72,10 @@ async fn send(
     priority: u32,
     limit: Option<Duration>,
 ) -> Result<(), ErrorCode> {
-    retry(&queue, Readiness::Send, limit, || queue.try_send(&data, priority)).await
+    retry(&queue, Readiness::Send, limit, || {
+        queue.try_send(&data, priority)
+    })
+    .await
 }
 
 /// Receives as soon as there is a message.
@@ -81,7 +84,10 @@ async fn receive(queue: Queue, limit: Option<Duration>) -> Result<Message, Error
 }
 
 fn take(queue: &Queue) -> Result<Message, Errno> {
-    queue.try_receive_into(|data, priority| Message { data: data.to_vec(), priority })
+    queue.try_receive_into(|data, priority| Message {
+        data: data.to_vec(),
+        priority,
+    })
 }
 
 async fn retry<T>(
@@ -117,9 +123,17 @@ impl wit::HostQueue for View<'_> {
         flags: wit::OpenFlags,
         attributes: Option<wit::Attributes>,
     ) -> Result<Result<Resource<Queue>, ErrorCode>> {
-        let attributes = attributes.map(|wit::Attributes { max_messages, message_size }| {
-            Attributes { max_messages, message_bytes: message_size }
-        });
+        let attributes = attributes.map(
+            |wit::Attributes {
+                 max_messages,
+                 message_size,
+             }| {
+                Attributes {
+                    max_messages,
+                    message_bytes: message_size,
+                }
+            },
+        );
         match open_flags(flags).and_then(|flags| self.ipc.mq_open(&name, flags, attributes)) {
             Ok(queue) => Ok(Ok(self.table.push(queue)?)),
             Err(errno) => Ok(Err(error_code(errno))),
@@ -195,7 +209,9 @@ impl wit::HostQueue for View<'_> {
             Ok(message) => message,
             Err(error) => return Ok(Err(error)),
         };
-        let max = usize::try_from(max).unwrap_or(usize::MAX).min(RECEIVE_MANY_MESSAGES);
+        let max = usize::try_from(max)
+            .unwrap_or(usize::MAX)
+            .min(RECEIVE_MANY_MESSAGES);
         let mut bytes = first.data.len();
         let mut messages = vec![first];
         while messages.len() < max && bytes < RECEIVE_MANY_BYTES {
@@ -208,7 +224,10 @@ impl wit::HostQueue for View<'_> {
 
     fn status(&mut self, queue: Resource<Queue>) -> Result<wit::Status> {
         let queue = self.queue(&queue)?;
-        let Attributes { max_messages, message_bytes } = queue.attributes();
+        let Attributes {
+            max_messages,
+            message_bytes,
+        } = queue.attributes();
         Ok(wit::Status {
             max_messages,
             message_size: message_bytes,
@@ -236,7 +255,9 @@ fn open_flags(flags: wit::OpenFlags) -> Result<OpenFlags, Errno> {
         (wit::OpenFlags::EXCLUSIVE, OpenFlags::EXCLUSIVE),
         (wit::OpenFlags::NONBLOCKING, OpenFlags::NONBLOCKING),
     ];
-    let set = pairs.into_iter().filter(|(theirs, _)| flags.contains(*theirs));
+    let set = pairs
+        .into_iter()
+        .filter(|(theirs, _)| flags.contains(*theirs));
     OpenFlags::from_bits(set.fold(0, |bits, (_, ours)| bits | ours.bits()))
 }
 

@@ -48,7 +48,11 @@ impl Descriptors {
 
     fn get(&self, mqd: i32) -> Result<&Queue, Failure> {
         let index = usize::try_from(mqd).map_err(|_| Errno::BadDescriptor)?;
-        Ok(self.open.get(index).and_then(Option::as_ref).ok_or(Errno::BadDescriptor)?)
+        Ok(self
+            .open
+            .get(index)
+            .and_then(Option::as_ref)
+            .ok_or(Errno::BadDescriptor)?)
     }
 
     fn remove(&mut self, mqd: i32) -> Result<(), Failure> {
@@ -86,11 +90,17 @@ impl Place {
     /// WebAssembly's addresses and lengths are unsigned, whatever the type of the import says.
     fn new(pointer: i32, bytes: i32) -> Result<Self, Failure> {
         let number = |value: i32| usize::try_from(value.cast_unsigned()).map_err(|_| EFAULT);
-        Ok(Self { start: number(pointer)?, bytes: number(bytes)? })
+        Ok(Self {
+            start: number(pointer)?,
+            bytes: number(bytes)?,
+        })
     }
 
     fn array<const N: usize>(pointer: i32) -> Result<Self, Failure> {
-        Ok(Self { bytes: N * size_of::<u32>(), ..Self::new(pointer, 0)? })
+        Ok(Self {
+            bytes: N * size_of::<u32>(),
+            ..Self::new(pointer, 0)?
+        })
     }
 
     fn read(self, memory: &[u8]) -> Result<&[u8], Failure> {
@@ -152,7 +162,9 @@ fn open(
         max_messages: max_messages.cast_unsigned(),
         message_bytes: message_bytes.cast_unsigned(),
     });
-    let queue = state.ipc.mq_open(name(memory, pointer, bytes)?, flags, attributes)?;
+    let queue = state
+        .ipc
+        .mq_open(name(memory, pointer, bytes)?, flags, attributes)?;
     let mqd = state.queues.insert(queue).ok_or(Errno::TooManyOpen)?;
     out.write_words(memory, &[mqd])
 }
@@ -160,8 +172,15 @@ fn open(
 fn getattr(caller: &mut Caller<'_, CoreState>, mqd: i32, out: i32) -> Result<(), Failure> {
     let (memory, state) = memory(caller)?;
     let queue = state.queues.get(mqd)?;
-    let Attributes { max_messages, message_bytes } = queue.attributes();
-    let flags = if queue.is_nonblocking() { OpenFlags::NONBLOCKING.bits() } else { 0 };
+    let Attributes {
+        max_messages,
+        message_bytes,
+    } = queue.attributes();
+    let flags = if queue.is_nonblocking() {
+        OpenFlags::NONBLOCKING.bits()
+    } else {
+        0
+    };
     let words = [flags, max_messages, message_bytes, queue.current_messages()];
     Place::array::<4>(out)?.write_words(memory, &words)
 }
@@ -185,7 +204,10 @@ fn try_send(
 ) -> Result<(), Failure> {
     let (memory, state) = memory(caller)?;
     let data = Place::new(pointer, bytes)?.read(memory)?;
-    Ok(state.queues.get(mqd)?.try_send(data, priority.cast_unsigned())?)
+    Ok(state
+        .queues
+        .get(mqd)?
+        .try_send(data, priority.cast_unsigned())?)
 }
 
 fn try_receive(
@@ -215,7 +237,11 @@ async fn wait_for(caller: Caller<'_, CoreState>, mqd: i32, what: i32, timeout_ns
         _ => return errno(Err(Errno::Invalid.into())),
     };
     let limit = u64::try_from(timeout_ns).ok().map(Duration::from_nanos);
-    if wait(&queue, what, limit).await { SUCCESS } else { errno(Err(Errno::TimedOut.into())) }
+    if wait(&queue, what, limit).await {
+        SUCCESS
+    } else {
+        errno(Err(Errno::TimedOut.into()))
+    }
 }
 
 /// Defines the module.

@@ -18,19 +18,25 @@ pub(super) const fn code(errno: Errno) -> ErrorCode {
         Errno::MFile => ErrorCode::NewSocketLimit,
         Errno::MsgSize => ErrorCode::DatagramTooLarge,
         Errno::NetDown | Errno::NetUnreach => ErrorCode::RemoteUnreachable,
-        Errno::BadF
-        | Errno::DestAddrReq
-        | Errno::IsConn
-        | Errno::NotConn
-        | Errno::OpNotSupp => ErrorCode::InvalidState,
+        Errno::BadF | Errno::DestAddrReq | Errno::IsConn | Errno::NotConn | Errno::OpNotSupp => {
+            ErrorCode::InvalidState
+        }
         _ => ErrorCode::Unknown,
     }
 }
 
 /// The code for a verb that is allowed only in the states for which `allowed` is true: POSIX says `EINVAL` for a wrong
 /// state and for a wrong argument, WASI tells them apart.
-pub(super) fn in_state(state: SocketState, allowed: impl Fn(SocketState) -> bool, errno: Errno) -> ErrorCode {
-    if errno == Errno::Inval && !allowed(state) { ErrorCode::InvalidState } else { code(errno) }
+pub(super) fn in_state(
+    state: SocketState,
+    allowed: impl Fn(SocketState) -> bool,
+    errno: Errno,
+) -> ErrorCode {
+    if errno == Errno::Inval && !allowed(state) {
+        ErrorCode::InvalidState
+    } else {
+        code(errno)
+    }
 }
 
 /// The code for a datagram that was not sent: here a wrong or missing destination is an argument.

@@ -30,7 +30,10 @@ impl Host for View<'_> {
         name: String,
     ) -> SocketResult<Resource<ResolveAddressStream>> {
         self.check_network(&network)?;
-        let addresses = self.network.resolve(&name).map_err(|error| code_of_lookup(&error))?;
+        let addresses = self
+            .network
+            .resolve(&name)
+            .map_err(|error| code_of_lookup(&error))?;
         Ok(give(&self.table.push(Addresses(addresses.into_iter()))?))
     }
 }

@@ -95,7 +95,11 @@ where
 
 /// The handle in our table that a guest's handle stands for.
 fn own<Ours: 'static, Theirs: 'static>(handle: &Resource<Theirs>) -> Resource<Ours> {
-    if handle.owned() { Resource::new_own(handle.rep()) } else { Resource::new_borrow(handle.rep()) }
+    if handle.owned() {
+        Resource::new_own(handle.rep())
+    } else {
+        Resource::new_borrow(handle.rep())
+    }
 }
 
 /// The pod's network, as a guest holds it. There is one, so it carries nothing.
@@ -114,7 +118,10 @@ impl network::Host for View<'_> {
         error.downcast()
     }
 
-    fn network_error_code(&mut self, error: Resource<wasmtime::Error>) -> Result<Option<ErrorCode>> {
+    fn network_error_code(
+        &mut self,
+        error: Resource<wasmtime::Error>,
+    ) -> Result<Option<ErrorCode>> {
         Ok(self.table.get(&error)?.downcast_ref::<ErrorCode>().copied())
     }
 }

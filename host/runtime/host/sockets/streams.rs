@@ -26,7 +26,10 @@ pub(super) struct Input {
 
 impl Input {
     pub(super) const fn new(stream: TcpStream) -> Self {
-        Self { stream, is_closed: false }
+        Self {
+            stream,
+            is_closed: false,
+        }
     }
 }
 
@@ -76,7 +79,12 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) const fn new(stream: TcpStream) -> Self {
-        Self { stream, permit: 0, unsent: Bytes::new(), is_closed: false }
+        Self {
+            stream,
+            permit: 0,
+            unsent: Bytes::new(),
+            is_closed: false,
+        }
     }
 
     /// Sends what fits of `unsent`.
@@ -140,7 +148,11 @@ impl OutputStream for Output {
     }
 
     fn flush(&mut self) -> StreamResult<()> {
-        if self.is_closed { Err(StreamError::Closed) } else { Ok(()) }
+        if self.is_closed {
+            Err(StreamError::Closed)
+        } else {
+            Ok(())
+        }
     }
 
     /// What was accepted is on its way: unlike the default this does not wait for room for even more, which a peer

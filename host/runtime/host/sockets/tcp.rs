@@ -40,12 +40,19 @@ enum Operation {
 
 impl Tcp {
     const fn new(socket: TcpSocket) -> Self {
-        Self { socket, in_progress: None }
+        Self {
+            socket,
+            in_progress: None,
+        }
     }
 
     /// Refuses to start while another operation is in progress.
     fn may_start(&self) -> SocketResult<()> {
-        if self.in_progress.is_some() { Err(ErrorCode::ConcurrencyConflict.into()) } else { Ok(()) }
+        if self.in_progress.is_some() {
+            Err(ErrorCode::ConcurrencyConflict.into())
+        } else {
+            Ok(())
+        }
     }
 
     fn finish(&mut self, operation: Operation) -> SocketResult<()> {
@@ -93,7 +100,10 @@ impl View<'_> {
     ) -> SocketResult<(Resource<DynInputStream>, Resource<DynOutputStream>)> {
         let input: DynInputStream = Box::new(Input::new(stream.clone()));
         let output: DynOutputStream = Box::new(Output::new(stream));
-        Ok((self.table.push_child(input, socket)?, self.table.push_child(output, socket)?))
+        Ok((
+            self.table.push_child(input, socket)?,
+            self.table.push_child(output, socket)?,
+        ))
     }
 }
 
@@ -138,11 +148,13 @@ impl wit::HostTcpSocket for View<'_> {
         let tcp = self.tcp_mut(&this)?;
         tcp.may_start()?;
         let state = tcp.socket.state();
-        tcp.socket.connect(SocketAddr::from(remote_address)).map_err(|errno| match errno {
-            // No ephemeral port is free: WASI has the words of bind for it.
-            Errno::AddrNotAvail => ErrorCode::AddressInUse,
-            errno => in_state(state, |state| state != SocketState::Closed, errno),
-        })?;
+        tcp.socket
+            .connect(SocketAddr::from(remote_address))
+            .map_err(|errno| match errno {
+                // No ephemeral port is free: WASI has the words of bind for it.
+                Errno::AddrNotAvail => ErrorCode::AddressInUse,
+                errno => in_state(state, |state| state != SocketState::Closed, errno),
+            })?;
         tcp.in_progress = Some(Operation::Connect);
         Ok(())
     }
@@ -179,7 +191,11 @@ impl wit::HostTcpSocket for View<'_> {
     fn accept(
         &mut self,
         this: Resource<Handle>,
-    ) -> SocketResult<(Resource<Handle>, Resource<DynInputStream>, Resource<DynOutputStream>)> {
+    ) -> SocketResult<(
+        Resource<Handle>,
+        Resource<DynInputStream>,
+        Resource<DynOutputStream>,
+    )> {
         let tcp = self.tcp(&this)?;
         if tcp.in_progress.is_some() {
             return Err(ErrorCode::InvalidState.into());
@@ -208,7 +224,9 @@ impl wit::HostTcpSocket for View<'_> {
     }
 
     fn address_family(&mut self, this: Resource<Handle>) -> Result<IpAddressFamily> {
-        Ok(wit_family(self.table.get(&own::<Tcp, _>(&this))?.socket.family()))
+        Ok(wit_family(
+            self.table.get(&own::<Tcp, _>(&this))?.socket.family(),
+        ))
     }
 
     fn set_listen_backlog_size(&mut self, this: Resource<Handle>, value: u64) -> SocketResult<()> {
@@ -237,7 +255,9 @@ impl wit::HostTcpSocket for View<'_> {
     }
 
     fn set_keep_alive_idle_time(&mut self, this: Resource<Handle>, value: u64) -> SocketResult<()> {
-        self.set_options(&this, |options| options.set_keep_alive_idle(Duration::from_nanos(value)))
+        self.set_options(&this, |options| {
+            options.set_keep_alive_idle(Duration::from_nanos(value))
+        })
     }
 
     fn keep_alive_interval(&mut self, this: Resource<Handle>) -> SocketResult<u64> {

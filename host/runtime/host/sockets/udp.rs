@@ -12,8 +12,7 @@ use wasmtime_wasi::p2::bindings::sockets::network::{
     ErrorCode, IpAddressFamily, IpSocketAddress, Network,
 };
 use wasmtime_wasi::p2::bindings::sockets::udp::{
-    self as wit, IncomingDatagram, IncomingDatagramStream, OutgoingDatagram,
-    OutgoingDatagramStream,
+    self as wit, IncomingDatagram, IncomingDatagramStream, OutgoingDatagram, OutgoingDatagramStream,
 };
 use wasmtime_wasi::p2::bindings::sockets::udp_create_socket;
 use wasmtime_wasi::p2::{SocketError, SocketResult, UdpSocket as Handle};
@@ -76,7 +75,10 @@ impl View<'_> {
 impl udp_create_socket::Host for View<'_> {
     async fn create_udp_socket(&mut self, of: IpAddressFamily) -> SocketResult<Resource<Handle>> {
         let socket = self.network.udp_socket(family(of)).map_err(code)?;
-        Ok(give(&self.table.push(Udp { socket, is_binding: false })?))
+        Ok(give(&self.table.push(Udp {
+            socket,
+            is_binding: false,
+        })?))
     }
 }
 
@@ -97,7 +99,9 @@ impl wit::HostUdpSocket for View<'_> {
         if udp.socket.local_addr().is_ok() {
             return Err(ErrorCode::InvalidState.into());
         }
-        udp.socket.bind(SocketAddr::from(local_address)).map_err(code)?;
+        udp.socket
+            .bind(SocketAddr::from(local_address))
+            .map_err(code)?;
         udp.is_binding = true;
         Ok(())
     }
@@ -114,7 +118,10 @@ impl wit::HostUdpSocket for View<'_> {
         &mut self,
         this: Resource<Handle>,
         remote_address: Option<IpSocketAddress>,
-    ) -> SocketResult<(Resource<IncomingDatagramStream>, Resource<OutgoingDatagramStream>)> {
+    ) -> SocketResult<(
+        Resource<IncomingDatagramStream>,
+        Resource<OutgoingDatagramStream>,
+    )> {
         let this = own::<Udp, _>(&this);
         let has_streams = self
             .table
@@ -136,21 +143,38 @@ impl wit::HostUdpSocket for View<'_> {
                 Err(errno) => return Err(code(errno).into()),
             },
         }
-        let incoming = self.table.push_child(Incoming { socket: socket.clone() }, &this)?;
-        let outgoing = self.table.push_child(Outgoing { socket, permit: 0 }, &this)?;
+        let incoming = self.table.push_child(
+            Incoming {
+                socket: socket.clone(),
+            },
+            &this,
+        )?;
+        let outgoing = self
+            .table
+            .push_child(Outgoing { socket, permit: 0 }, &this)?;
         Ok((give(&incoming), give(&outgoing)))
     }
 
     fn local_address(&mut self, this: Resource<Handle>) -> SocketResult<IpSocketAddress> {
-        Ok(self.udp(&this)?.local_addr().map_err(|_| ErrorCode::InvalidState)?.into())
+        Ok(self
+            .udp(&this)?
+            .local_addr()
+            .map_err(|_| ErrorCode::InvalidState)?
+            .into())
     }
 
     fn remote_address(&mut self, this: Resource<Handle>) -> SocketResult<IpSocketAddress> {
-        Ok(self.udp(&this)?.peer_addr().map_err(|_| ErrorCode::InvalidState)?.into())
+        Ok(self
+            .udp(&this)?
+            .peer_addr()
+            .map_err(|_| ErrorCode::InvalidState)?
+            .into())
     }
 
     fn address_family(&mut self, this: Resource<Handle>) -> Result<IpAddressFamily> {
-        Ok(wit_family(self.table.get(&own::<Udp, _>(&this))?.socket.family()))
+        Ok(wit_family(
+            self.table.get(&own::<Udp, _>(&this))?.socket.family(),
+        ))
     }
 
     fn unicast_hop_limit(&mut self, this: Resource<Handle>) -> SocketResult<u8> {
@@ -166,7 +190,10 @@ impl wit::HostUdpSocket for View<'_> {
     }
 
     fn set_receive_buffer_size(&mut self, this: Resource<Handle>, value: u64) -> SocketResult<()> {
-        Ok(self.udp(&this)?.set_receive_buffer_bytes(value).map_err(code)?)
+        Ok(self
+            .udp(&this)?
+            .set_receive_buffer_bytes(value)
+            .map_err(code)?)
     }
 
     fn send_buffer_size(&mut self, this: Resource<Handle>) -> SocketResult<u64> {
@@ -174,7 +201,10 @@ impl wit::HostUdpSocket for View<'_> {
     }
 
     fn set_send_buffer_size(&mut self, this: Resource<Handle>, value: u64) -> SocketResult<()> {
-        Ok(self.udp(&this)?.set_send_buffer_bytes(value).map_err(code)?)
+        Ok(self
+            .udp(&this)?
+            .set_send_buffer_bytes(value)
+            .map_err(code)?)
     }
 
     fn subscribe(&mut self, this: Resource<Handle>) -> Result<Resource<DynPollable>> {
@@ -194,7 +224,9 @@ impl wit::HostIncomingDatagramStream for View<'_> {
         max_results: u64,
     ) -> SocketResult<Vec<IncomingDatagram>> {
         let socket = &self.table.get(&own::<Incoming, _>(&this))?.socket;
-        let max = usize::try_from(max_results).unwrap_or(usize::MAX).min(MAX_DATAGRAMS);
+        let max = usize::try_from(max_results)
+            .unwrap_or(usize::MAX)
+            .min(MAX_DATAGRAMS);
         let mut datagrams = Vec::new();
         let mut bytes = 0;
         while datagrams.len() < max && bytes < MAX_RECEIVE_BYTES {
@@ -202,7 +234,10 @@ impl wit::HostIncomingDatagramStream for View<'_> {
                 Ok(datagram) => {
                     bytes += datagram.data.len();
                     let (data, remote_address) = (datagram.data.into(), datagram.from.into());
-                    datagrams.push(IncomingDatagram { data, remote_address });
+                    datagrams.push(IncomingDatagram {
+                        data,
+                        remote_address,
+                    });
                 }
                 Err(Errno::Again) => break,
                 Err(errno) if datagrams.is_empty() => return Err(code(errno).into()),
@@ -212,7 +247,10 @@ impl wit::HostIncomingDatagramStream for View<'_> {
         Ok(datagrams)
     }
 
-    fn subscribe(&mut self, this: Resource<IncomingDatagramStream>) -> Result<Resource<DynPollable>> {
+    fn subscribe(
+        &mut self,
+        this: Resource<IncomingDatagramStream>,
+    ) -> Result<Resource<DynPollable>> {
         subscribe(self.table, own::<Incoming, _>(&this))
     }
 
@@ -244,7 +282,11 @@ impl wit::HostOutgoingDatagramStream for View<'_> {
             )));
         }
         let mut sent = 0;
-        for OutgoingDatagram { data, remote_address } in datagrams {
+        for OutgoingDatagram {
+            data,
+            remote_address,
+        } in datagrams
+        {
             let to = remote_address.map(SocketAddr::from);
             match outgoing.socket.try_send_to(&Bytes::from(data), to) {
                 Ok(()) => sent += 1,
@@ -256,7 +298,10 @@ impl wit::HostOutgoingDatagramStream for View<'_> {
         Ok(sent)
     }
 
-    fn subscribe(&mut self, this: Resource<OutgoingDatagramStream>) -> Result<Resource<DynPollable>> {
+    fn subscribe(
+        &mut self,
+        this: Resource<OutgoingDatagramStream>,
+    ) -> Result<Resource<DynPollable>> {
         subscribe(self.table, own::<Outgoing, _>(&this))
     }
 

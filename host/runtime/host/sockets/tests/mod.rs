@@ -7,11 +7,11 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use wasmpod_network::{PodNetwork, PodNetworkConfig};
+use wasmtime_wasi::p2::TcpSocket;
 use wasmtime_wasi::p2::bindings::sockets::instance_network::Host as _;
 use wasmtime_wasi::p2::bindings::sockets::network::{IpSocketAddress, Ipv4SocketAddress};
 use wasmtime_wasi::p2::bindings::sockets::tcp::HostTcpSocket as _;
 use wasmtime_wasi::p2::bindings::sockets::tcp_create_socket::Host as _;
-use wasmtime_wasi::p2::TcpSocket;
 use wasmtime_wasi_io::bindings::wasi::io::poll::HostPollable as _;
 use wasmtime_wasi_io::poll::DynPollable;
 use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream, StreamError};
@@ -30,11 +30,17 @@ struct Guest {
 
 impl Guest {
     fn new(pod: &PodNetwork, name: &str) -> Self {
-        Self { table: ResourceTable::new(), network: pod.attach(name) }
+        Self {
+            table: ResourceTable::new(),
+            network: pod.attach(name),
+        }
     }
 
     fn view(&mut self) -> View<'_> {
-        View { table: &mut self.table, network: &self.network }
+        View {
+            table: &mut self.table,
+            network: &self.network,
+        }
     }
 
     fn network(&mut self) -> Resource<NetworkHandle> {
@@ -42,14 +48,17 @@ impl Guest {
     }
 
     fn tcp(&mut self) -> Resource<TcpSocket> {
-        self.view().create_tcp_socket(IpAddressFamily::Ipv4).unwrap()
+        self.view()
+            .create_tcp_socket(IpAddressFamily::Ipv4)
+            .unwrap()
     }
 
     fn bind(&mut self, socket: &Resource<TcpSocket>, to: IpSocketAddress) -> Result<(), ErrorCode> {
         let network = self.network();
         let mut view = self.view();
         now(view.start_bind(again(socket), network, to)).map_err(|e| e.downcast().unwrap())?;
-        view.finish_bind(again(socket)).map_err(|e| e.downcast().unwrap())
+        view.finish_bind(again(socket))
+            .map_err(|e| e.downcast().unwrap())
     }
 
     fn listen(&mut self, port: u16) -> Resource<TcpSocket> {
@@ -62,7 +71,9 @@ impl Guest {
 
     fn connect(&mut self, port: u16) -> (Resource<TcpSocket>, Streams) {
         let (socket, network) = (self.tcp(), self.network());
-        self.view().start_connect(again(&socket), network, localhost(port)).unwrap();
+        self.view()
+            .start_connect(again(&socket), network, localhost(port))
+            .unwrap();
         let streams = self.view().finish_connect(again(&socket)).unwrap();
         (socket, streams)
     }
@@ -94,11 +105,17 @@ fn again<T: 'static>(handle: &Resource<T>) -> Resource<T> {
 }
 
 fn pod() -> PodNetwork {
-    PodNetwork::new(PodNetworkConfig { hostname: "web".into(), ..Default::default() })
+    PodNetwork::new(PodNetworkConfig {
+        hostname: "web".into(),
+        ..Default::default()
+    })
 }
 
 fn localhost(port: u16) -> IpSocketAddress {
-    IpSocketAddress::Ipv4(Ipv4SocketAddress { port, address: (127, 0, 0, 1) })
+    IpSocketAddress::Ipv4(Ipv4SocketAddress {
+        port,
+        address: (127, 0, 0, 1),
+    })
 }
 
 /// The result of a call that does not wait.

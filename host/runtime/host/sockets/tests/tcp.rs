@@ -11,7 +11,10 @@ fn two_containers_talk_over_localhost() {
     let listener = server.listen(5000);
     let incoming = server.pollable(&listener);
     assert!(!server.is_ready(&incoming));
-    assert_eq!(code_of(server.view().accept(again(&listener))), ErrorCode::WouldBlock);
+    assert_eq!(
+        code_of(server.view().accept(again(&listener))),
+        ErrorCode::WouldBlock
+    );
 
     let (socket, near) = client.connect(5000);
     assert!(server.is_ready(&incoming));
@@ -19,7 +22,11 @@ fn two_containers_talk_over_localhost() {
     let far = (input, output);
     assert!(!server.is_ready(&incoming));
 
-    assert_eq!(server.read(&far, 10).unwrap(), "", "nothing yet, and not at its end");
+    assert_eq!(
+        server.read(&far, 10).unwrap(),
+        "",
+        "nothing yet, and not at its end"
+    );
     client.write(&near, b"ping").unwrap();
     assert_eq!(server.read(&far, 2).unwrap(), "pi");
     assert_eq!(server.read(&far, 10).unwrap(), "ng");
@@ -28,13 +35,25 @@ fn two_containers_talk_over_localhost() {
 
     let theirs = client.view().local_address(again(&socket)).unwrap();
     let seen = server.view().remote_address(again(&accepted)).unwrap();
-    assert_eq!(std::net::SocketAddr::from(theirs), std::net::SocketAddr::from(seen));
+    assert_eq!(
+        std::net::SocketAddr::from(theirs),
+        std::net::SocketAddr::from(seen)
+    );
 
     // A half-close: the other direction stays open.
-    client.view().shutdown(again(&socket), ShutdownType::Send).unwrap();
+    client
+        .view()
+        .shutdown(again(&socket), ShutdownType::Send)
+        .unwrap();
     assert!(matches!(server.read(&far, 10), Err(StreamError::Closed)));
-    assert!(matches!(server.read(&far, 10), Err(StreamError::Closed)), "and it stays closed");
-    assert!(matches!(client.write(&near, b"x"), Err(StreamError::Closed)));
+    assert!(
+        matches!(server.read(&far, 10), Err(StreamError::Closed)),
+        "and it stays closed"
+    );
+    assert!(matches!(
+        client.write(&near, b"x"),
+        Err(StreamError::Closed)
+    ));
     server.write(&far, b"bye").unwrap();
     assert_eq!(client.read(&near, 10).unwrap(), "bye");
 }
@@ -80,7 +99,10 @@ fn more_than_was_permitted_is_a_trap() {
     let _listener = guest.listen(5000);
     let (_socket, (_, output)) = guest.connect(5000);
     let output = guest.table.get_mut(&output).unwrap();
-    assert!(matches!(output.write(Bytes::from_static(b"x")), Err(StreamError::Trap(_))));
+    assert!(matches!(
+        output.write(Bytes::from_static(b"x")),
+        Err(StreamError::Trap(_))
+    ));
 }
 
 #[test]
@@ -93,10 +115,18 @@ fn a_connection_that_is_dropped_with_unread_data_resets_its_peer() {
     let (accepted, input, output) = server.view().accept(again(&listener)).unwrap();
     server.table.delete(input).unwrap();
     server.table.delete(output).unwrap();
-    server.view().drop(Resource::<TcpSocket>::new_own(accepted.rep())).unwrap();
+    server
+        .view()
+        .drop(Resource::<TcpSocket>::new_own(accepted.rep()))
+        .unwrap();
     let error = client.read(&near, 10).unwrap_err();
-    let StreamError::LastOperationFailed(error) = error else { panic!("{error}") };
-    assert_eq!(error.downcast::<ErrorCode>().unwrap(), ErrorCode::ConnectionReset);
+    let StreamError::LastOperationFailed(error) = error else {
+        panic!("{error}")
+    };
+    assert_eq!(
+        error.downcast::<ErrorCode>().unwrap(),
+        ErrorCode::ConnectionReset
+    );
     assert!(matches!(client.read(&near, 10), Err(StreamError::Closed)));
 }
 
@@ -110,7 +140,10 @@ fn the_end_of_a_container_closes_its_connections() {
     drop(server);
     assert!(matches!(client.read(&near, 10), Err(StreamError::Closed)));
     let (socket, network) = (client.tcp(), client.network());
-    client.view().start_connect(again(&socket), network, localhost(5000)).unwrap();
+    client
+        .view()
+        .start_connect(again(&socket), network, localhost(5000))
+        .unwrap();
     let refused = code_of(client.view().finish_connect(again(&socket)));
     assert_eq!(refused, ErrorCode::ConnectionRefused);
 }
@@ -121,32 +154,82 @@ fn each_verb_in_the_wrong_state_gives_the_code_that_wasi_names() {
     let mut guest = Guest::new(&pod, "a");
     let socket = guest.tcp();
     let this = || again(&socket);
-    assert_eq!(code_of(guest.view().local_address(this())), ErrorCode::InvalidState);
-    assert_eq!(code_of(guest.view().remote_address(this())), ErrorCode::InvalidState);
-    assert_eq!(code_of(guest.view().finish_bind(this())), ErrorCode::NotInProgress);
-    assert_eq!(code_of(guest.view().finish_connect(this())), ErrorCode::NotInProgress);
-    assert_eq!(code_of(guest.view().finish_listen(this())), ErrorCode::NotInProgress);
-    assert_eq!(code_of(now(guest.view().start_listen(this()))), ErrorCode::InvalidState);
-    assert_eq!(code_of(guest.view().accept(this())), ErrorCode::InvalidState);
+    assert_eq!(
+        code_of(guest.view().local_address(this())),
+        ErrorCode::InvalidState
+    );
+    assert_eq!(
+        code_of(guest.view().remote_address(this())),
+        ErrorCode::InvalidState
+    );
+    assert_eq!(
+        code_of(guest.view().finish_bind(this())),
+        ErrorCode::NotInProgress
+    );
+    assert_eq!(
+        code_of(guest.view().finish_connect(this())),
+        ErrorCode::NotInProgress
+    );
+    assert_eq!(
+        code_of(guest.view().finish_listen(this())),
+        ErrorCode::NotInProgress
+    );
+    assert_eq!(
+        code_of(now(guest.view().start_listen(this()))),
+        ErrorCode::InvalidState
+    );
+    assert_eq!(
+        code_of(guest.view().accept(this())),
+        ErrorCode::InvalidState
+    );
     let shutdown = guest.view().shutdown(this(), ShutdownType::Both);
     assert_eq!(code_of(shutdown), ErrorCode::InvalidState);
-    assert_eq!(code_of(guest.view().set_hop_limit(this(), 0)), ErrorCode::InvalidArgument);
-    assert_eq!(code_of(guest.view().set_listen_backlog_size(this(), 0)), ErrorCode::InvalidArgument);
+    assert_eq!(
+        code_of(guest.view().set_hop_limit(this(), 0)),
+        ErrorCode::InvalidArgument
+    );
+    assert_eq!(
+        code_of(guest.view().set_listen_backlog_size(this(), 0)),
+        ErrorCode::InvalidArgument
+    );
 
-    let outside = IpSocketAddress::Ipv4(Ipv4SocketAddress { port: 80, address: (192, 0, 2, 1) });
-    assert_eq!(guest.bind(&socket, outside), Err(ErrorCode::AddressNotBindable));
-    let multicast = IpSocketAddress::Ipv4(Ipv4SocketAddress { port: 80, address: (224, 0, 0, 1) });
-    assert_eq!(guest.bind(&socket, multicast), Err(ErrorCode::InvalidArgument));
+    let outside = IpSocketAddress::Ipv4(Ipv4SocketAddress {
+        port: 80,
+        address: (192, 0, 2, 1),
+    });
+    assert_eq!(
+        guest.bind(&socket, outside),
+        Err(ErrorCode::AddressNotBindable)
+    );
+    let multicast = IpSocketAddress::Ipv4(Ipv4SocketAddress {
+        port: 80,
+        address: (224, 0, 0, 1),
+    });
+    assert_eq!(
+        guest.bind(&socket, multicast),
+        Err(ErrorCode::InvalidArgument)
+    );
     assert_eq!(guest.bind(&socket, localhost(80)), Ok(()));
-    assert_eq!(guest.bind(&socket, localhost(81)), Err(ErrorCode::InvalidState));
+    assert_eq!(
+        guest.bind(&socket, localhost(81)),
+        Err(ErrorCode::InvalidState)
+    );
     let second = guest.tcp();
-    assert_eq!(guest.bind(&second, localhost(80)), Err(ErrorCode::AddressInUse));
+    assert_eq!(
+        guest.bind(&second, localhost(80)),
+        Err(ErrorCode::AddressInUse)
+    );
 
     // While one operation is in progress no other may start.
     let network = guest.network();
-    now(guest.view().start_bind(again(&second), network, localhost(82))).unwrap();
+    now(guest
+        .view()
+        .start_bind(again(&second), network, localhost(82)))
+    .unwrap();
     let network = guest.network();
-    let busy = guest.view().start_connect(again(&second), network, localhost(80));
+    let busy = guest
+        .view()
+        .start_connect(again(&second), network, localhost(80));
     assert_eq!(code_of(busy), ErrorCode::ConcurrencyConflict);
     let busy = now(guest.view().start_listen(again(&second)));
     assert_eq!(code_of(busy), ErrorCode::ConcurrencyConflict);
@@ -155,7 +238,10 @@ fn each_verb_in_the_wrong_state_gives_the_code_that_wasi_names() {
     now(guest.view().start_listen(this())).unwrap();
     guest.view().finish_listen(this()).unwrap();
     assert!(guest.view().is_listening(this()).unwrap());
-    assert_eq!(code_of(now(guest.view().start_listen(this()))), ErrorCode::InvalidState);
+    assert_eq!(
+        code_of(now(guest.view().start_listen(this()))),
+        ErrorCode::InvalidState
+    );
     let network = guest.network();
     let listening = guest.view().start_connect(this(), network, localhost(82));
     assert_eq!(code_of(listening), ErrorCode::InvalidState);
@@ -170,7 +256,8 @@ fn socket_options_are_kept() {
     let mut view = guest.view();
     view.set_keep_alive_enabled(this(), true).unwrap();
     assert!(view.keep_alive_enabled(this()).unwrap());
-    view.set_keep_alive_idle_time(this(), 5_000_000_000).unwrap();
+    view.set_keep_alive_idle_time(this(), 5_000_000_000)
+        .unwrap();
     assert_eq!(view.keep_alive_idle_time(this()).unwrap(), 5_000_000_000);
     view.set_keep_alive_interval(this(), 2_000_000_000).unwrap();
     assert_eq!(view.keep_alive_interval(this()).unwrap(), 2_000_000_000);
@@ -199,8 +286,16 @@ fn ten_thousand_sockets_stop_at_the_containers_limit() {
     };
     assert_eq!(refused, ErrorCode::NewSocketLimit);
     let one = made.remove(0);
-    guest.view().drop(Resource::<TcpSocket>::new_own(one.rep())).unwrap();
-    assert!(guest.view().create_tcp_socket(IpAddressFamily::Ipv4).is_ok());
+    guest
+        .view()
+        .drop(Resource::<TcpSocket>::new_own(one.rep()))
+        .unwrap();
+    assert!(
+        guest
+            .view()
+            .create_tcp_socket(IpAddressFamily::Ipv4)
+            .is_ok()
+    );
 }
 
 #[test]
@@ -210,6 +305,9 @@ fn a_network_handle_that_was_dropped_gives_no_rights() {
     let (socket, network) = (guest.tcp(), guest.network());
     let copy = again(&network);
     network::HostNetwork::drop(&mut guest.view(), network).unwrap();
-    let error = guest.view().start_connect(again(&socket), copy, localhost(1)).unwrap_err();
+    let error = guest
+        .view()
+        .start_connect(again(&socket), copy, localhost(1))
+        .unwrap_err();
     assert!(error.downcast().is_err(), "it traps");
 }
