@@ -76,7 +76,7 @@ pub(super) fn map_file(engine: &Engine, path: &Path, kind: Kind) -> Result<Code,
     code.map_err(|error| format!("{error:#}"))
 }
 
-/// Makes running code of what [`Code::serialize`] or a precompilation by this process returned just now.
+/// Makes running code of what this process compiled just now.
 ///
 /// # Errors
 /// The bytes are not code for `engine`.
