@@ -13,9 +13,14 @@
 //! The crate does no I/O, spawns nothing and reads no clock: the caller brings the bytes.
 
 mod decode;
+mod defaults;
 pub mod k8s;
 pub mod quantity;
+mod reader;
 pub mod report;
+mod schema;
+pub mod support;
+mod validate;
 
 pub use decode::{Manifests, Source, read};
 pub use report::{Report, Violation, Warning};

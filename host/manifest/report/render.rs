@@ -101,12 +101,12 @@ fn write_single(out: &mut String, problem: &Problem, style: &dyn Style) {
 fn write_group(out: &mut String, problems: &[Problem], total: usize, style: &dyn Style) {
     if let Some(object) = problems.first().and_then(|p| p.object.as_ref()) {
         out.push_str(&format!(
-            "{}: {object} is invalid ({total} problems)\n",
+            "{}: {object} is invalid ({total} problems)\n\n",
             style.error("error")
         ));
     }
     for problem in problems {
-        out.push_str("\n  ");
+        out.push_str("  ");
         if let Some(location) = &problem.location {
             out.push_str(&style.location(&location.to_string()));
             out.push_str("  ");

@@ -1,0 +1,88 @@
+//! What the API server fills in where a manifest is silent.
+//!
+//! The values are those of the `SetDefaults_*` functions of the core API. Two that need a cluster
+//! are left out: the service account and the tolerations that admission plugins add. Nothing that
+//! the user wrote is changed, but for a negative grace period, which the API server reads as 1.
+
+mod container;
+mod service;
+
+use crate::k8s::{ConfigMap, ObjectMeta, Pod, Secret, Volume};
+
+pub(crate) use service::service;
+
+/// The namespace of objects that name none.
+pub(crate) const NAMESPACE: &str = "default";
+
+/// `DefaultTerminationGracePeriodSeconds` of the core API.
+const GRACE_PERIOD_SECONDS: i64 = 30;
+
+/// The mode of projected files: `ConfigMapVolumeSourceDefaultMode` and its twin for secrets.
+const FILE_MODE: i32 = 0o644;
+
+/// The defaults of all namespaced objects.
+pub(crate) fn metadata(metadata: &mut ObjectMeta) {
+    if metadata.namespace.as_deref().unwrap_or_default().is_empty() {
+        metadata.namespace = Some(NAMESPACE.to_owned());
+    }
+}
+
+/// The defaults of a pod.
+pub(crate) fn pod(pod: &mut Pod) {
+    metadata(&mut pod.metadata);
+    let Some(spec) = &mut pod.spec else { return };
+    set(&mut spec.restart_policy, "Always");
+    set(&mut spec.dns_policy, "ClusterFirst");
+    set(&mut spec.scheduler_name, "default-scheduler");
+    spec.enable_service_links.get_or_insert(true);
+    spec.security_context.get_or_insert_default();
+    let grace = spec
+        .termination_grace_period_seconds
+        .get_or_insert(GRACE_PERIOD_SECONDS);
+    if *grace < 0 {
+        *grace = 1;
+    }
+    for one in spec
+        .init_containers
+        .iter_mut()
+        .flatten()
+        .chain(&mut spec.containers)
+    {
+        container::container(one);
+    }
+    spec.volumes.iter_mut().flatten().for_each(volume);
+}
+
+fn volume(volume: &mut Volume) {
+    if let Some(source) = &mut volume.config_map {
+        source.default_mode.get_or_insert(FILE_MODE);
+    }
+    if let Some(source) = &mut volume.secret {
+        source.default_mode.get_or_insert(FILE_MODE);
+    }
+    if let Some(source) = &mut volume.host_path {
+        source.type_.get_or_insert_default();
+    }
+}
+
+/// The defaults of a config map.
+pub(crate) fn config_map(map: &mut ConfigMap) {
+    metadata(&mut map.metadata);
+}
+
+/// The defaults of a secret: its type, and `stringData` merged into `data`.
+pub(crate) fn secret(secret: &mut Secret) {
+    metadata(&mut secret.metadata);
+    set(&mut secret.type_, "Opaque");
+    for (key, value) in secret.string_data.take().into_iter().flatten() {
+        let bytes = crate::k8s::ByteString(value.into_bytes());
+        secret.data.get_or_insert_default().insert(key, bytes);
+    }
+}
+
+/// Sets a text that is missing or empty.
+fn set(field: &mut Option<String>, value: &str) {
+    if field.as_deref().unwrap_or_default().is_empty() {
+        *field = Some(value.to_owned());
+    }
+}

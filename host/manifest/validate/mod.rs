@@ -1,0 +1,26 @@
+//! The rules of Kubernetes' own validation, in its own words.
+//!
+//! Each kind has a file; the texts of the messages are those of apimachinery's
+//! `pkg/util/validation` and `pkg/apis/core/validation`. A rule takes typed objects with defaults
+//! filled in and adds [`Finding`]s; where they were written is looked up later by path, so that
+//! the rules serve objects that never were text. Rules of fields that are rejected or ignored here
+//! are held only where they are cheap and a user would want to know.
+
+mod config;
+mod container;
+mod env;
+mod finding;
+mod metadata;
+pub(crate) mod names;
+mod path;
+mod pod;
+mod probe;
+mod resources;
+mod service;
+mod volume;
+
+pub(crate) use config::{config_map, secret};
+pub(crate) use finding::{Finding, Findings};
+pub(crate) use path::Path;
+pub(crate) use pod::pod;
+pub(crate) use service::service;
