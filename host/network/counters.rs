@@ -77,6 +77,8 @@ pub struct SocketInfo {
     pub traffic: Traffic,
     /// Listener: connections that wait to be accepted.
     pub queued_connections: usize,
+    /// Listener: connections that were accepted since it listens.
+    pub accepted_connections: u64,
     /// When it was made; for an accepted connection, when it was established.
     pub opened_at: Instant,
 }

@@ -60,7 +60,7 @@ pub const COALESCE_CHUNK_BYTES: usize = 4096;
 pub const MAX_DATAGRAM_BYTES: usize = 65507;
 
 /// Bytes of a UDP socket's receive queue at first: Linux `net.core.rmem_default`. A datagram that does not fit is dropped
-/// and counted.
+/// and counted. These queues are bounded by the container's sockets, not by [`MAX_POD_BUFFER_BYTES`].
 pub const DEFAULT_UDP_BUFFER_BYTES: usize = 212_992;
 
 /// Datagrams that a UDP socket's receive queue holds, whatever their size; the next is dropped and counted.

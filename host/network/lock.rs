@@ -4,7 +4,8 @@
 //! the state behind it is whole and the pod's other containers go on.
 //!
 //! Lock order, outermost first: a socket's state, the port tables, a listener, a connection attempt, a connection.
-//! Wakers are called with no lock held.
+//! Connections and listeners call wakers after letting go of their own lock; a connecting socket's state may still be held.
+//! So a waker must only schedule its task, as wakers do, and not call into this crate.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

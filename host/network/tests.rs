@@ -86,3 +86,8 @@ pub(crate) fn connection(
     let far = listener.try_accept().unwrap().stream().unwrap();
     (near, far)
 }
+
+/// The byte at a place of a long test text. Its period is prime, so that a lost or doubled piece shows.
+pub(crate) fn pattern(place: usize) -> u8 {
+    (place % 251).to_le_bytes()[0]
+}

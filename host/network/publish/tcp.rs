@@ -72,7 +72,9 @@ impl Publication {
                         Arc::clone(&self.counters),
                     ));
                 }
-                // Of the client (it went away) or of this host (no descriptors): neither concerns the other connections.
+                // This client went away again.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                // This host can take no more now, for example for want of descriptors: the other connections go on.
                 Err(_) => tokio::time::sleep(PUBLISH_ACCEPT_PAUSE).await,
             }
         }
@@ -136,6 +138,8 @@ struct Upstream {
 struct Downstream {
     ended: bool,
     inside_ended: bool,
+    /// The pod's end was reset: to be passed on after what it had sent.
+    reset: bool,
     waiting: VecDeque<Bytes>,
 }
 
@@ -184,11 +188,10 @@ impl Pipes {
     fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Result<Step, Broken> {
         // Also when there is nothing to write: a pod that has closed wants no more, and the host should learn it.
         if self.inside.poll_write_closed(cx).is_ready() {
-            return match self.inside.write_capacity() {
-                Err(Errno::ConnReset) => Err(Broken),
-                // Unread data of the client, now or later, makes the kernel answer it with a reset.
-                _ => Ok(Step::Ended),
-            };
+            // Told once: the other direction still has to give the host what the pod sent before the reset.
+            self.downstream.reset |= self.inside.write_capacity() == Err(Errno::ConnReset);
+            // Unread data of the client, now or later, makes the kernel answer it with a reset.
+            return Ok(Step::Ended);
         }
         if self.inside.poll_write_ready(cx).is_pending() {
             return Ok(Step::Waiting);
@@ -231,10 +234,13 @@ impl Pipes {
 
     /// One write of the pod's data to the host.
     fn poll_downstream(&mut self, cx: &mut Context<'_>) -> Result<Step, Broken> {
-        self.downstream.fill(&self.inside)?;
+        self.downstream.fill(&self.inside);
         let waiting = &mut self.downstream.waiting;
         if waiting.is_empty() {
             if self.downstream.inside_ended {
+                if self.downstream.reset {
+                    return Err(Broken);
+                }
                 return match Pin::new(&mut self.host).poll_shutdown(cx) {
                     Poll::Pending => Ok(Step::Waiting),
                     Poll::Ready(Ok(())) => Ok(Step::Ended),
@@ -326,7 +332,7 @@ impl Upstream {
 
 impl Downstream {
     /// Takes what the pod has, up to [`PUBLISH_WRITE_BYTES`] and one vectored write.
-    fn fill(&mut self, inside: &TcpStream) -> Result<(), Broken> {
+    fn fill(&mut self, inside: &TcpStream) {
         let mut bytes: usize = self.waiting.iter().map(Bytes::len).sum();
         while !self.inside_ended
             && bytes < PUBLISH_WRITE_BYTES
@@ -339,12 +345,12 @@ impl Downstream {
                     self.waiting.push_back(data);
                 }
                 Err(Errno::Again) => break,
-                // What was read before goes first.
-                Err(_) if !self.waiting.is_empty() => break,
-                Err(_) => return Err(Broken),
+                Err(_) => {
+                    self.inside_ended = true;
+                    self.reset = true;
+                }
             }
         }
-        Ok(())
     }
 
     fn advance(&mut self, mut written: usize) {

@@ -30,6 +30,7 @@ struct State {
     established: VecDeque<End>,
     waiting: VecDeque<Arc<Attempt>>,
     acceptors: Wakers,
+    accepted: u64,
 }
 
 /// One client's wish for a connection.
@@ -96,6 +97,7 @@ impl Listener {
         let mut state = lock(&self.state);
         match state.established.pop_front() {
             Some(end) => {
+                state.accepted = state.accepted.saturating_add(1);
                 self.admit(state);
                 Ok(end)
             }
@@ -116,6 +118,10 @@ impl Listener {
     /// Looks again whether attempts can be established, after the backlog has grown.
     pub(super) fn backlog_changed(&self) {
         self.admit(lock(&self.state));
+    }
+
+    pub(super) fn accepted(&self) -> u64 {
+        lock(&self.state).accepted
     }
 
     pub(super) fn queued(&self) -> usize {

@@ -23,6 +23,8 @@ mod socket;
 mod stream;
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use budget::BufferBudget;

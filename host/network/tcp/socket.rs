@@ -396,6 +396,10 @@ impl TcpShared {
 
     pub(crate) fn info(&self, container: &Arc<str>) -> SocketInfo {
         let state = lock(&self.state);
+        let (queued_connections, accepted_connections) = match &*state {
+            State::Listening { listener, .. } => (listener.queued(), listener.accepted()),
+            _ => (0, 0),
+        };
         SocketInfo {
             container: Arc::clone(container),
             protocol: Protocol::Tcp,
@@ -404,10 +408,8 @@ impl TcpShared {
             peer: None,
             peer_container: None,
             traffic: Traffic::default(),
-            queued_connections: match &*state {
-                State::Listening { listener, .. } => listener.queued(),
-                _ => 0,
-            },
+            queued_connections,
+            accepted_connections,
             opened_at: self.opened_at,
         }
     }

@@ -93,6 +93,7 @@ impl StreamShared {
             peer_container: Some(Arc::clone(&peer.container)),
             traffic: self.end.traffic(),
             queued_connections: 0,
+            accepted_connections: 0,
             opened_at: self.end.opened_at(),
         }
     }

@@ -363,6 +363,7 @@ impl UdpShared {
                 ..state.traffic
             },
             queued_connections: 0,
+            accepted_connections: 0,
             opened_at: self.opened_at,
         }
     }
