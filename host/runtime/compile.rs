@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use wasmpod_image::Program;
 use wasmpod_sandbox::{RuntimeError, Stage};
 
-use crate::code_store::{CodeStore, Compiled, Key, load_bytes};
+use crate::code_store::{Code, CodeStore, Compiled, Key, load_bytes};
 use crate::engine::{Engines, Tier};
 use crate::inspect::{CORE_ENTRY, Inspection, Kind, read_outline};
 use crate::link::{Linked, Linkers};
@@ -83,12 +83,15 @@ impl Compiler {
         })
     }
 
-    /// What `wasm` is and needs, compared with what this host offers.
+    /// What `program` is and needs, compared with what this host offers.
     ///
     /// # Errors
-    /// The bytes are not valid WebAssembly; the text says why.
-    pub(crate) fn inspect(&self, wasm: &[u8]) -> Result<Inspection, String> {
-        let outline = read_outline(wasm)?;
+    /// Its bytes are not valid WebAssembly.
+    pub(crate) fn inspect(&self, program: &Program) -> Result<Inspection, RuntimeError> {
+        let wasm = program
+            .bytes()
+            .map_err(|error| invalid(program, &error.to_string()))?;
+        let outline = read_outline(&wasm).map_err(|problem| invalid(program, &problem))?;
         Ok(Inspection {
             kind: outline.kind,
             size_bytes: u64::try_from(wasm.len()).unwrap_or(u64::MAX),
@@ -114,7 +117,7 @@ impl Compiler {
         let wasm = program
             .bytes()
             .map_err(|error| invalid(program, &error.to_string()))?;
-        let kind = self.check(program, &wasm)?;
+        let kind = self.check(program)?;
         let size = u64::try_from(wasm.len()).unwrap_or(u64::MAX);
         let tier = if program.is_trusted && wasm.len() >= BASELINE_FROM_BYTES {
             Tier::Baseline
@@ -129,11 +132,10 @@ impl Compiler {
                 detail: format!("{error:#}"),
             })?;
         report(Stage::Compiling, size, size);
-        let code = load_bytes(engine, kind, &compiled).map_err(|error| internal(&error))?;
         report(Stage::Storing, 0, 0);
-        if let Some(store) = &self.store {
-            store.store(&self.key(program, tier), kind, compiled.bytes());
-        }
+        let code = self
+            .keep(program, tier, kind, &compiled)
+            .map_err(|error| internal(&error))?;
         let linked = self.linkers(tier).link(&code);
         let linked = linked.map_err(|error| invalid(program, &format!("{error:#}")))?;
         Ok(Made { linked, tier })
@@ -182,17 +184,33 @@ impl Compiler {
         let kind = wasmpod_image::format::read_outline(&wasm).map_err(|error| error.to_string())?;
         let compiler = Engines::background_compiler().map_err(|error| error.to_string())?;
         let compiled = Compiled::compile(&compiler, kind, &wasm).map_err(describe)?;
+        let code = self
+            .keep(program, Tier::Optimised, kind, &compiled)
+            .map_err(describe)?;
         if let Some(store) = &self.store {
-            store.store(&self.key(program, Tier::Optimised), kind, compiled.bytes());
             store.remove(&self.key(program, Tier::Baseline));
         }
-        let engine = self.engines.of(Tier::Optimised);
-        let code = load_bytes(engine, kind, &compiled).map_err(describe)?;
         let linked = self.optimised.link(&code).map_err(describe)?;
         Ok(Made {
             linked,
             tier: Tier::Optimised,
         })
+    }
+
+    /// Puts new code into the store and takes it from there, or from memory where there is no store.
+    fn keep(
+        &self,
+        program: &Program,
+        tier: Tier,
+        kind: Kind,
+        compiled: &Compiled,
+    ) -> wasmtime::Result<Code> {
+        let engine = self.engines.of(tier);
+        let stored = self
+            .store
+            .as_ref()
+            .and_then(|store| store.store(engine, &self.key(program, tier), kind, compiled));
+        stored.map_or_else(|| load_bytes(engine, kind, compiled), Ok)
     }
 
     fn load(&self, program: &Program) -> Option<Made> {
@@ -214,10 +232,8 @@ impl Compiler {
     }
 
     /// Refuses a program that could not start, before time is spent on compiling it.
-    fn check(&self, program: &Program, wasm: &[u8]) -> Result<Kind, RuntimeError> {
-        let inspection = self
-            .inspect(wasm)
-            .map_err(|problem| invalid(program, &problem))?;
+    fn check(&self, program: &Program) -> Result<Kind, RuntimeError> {
+        let inspection = self.inspect(program)?;
         let imports = inspection.missing();
         if !imports.is_empty() {
             return Err(RuntimeError::MissingImports {

@@ -112,7 +112,10 @@ fn missing_of_interface(
 /// first number that is not zero (Semantic Versioning 2.0.0, and what the engine's linker does).
 fn is_same_track(ours: &str, theirs: &str) -> bool {
     let split = |name: &str| {
-        let (interface, version) = name.split_once('@')?;
+        let (interface, version) = name.split_once('@').filter(|(_, version)| {
+            // A pre-release is compatible with itself only.
+            !version.contains('-')
+        })?;
         let mut track = Vec::new();
         for number in version.split('.') {
             track.push(number.parse::<u64>().ok()?);

@@ -96,12 +96,12 @@ impl Runtime {
         })
     }
 
-    /// What the program in `wasm` is and needs, and whether this host offers it. Nothing is compiled.
+    /// What `program` is and needs, and whether this host offers it. Nothing is compiled.
     ///
     /// # Errors
-    /// The bytes are not valid WebAssembly; the text says why.
-    pub fn inspect(&self, wasm: &[u8]) -> Result<Inspection, String> {
-        self.programs.compiler().inspect(wasm)
+    /// [`RuntimeError::InvalidProgram`]: its bytes are not valid WebAssembly.
+    pub fn inspect(&self, program: &Program) -> Result<Inspection, RuntimeError> {
+        self.programs.compiler().inspect(program)
     }
 
     fn containers(&self) -> MutexGuard<'_, HashMap<ContainerId, Arc<Container>>> {

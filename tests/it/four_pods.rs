@@ -45,8 +45,9 @@ fn mc2_hands_every_message_over_and_ends_by_itself() {
             .all(|byte| u8::from_str_radix(byte, 16).is_ok()),
         "{produced:?}"
     );
-    assert_eq!(consumed.split_last().unwrap().0, produced);
-    assert_eq!(consumed.last().unwrap(), "done");
+    let (last, messages) = consumed.split_last().unwrap();
+    assert_eq!(messages, produced);
+    assert_eq!(last, "done");
     assert!(end.stderr.contains("mc2: Completed"), "{}", end.stderr);
 }
 

@@ -1,7 +1,9 @@
 //! The name of an entry: from what it was made, and for which engine.
 
 use std::fmt::Write as _;
+use std::fs::File;
 use std::hash::{Hash as _, Hasher};
+use std::io::{self, Read as _};
 
 use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
@@ -10,6 +12,9 @@ use crate::engine::Tier;
 
 /// Characters of the engine's hash that go into a name: 128 bits, far beyond any chance of two alike.
 const ENGINE_HASH_CHARS: usize = 32;
+
+/// Bytes of an entry that are read at once to hash it: they stay in the processor's cache.
+const READ_BYTES: usize = 128 << 10;
 
 /// What one entry of the store is for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -46,6 +51,19 @@ impl Key {
 /// The SHA-256 of `bytes` in hexadecimal.
 pub(crate) fn hex_sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
+}
+
+/// The SHA-256 of a file's content in hexadecimal, read in pieces: entries are tens of megabytes.
+pub(super) fn hex_sha256_of_file(mut file: File) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut piece = vec![0; READ_BYTES];
+    loop {
+        let read = file.read(&mut piece)?;
+        if read == 0 {
+            return Ok(hex(&hasher.finalize()));
+        }
+        hasher.update(piece.get(..read).unwrap_or_default());
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -5,12 +5,13 @@
     reason = "deserializing compiled code is unsafe: the code runs with the rights of this process"
 )]
 
+use std::fs::File;
 use std::path::Path;
 
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
-use super::key::hex_sha256;
+use super::key::hex_sha256_of_file;
 use crate::inspect::Kind;
 
 /// Compiled code, ready to be instantiated.
@@ -32,7 +33,6 @@ pub(super) const fn kind_word(kind: Kind) -> &'static str {
 
 /// Maps the entry at `path` into memory, after checking that it is what its name says.
 pub(super) fn load_file(engine: &Engine, path: &Path) -> Result<Code, String> {
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
     let named = path
         .file_stem()
         .and_then(|stem| stem.to_str())
@@ -42,19 +42,30 @@ pub(super) fn load_file(engine: &Engine, path: &Path) -> Result<Code, String> {
         words.next().unwrap_or_default(),
         words.next().unwrap_or_default(),
     );
-    let actual = hex_sha256(&bytes);
+    let actual = File::open(path)
+        .and_then(hex_sha256_of_file)
+        .map_err(|error| error.to_string())?;
     if expected != actual {
         return Err(format!("its content has the SHA-256 {actual}"));
     }
-    drop(bytes);
     let kind = [Kind::Module, Kind::Component]
         .into_iter()
         .find(|known| kind_word(*known) == kind);
-    let code = match kind.ok_or("its name says neither module nor component")? {
+    map_file(
+        engine,
+        path,
+        kind.ok_or("its name says neither module nor component")?,
+    )
+}
+
+/// Maps an entry that was checked, or written by this process just now, into memory. Its pages stay those of the file:
+/// they cost no memory of the process until they are used, and can be dropped by the operating system.
+pub(super) fn map_file(engine: &Engine, path: &Path, kind: Kind) -> Result<Code, String> {
+    let code = match kind {
         Kind::Module => {
             // SAFETY: the file lies in a directory that only this user can enter, and was written there by
-            // `CodeStore::write`, from an engine whose settings hash to the same value; its content was compared
-            // with the SHA-256 in its name just now. It is mapped privately, and entries are never written in place.
+            // `CodeStore::write`, from an engine whose settings hash to the same value; its content is what its
+            // name says. It is mapped privately, and entries are never written in place.
             unsafe { Module::deserialize_file(engine, path) }.map(Code::Module)
         }
         Kind::Component => {
@@ -65,7 +76,7 @@ pub(super) fn load_file(engine: &Engine, path: &Path) -> Result<Code, String> {
     code.map_err(|error| format!("{error:#}"))
 }
 
-/// Makes running code of what [`Code::serialize`] or a precompilation by this process returned just now.
+/// Makes running code of what this process compiled just now.
 ///
 /// # Errors
 /// The bytes are not code for `engine`.

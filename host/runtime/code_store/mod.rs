@@ -96,13 +96,28 @@ impl CodeStore {
         }
     }
 
-    /// Keeps `code`, which was compiled just now for `key`. Failing to is no error: the next start compiles again.
-    pub(crate) fn store(&self, key: &Key, kind: Kind, code: &[u8]) {
+    /// Keeps `code`, which was compiled just now for `key`, and gives it back as [`Self::load`] would. Failing to is no
+    /// error: the next start compiles again.
+    pub(crate) fn store(
+        &self,
+        engine: &Engine,
+        key: &Key,
+        kind: Kind,
+        code: &Compiled,
+    ) -> Option<Code> {
+        let path = self.keep(key, kind, code.bytes())?;
+        load::map_file(engine, &path, kind).ok()
+    }
+
+    fn keep(&self, key: &Key, kind: Kind, code: &[u8]) -> Option<PathBuf> {
         if u64::try_from(code.len()).unwrap_or(u64::MAX) > MAX_ENTRY_BYTES.min(self.max_bytes) {
-            return;
+            return None;
         }
         match self.write(key, kind, code) {
-            Ok(path) => sweep::sweep(&self.dir, self.max_bytes, &path),
+            Ok(path) => {
+                sweep::sweep(&self.dir, self.max_bytes, &path);
+                Some(path)
+            }
             Err(error) => {
                 if !self.said_unwritable.swap(true, Ordering::Relaxed) {
                     let problem = error.to_string();
@@ -111,6 +126,7 @@ impl CodeStore {
                         problem,
                     });
                 }
+                None
             }
         }
     }

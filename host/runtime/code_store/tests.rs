@@ -55,7 +55,7 @@ fn the_entries_that_were_not_used_for_the_longest_time_go_first() {
     let root = dir.path().join("code");
     let store = store(&root, 250);
     for (age, program) in [(30, "old"), (20, "middle")] {
-        store.store(&key(program), Kind::Module, &[1; 100]);
+        store.keep(&key(program), Kind::Module, &[1; 100]);
         let path = store.find(&key(program)).unwrap();
         let used = SystemTime::now() - Duration::from_secs(age);
         File::options()
@@ -65,7 +65,7 @@ fn the_entries_that_were_not_used_for_the_longest_time_go_first() {
             .set_modified(used)
             .unwrap();
     }
-    store.store(&key("new"), Kind::Module, &[2; 100]);
+    store.keep(&key("new"), Kind::Module, &[2; 100]);
     assert!(store.find(&key("old")).is_none());
     assert!(!root.join("old").exists(), "its empty folder went with it");
     assert!(store.find(&key("middle")).is_some());
@@ -76,7 +76,7 @@ fn the_entries_that_were_not_used_for_the_longest_time_go_first() {
 fn what_is_larger_than_the_store_is_not_kept() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(&dir.path().join("code"), 50);
-    store.store(&key("a"), Kind::Module, &[1; 100]);
+    store.keep(&key("a"), Kind::Module, &[1; 100]);
     assert!(store.find(&key("a")).is_none());
 }
 
@@ -85,10 +85,10 @@ fn a_half_written_entry_of_a_killed_process_is_removed() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("code");
     let store = store(&root, 1000);
-    store.store(&key("a"), Kind::Module, &[1; 10]);
+    store.keep(&key("a"), Kind::Module, &[1; 10]);
     let partial = root.join("a").join(format!("1-1.{}", sweep::TEMPORARY));
     fs::write(&partial, b"half").unwrap();
-    store.store(&key("b"), Kind::Module, &[1; 10]);
+    store.keep(&key("b"), Kind::Module, &[1; 10]);
     assert!(partial.exists(), "its writer may still be at work");
     let long_ago = SystemTime::now() - Duration::from_secs(10_000);
     File::options()
@@ -97,7 +97,7 @@ fn a_half_written_entry_of_a_killed_process_is_removed() {
         .unwrap()
         .set_modified(long_ago)
         .unwrap();
-    store.store(&key("c"), Kind::Module, &[1; 10]);
+    store.keep(&key("c"), Kind::Module, &[1; 10]);
     assert!(!partial.exists());
 }
 
@@ -109,7 +109,7 @@ fn entries_and_folders_are_closed_to_others() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("code");
     let store = store(&root, 1000);
-    store.store(&key("a"), Kind::Module, &[1; 10]);
+    store.keep(&key("a"), Kind::Module, &[1; 10]);
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&root), 0o700);
     assert_eq!(mode(&root.join("a")), 0o700);
@@ -128,8 +128,8 @@ fn a_store_that_cannot_be_written_to_says_so_once() {
     let store = CodeStore::open(&root, 1000, &notices).unwrap();
     // A file where the program's folder should be: it fails for root too, whom no mode stops.
     fs::write(root.join("a"), b"").unwrap();
-    store.store(&key("a"), Kind::Module, &[1; 10]);
-    store.store(&key("a"), Kind::Module, &[1; 10]);
+    store.keep(&key("a"), Kind::Module, &[1; 10]);
+    store.keep(&key("a"), Kind::Module, &[1; 10]);
     let heard = heard.lock().unwrap();
     assert!(
         matches!(&heard[..], [Notice::CodeStoreReadOnly { .. }]),

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use wasmpod_image::Program;
 use wasmpod_sandbox::Exit;
 
-use super::fixture::{Pod, program};
+use super::fixture::{Pod, program, wait_until};
 use crate::{Notice, Runtime, RuntimeConfig};
 
 /// A runtime on the store in `dir`, and what it has to say.
@@ -48,7 +49,7 @@ async fn the_second_runtime_uses_what_the_first_one_compiled() {
     let written = fs::metadata(entry).unwrap();
     let (second, heard) = runtime(&store);
     assert_eq!(run_hello(second).await, Exit::with_code(0));
-    assert_eq!(entries(&store), [entry.clone()]);
+    assert_eq!(entries(&store), std::slice::from_ref(entry));
     assert_eq!(fs::metadata(entry).unwrap().len(), written.len());
     assert!(heard.lock().unwrap().is_empty());
 }
@@ -133,4 +134,66 @@ async fn programs_that_are_prepared_twice_at_once_are_compiled_once() {
     let (first, second) = tokio::join!(pod.prepare(&hello), pod.prepare(&hello));
     assert_eq!((first, second), (Ok(()), Ok(())));
     assert_eq!(entries(&dir.path().join("code")).len(), 1);
+}
+
+/// A program of ours that is big enough to be compiled quickly first: 512 KiB of it are data.
+fn big_trusted_program() -> Arc<Program> {
+    let data = "x".repeat(512 << 10);
+    let text =
+        format!(r#"(module (memory 16) (data (i32.const 0) "{data}") (func (export "_start")))"#);
+    let mut program = Program::new("big.wasm", wat::parse_str(text).unwrap());
+    program.is_trusted = true;
+    Arc::new(program)
+}
+
+fn tiers(dir: &Path) -> Vec<&'static str> {
+    let names = entries(dir)
+        .into_iter()
+        .map(|entry| entry.display().to_string());
+    names
+        .map(|name| {
+            if name.contains("-baseline-") {
+                "baseline"
+            } else {
+                "optimised"
+            }
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_big_program_of_ours_starts_with_quick_code_that_optimised_code_replaces() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("code");
+    let program = big_trusted_program();
+    {
+        let pod = Pod::on(runtime(&store).0);
+        let container = pod.start_program(&program, "big", |_| {}).await.unwrap();
+        assert_eq!(pod.exit(&container).await, Exit::with_code(0));
+        wait_until("the optimised code is stored", || {
+            tiers(&store) == ["optimised"]
+        })
+        .await;
+        let container = pod.start_program(&program, "big", |_| {}).await.unwrap();
+        assert_eq!(
+            pod.exit(&container).await,
+            Exit::with_code(0),
+            "with the optimised code"
+        );
+    }
+    let pod = Pod::on(runtime(&store).0);
+    let container = pod.start_program(&program, "big", |_| {}).await.unwrap();
+    assert_eq!(pod.exit(&container).await, Exit::with_code(0));
+    assert_eq!(tiers(&store), ["optimised"]);
+}
+
+#[tokio::test]
+async fn a_big_program_of_others_is_never_compiled_by_the_baseline_compiler() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("code");
+    let ours = big_trusted_program();
+    let foreign = Arc::new(Program::new("big.wasm", ours.bytes().unwrap().into_owned()));
+    let pod = Pod::on(runtime(&store).0);
+    pod.prepare(&foreign).await.unwrap();
+    assert_eq!(tiers(&store), ["optimised"]);
 }

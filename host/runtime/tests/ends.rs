@@ -71,6 +71,19 @@ async fn a_trap_is_134_with_the_functions_on_the_stack() {
 }
 
 #[tokio::test]
+async fn a_backtrace_shows_the_names_that_the_programmer_wrote() {
+    let message = Pod::new().run("trap_mangled_name").await.message.unwrap();
+    assert!(
+        message.contains("  at web::header::parse (trap_mangled_name.wasm+0x"),
+        "{message}"
+    );
+    assert!(
+        message.contains("  at function 1 ("),
+        "one without a name has its number: {message}"
+    );
+}
+
+#[tokio::test]
 async fn a_trap_while_the_module_is_instantiated_is_a_trap_too() {
     let exit = Pod::new().run("trap_in_start_function").await;
     assert_eq!(exit.code, 134);

@@ -103,7 +103,17 @@ impl Pod {
         guest: &str,
         change: impl FnOnce(&mut ContainerConfig),
     ) -> Result<Container, RuntimeError> {
-        let (mut config, stdout, stderr) = self.config(guest, &program(guest));
+        self.start_program(&program(guest), guest, change).await
+    }
+
+    /// Creates and starts a container named `name` with `program`, after `change` had its way with the config.
+    pub(super) async fn start_program(
+        &self,
+        program: &Arc<Program>,
+        name: &str,
+        change: impl FnOnce(&mut ContainerConfig),
+    ) -> Result<Container, RuntimeError> {
+        let (mut config, stdout, stderr) = self.config(name, program);
         change(&mut config);
         let id = self.runtime.create_container(config).await?;
         self.runtime.start_container(&id).await?;

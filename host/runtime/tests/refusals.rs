@@ -96,7 +96,7 @@ async fn a_damaged_module_is_refused_wherever_the_damage_is() {
 #[tokio::test]
 async fn inspecting_tells_what_a_program_needs_and_what_of_it_is_missing() {
     let runtime = crate::Runtime::new(&crate::RuntimeConfig::default()).unwrap();
-    let inspection = runtime.inspect(&wasm("import_missing")).unwrap();
+    let inspection = runtime.inspect(&program("import_missing")).unwrap();
     let names: Vec<_> = inspection
         .imports
         .iter()
@@ -112,7 +112,7 @@ async fn inspecting_tells_what_a_program_needs_and_what_of_it_is_missing() {
     );
     assert_eq!(inspection.missing().len(), 2);
     assert!(inspection.is_command);
-    let hello = runtime.inspect(&wasm("cli_hello_component")).unwrap();
+    let hello = runtime.inspect(&program("cli_hello_component")).unwrap();
     assert_eq!(hello.kind, crate::Kind::Component);
     assert!(hello.missing().is_empty(), "{:?}", hello.missing());
     assert_eq!(hello.exports, ["wasi:cli/run@0.2.0"]);

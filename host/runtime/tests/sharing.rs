@@ -77,3 +77,57 @@ async fn a_guest_writes_into_its_root_directory_unless_that_is_read_only() {
         }
     }
 }
+
+/// The program of the built-in image `allingeek/ch6_ipc`, as a component: it uses `wasmpod:ipc/message-queue`.
+fn ipc_component() -> std::sync::Arc<wasmpod_image::Program> {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/guests/ipc-component.wasm.zst"
+    );
+    let wasm = zstd::decode_all(std::fs::File::open(path).unwrap()).unwrap();
+    std::sync::Arc::new(wasmpod_image::Program::new("ipc", wasm))
+}
+
+#[tokio::test]
+async fn two_components_pass_messages_whoever_starts_first() {
+    let program = ipc_component();
+    for order in [["-producer", "-consumer"], ["-consumer", "-producer"]] {
+        let pod = Pod::new();
+        let mut containers = Vec::new();
+        for role in order {
+            containers.push((
+                role,
+                pod.start_program(&program, role, |config| {
+                    config.args.push(role.to_owned());
+                })
+                .await
+                .unwrap(),
+            ));
+        }
+        let mut printed = Vec::new();
+        for (role, container) in &containers {
+            assert_eq!(pod.exit(container).await, Exit::with_code(0), "{role}");
+            let text = container.stdout.text();
+            let lines = text.lines().filter_map(|line| line.split_once(": "));
+            printed.push(
+                lines
+                    .map(|(_, message)| message.to_owned())
+                    .collect::<Vec<_>>(),
+            );
+        }
+        let (first, second) = (&printed[0], &printed[1]);
+        assert!(first.len() > 400, "{first:?}");
+        let messages = |lines: &[String]| -> Vec<String> {
+            lines
+                .iter()
+                .filter(|line| *line != "done")
+                .cloned()
+                .collect()
+        };
+        assert_eq!(messages(first), messages(second));
+        assert!(
+            pod.ipc.list().is_empty(),
+            "the producer removed the queue, and all have closed it"
+        );
+    }
+}
