@@ -335,10 +335,13 @@ impl Net for WasiNet {
         if set.is_empty() {
             return Vec::new();
         }
-        if !PROGRESS.with(|progress| progress.replace(false)) {
+        let stuck = !PROGRESS.with(|progress| progress.replace(false));
+        let ready = poll(&set);
+        // Behind the poll, which has used the budget itself when many are ready at once.
+        if stuck {
             monotonic_clock::subscribe_duration(PAUSE).block();
         }
-        poll(&set)
+        ready
     }
 
     fn now(&mut self) -> Instant {
