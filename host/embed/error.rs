@@ -2,6 +2,7 @@
 
 use wasmpod_node::NodeError;
 use wasmpod_runtime::SetupError;
+use wasmpod_sandbox::RuntimeError;
 
 /// What can go wrong with a host. Display leaves out the source; hints come separately.
 #[derive(Debug, thiserror::Error)]
@@ -15,14 +16,9 @@ pub enum Error {
     /// The agent cannot do what was asked.
     #[error(transparent)]
     Node(#[from] NodeError),
-    /// A built-in image cannot be unpacked, or a module's bytes are not valid.
-    #[error("cannot inspect \"{program}\": {detail}")]
-    Inspect {
-        /// The program.
-        program: String,
-        /// What is wrong.
-        detail: String,
-    },
+    /// A program cannot be run, or even be looked at.
+    #[error(transparent)]
+    Program(#[from] RuntimeError),
 }
 
 impl Error {
@@ -32,7 +28,7 @@ impl Error {
         match self {
             Self::NoStateDir => Some("choose one with --state-dir".to_owned()),
             Self::Node(error) => error.hint(),
-            Self::Setup(_) | Self::Inspect { .. } => None,
+            Self::Setup(_) | Self::Program(_) => None,
         }
     }
 }

@@ -9,14 +9,7 @@ use crate::Error;
 ///
 /// # Errors
 ///
-/// When its bytes are not valid WebAssembly.
+/// When its bytes are not valid WebAssembly, or this machine cannot run any.
 pub fn inspect(program: &Program) -> Result<Inspection, Error> {
-    let failed = |detail| Error::Inspect {
-        program: program.name.clone(),
-        detail,
-    };
-    let bytes = program.bytes().map_err(|error| failed(error.to_string()))?;
-    Runtime::new(&RuntimeConfig::default())?
-        .inspect(&bytes)
-        .map_err(failed)
+    Ok(Runtime::new(&RuntimeConfig::default())?.inspect(program)?)
 }

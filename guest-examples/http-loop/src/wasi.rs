@@ -2,6 +2,7 @@
 //!
 //! A subscription is kept as long as its stream, because making and dropping one is two host calls.
 
+use std::cell::Cell;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
@@ -17,11 +18,26 @@ use wasip2::sockets::network::{
 use wasip2::sockets::tcp::{ShutdownType, TcpSocket};
 use wasip2::sockets::tcp_create_socket::create_tcp_socket;
 
-use crate::clock::{Instant, SECOND};
+use crate::clock::{Instant, MILLISECOND, SECOND};
 use crate::net::{Closed, ConnectError, Interest, Net, Stream};
 
 /// How many connections may wait to be accepted: nginx's backlog on Linux.
 const LISTEN_BACKLOG: u64 = 511;
+
+/// How long the guest sleeps when what was ready gives nothing, in nanoseconds.
+///
+/// A host on tokio may run out of its task's budget in the midst of a turn: then a stream is ready, but takes and
+/// gives nothing until the task has slept. Only sleeping, not asking again, makes it go on.
+const PAUSE: Instant = MILLISECOND;
+
+thread_local! {
+    /// Whether anything has moved since the last wait.
+    static PROGRESS: Cell<bool> = const { Cell::new(true) };
+}
+
+fn note_progress() {
+    PROGRESS.with(|progress| progress.set(true));
+}
 
 /// One TCP connection. The pollables come first: they must be dropped before the streams, and these before the
 /// socket.
@@ -51,14 +67,25 @@ impl Stream for WasiStream {
 
     fn read(&mut self, max: usize) -> Result<Vec<u8>, Closed> {
         let (input, _) = self.streams.as_ref().ok_or(Closed)?;
-        input
+        let bytes = input
             .read(u64::try_from(max).unwrap_or(u64::MAX))
-            .map_err(|_| Closed)
+            .map_err(|_| Closed);
+        // An end is progress too.
+        if bytes != Ok(Vec::new()) {
+            note_progress();
+        }
+        bytes
     }
 
     fn writable(&mut self) -> Result<usize, Closed> {
         let (_, output) = self.streams.as_ref().ok_or(Closed)?;
-        let room = output.check_write().map_err(|_| Closed)?;
+        let room = output.check_write().map_err(|_| {
+            note_progress();
+            Closed
+        })?;
+        if room > 0 {
+            note_progress();
+        }
         Ok(usize::try_from(room).unwrap_or(usize::MAX))
     }
 
@@ -78,12 +105,16 @@ impl Stream for WasiStream {
         }
         match self.socket.finish_connect() {
             Ok(streams) => {
+                note_progress();
                 self.connecting = None;
                 self.streams = Some(streams);
                 Ok(true)
             }
             Err(ErrorCode::WouldBlock) => Ok(false),
-            Err(code) => Err(connect_error(code)),
+            Err(code) => {
+                note_progress();
+                Err(connect_error(code))
+            }
         }
     }
 
@@ -255,6 +286,7 @@ impl Net for WasiNet {
 
     fn accept(&mut self, listener: usize) -> Option<(WasiStream, SocketAddr)> {
         let (socket, input, output) = self.listeners.get(listener)?.socket.accept().ok()?;
+        note_progress();
         let peer = socket
             .remote_address()
             .map_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)), from_wasi);
@@ -303,7 +335,13 @@ impl Net for WasiNet {
         if set.is_empty() {
             return Vec::new();
         }
-        poll(&set)
+        let stuck = !PROGRESS.with(|progress| progress.replace(false));
+        let ready = poll(&set);
+        // Behind the poll, which has used the budget itself when many are ready at once.
+        if stuck {
+            monotonic_clock::subscribe_duration(PAUSE).block();
+        }
+        ready
     }
 
     fn now(&mut self) -> Instant {

@@ -20,6 +20,7 @@ struct Echo {
     finished: Vec<(u64, bool)>,
     asked: usize,
     keep_connections: usize,
+    max_connections: Option<usize>,
 }
 
 fn server(number: u16) -> SocketAddr {
@@ -123,7 +124,7 @@ impl Service for Echo {
     }
 
     fn max_connections(&self) -> usize {
-        2
+        self.max_connections.unwrap_or(2)
     }
 
     fn end_turn(&mut self, _: &Clock) {}
@@ -298,6 +299,20 @@ fn more_clients_than_allowed_wait_until_one_has_gone() {
     clients[0].close();
     fixture.settle();
     assert_eq!(clients[2].take(), "/a;");
+}
+
+#[test]
+fn many_clients_at_once_are_all_answered_again_and_again() {
+    let mut fixture = Fixture::new();
+    fixture.0.service().max_connections = Some(1000);
+    let clients: Vec<Peer> = (0..500).map(|_| fixture.0.net().client()).collect();
+    for _ in 0..3 {
+        for client in &clients {
+            client.send(get("/a"));
+        }
+        fixture.settle();
+        assert!(clients.iter().all(|client| client.take() == "/a;"));
+    }
 }
 
 #[test]
