@@ -232,7 +232,10 @@ impl Driver {
                     instance.cancel.send_replace(true);
                 }
             }
-            Action::Stop { container, grace } => self.stop_container(container, grace),
+            Action::Stop { container, kill_at } => {
+                let grace = kill_at.saturating_sub(self.config.clock.elapsed());
+                self.stop_container(container, grace);
+            }
             Action::ExceedDeadline => {
                 let message = "Pod was active on the node longer than the specified deadline";
                 self.events

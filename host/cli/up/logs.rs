@@ -66,18 +66,24 @@ impl Logs {
         })
     }
 
-    /// Resolves when nothing is printed any more: all is, or standard output is closed.
-    pub(crate) async fn ended(&mut self) {
+    /// Resolves when standard output cannot be written to any more, and never when it can.
+    pub(crate) async fn broken(&mut self) {
         if self.result.is_none() {
             self.result = Some((&mut self.printed).await.unwrap_or(Ok(())));
+        }
+        if !matches!(self.result, Some(Err(_))) {
+            std::future::pending().await
         }
     }
 
     /// Waits until all that was logged is printed. A closed pipe is no error: whoever read has seen enough.
     pub(crate) async fn finish(mut self) -> io::Result<()> {
-        self.ended().await;
-        match self.result {
-            Some(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        let result = match self.result {
+            Some(result) => result,
+            None => self.printed.await.unwrap_or(Ok(())),
+        };
+        match result {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
             _ => Ok(()),
         }
     }

@@ -227,7 +227,7 @@ async fn wait(
                 None => return End::Completed,
             },
             () = interrupts.next() => return End::Stopped,
-            () = logs.ended(), if !args.no_logs => return if pods.iter().all(PodHandle::has_ended) { End::Completed } else { End::Stopped },
+            () = logs.broken() => return End::Stopped,
             () = until(deadline) => return End::TimedOut,
         }
     }

@@ -22,12 +22,13 @@ pub enum Action {
         /// Which container.
         container: ContainerIndex,
     },
-    /// Ask a container to end, and end it by force after `grace`; at once when that is zero.
+    /// Ask a container to end, and end it by force at `kill_at`; at once when that is over. A moment, not a time that
+    /// is left: the clock goes on between deciding and doing.
     Stop {
         /// Which container.
         container: ContainerIndex,
-        /// How long it may take.
-        grace: Duration,
+        /// When it must have ended, in elapsed time.
+        kill_at: Duration,
     },
     /// `activeDeadlineSeconds` is over. Beginning this is all there is to do.
     ExceedDeadline,
@@ -164,11 +165,10 @@ impl PodState {
                 // A stop that was sent before holds unless this one is shorter.
                 let sent = record.kill_at;
                 let kill_at = sent.map_or(kill_at, |sent| sent.min(kill_at));
-                let grace = kill_at.saturating_sub(now);
-                if sent != Some(kill_at) || grace.is_zero() {
+                if sent != Some(kill_at) || kill_at <= now {
                     decision.act(Action::Stop {
                         container: index,
-                        grace,
+                        kill_at,
                     });
                 } else {
                     decision.wake(kill_at);

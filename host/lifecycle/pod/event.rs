@@ -179,10 +179,10 @@ impl PodState {
                     record.state = ContainerState::Starting { cancelled: true };
                 }
             }
-            Action::Stop { container, grace } => {
+            Action::Stop { container, kill_at } => {
                 if let Some(record) = self.record_mut(container) {
-                    record.kill_at = Some(now.elapsed.saturating_add(grace));
-                    record.kill_sent |= grace.is_zero();
+                    record.kill_at = Some(kill_at);
+                    record.kill_sent |= kill_at <= now.elapsed;
                 }
             }
             Action::ExceedDeadline => {

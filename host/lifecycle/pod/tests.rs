@@ -67,7 +67,9 @@ impl Play {
     }
 
     fn perform(&mut self, action: &Action) {
-        self.state.begin(action, at(self.now));
+        // A real clock has gone on since the decision.
+        let begun = self.now.saturating_add(Duration::from_micros(1));
+        self.state.begin(action, at(begun));
         let name = |c: &ContainerIndex| self.state.container(*c).unwrap().plan.name.clone();
         let seconds = self.now.as_secs();
         let line = match action {
@@ -76,7 +78,8 @@ impl Play {
                 format!("{seconds} start {}#{attempt}", name(container))
             }
             Action::CancelStart { container } => format!("{seconds} cancel {}", name(container)),
-            Action::Stop { container, grace } => {
+            Action::Stop { container, kill_at } => {
+                let grace = kill_at.saturating_sub(self.now);
                 format!("{seconds} stop {} {}", name(container), grace.as_secs())
             }
             Action::ExceedDeadline => format!("{seconds} deadline"),
