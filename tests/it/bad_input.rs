@@ -164,7 +164,7 @@ fn a_port_in_use_is_said_before_anything_starts() {
         1,
         &[
             "cannot publish pod \"mc1\" port 80",
-            &format!("127.0.0.1:{port}"),
+            &format!("on host 127.0.0.1 port {port}"),
             "in use",
         ],
     );
@@ -230,7 +230,7 @@ fn a_guest_that_allocates_without_end_is_killed_for_it() {
 }
 
 #[test]
-fn a_hundred_megabytes_without_newline_come_through() {
+fn a_hundred_megabytes_without_newline_harm_nobody() {
     let up = Wasmpod::up_text(&pod("guest.wasm", ""), &[]);
     up.file("guest.wasm", &wat::parse_str(PRINTER).unwrap());
     let end = up.run();

@@ -77,7 +77,7 @@ impl Logs {
     }
 
     /// Waits until all that was logged is printed. A closed pipe is no error: whoever read has seen enough.
-    pub(crate) async fn finish(mut self) -> io::Result<()> {
+    pub(crate) async fn finish(self) -> io::Result<()> {
         let result = match self.result {
             Some(result) => result,
             None => self.printed.await.unwrap_or(Ok(())),
