@@ -123,6 +123,11 @@ impl Fd {
         }
     }
 
+    /// Whether nobody will ever read what is written.
+    pub fn is_broken(&self) -> bool {
+        matches!(self, Self::Writer(end) if end.0.readers_gone.get())
+    }
+
     fn input(&self) -> io::Result<&Input> {
         match self {
             Self::Stdin(input) | Self::File(_, input) | Self::Reader(_, input) | Self::Text(input) => Ok(input),

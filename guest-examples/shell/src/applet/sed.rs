@@ -180,7 +180,7 @@ impl Script {
                     Action::Text(letter, text)
                 }
                 ':' | 'b' | 't' | 'T' | 'r' | 'w' => {
-                    let end = if letter == ':' { rest.find('\n') } else { rest.find(['\n', ';', '}']) };
+                    let end = if letter == ':' { rest.find(['\n', ';']) } else { rest.find(['\n', ';', '}']) };
                     let end = end.unwrap_or(rest.len());
                     let name = rest[..end].trim().to_owned();
                     rest = &rest[end..];

@@ -238,6 +238,10 @@ pub async fn tail(call: &mut Call<'_>) -> Outcome {
             }
             call.flush().await?;
         }
+        // As GNU's: when nobody reads any more, there is nothing to wait for.
+        if call.shell.fd(1).is_some_and(|fd| fd.is_broken()) {
+            return Ok(crate::exec::BROKEN_PIPE);
+        }
         rt::sleep(Some(FOLLOW_INTERVAL)).await;
     }
 }

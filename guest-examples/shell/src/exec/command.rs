@@ -140,10 +140,10 @@ pub fn call<'a>(shell: &'a mut Shell, mut argv: Vec<String>) -> Fut<'a, Done> {
 /// As [`call`], but never a function: `command NAME`.
 pub async fn call_program(shell: &mut Shell, name: String, args: Vec<String>) -> Done {
     let utility = match name.rsplit_once('/') {
-        Some((folder, base)) if PROGRAM_FOLDERS.contains(&folder) && !shell.path(&name).is_file() => base.to_owned(),
+        Some((folder, base)) if PROGRAM_FOLDERS.contains(&folder) && is_program(base) => base.to_owned(),
         _ => name.clone(),
     };
-    if matches!(utility.as_str(), "sh" | "bash" | "ash" | "dash") {
+    if is_shell(&utility) {
         let child = Shell { name: utility, ..new_program(shell) };
         return Ok(Box::pin(crate::invoke(child, args)).await);
     }
@@ -155,6 +155,14 @@ pub async fn call_program(shell: &mut Shell, name: String, args: Vec<String>) ->
         return settle(shell, &name, result).await;
     }
     file(shell, &name, args).await
+}
+
+fn is_shell(name: &str) -> bool {
+    matches!(name, "sh" | "bash" | "ash" | "dash")
+}
+
+fn is_program(name: &str) -> bool {
+    is_shell(name) || applet::exists(name)
 }
 
 /// What the outcome of a built-in or utility means for the shell.
@@ -211,18 +219,23 @@ async fn file(shell: &mut Shell, name: &str, args: Vec<String>) -> Done {
         shell.complain(&format!("{name}: a WebAssembly module cannot be started from inside a container")).await;
         return Ok(126);
     }
+    // As bash tells a script from a program of another machine: by the bytes of its first line.
+    if bytes.iter().take_while(|byte| **byte != b'\n').any(|byte| *byte == 0) {
+        shell.complain(&format!("{name}: Exec format error")).await;
+        return Ok(126);
+    }
     let text = String::from_utf8_lossy(&bytes);
     let interpreter = text.strip_prefix("#!").and_then(|rest| rest.lines().next()).unwrap_or("/bin/sh");
     let words: Vec<&str> = interpreter.split_whitespace().collect();
     let words = if words.first().is_some_and(|first| first.ends_with("/env")) { &words[1..] } else { &words[..] };
     let base = words.first().and_then(|first| first.rsplit('/').next()).unwrap_or("sh");
-    if !matches!(base, "sh" | "bash" | "ash" | "dash") && !applet::exists(base) {
+    if !is_program(base) {
         shell.complain(&format!("{name}: {base}: bad interpreter: not found")).await;
         return Ok(126);
     }
     let mut argv = vec![base.to_owned()];
     argv.extend(words.iter().skip(1).map(|word| (*word).to_owned()));
-    argv.push(path.to_string_lossy().into_owned());
+    argv.push(if name.contains('/') { name.to_owned() } else { path.to_string_lossy().into_owned() });
     argv.extend(args);
     let base = argv.remove(0);
     Box::pin(call_program(shell, base, argv)).await
