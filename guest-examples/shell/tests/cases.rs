@@ -52,7 +52,11 @@ fn run(folder: &Path, name: &str, args: &[String], stdin: &str) -> (String, Stri
     let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
     let output = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    (text(&output.stdout), text(&output.stderr), output.status.code())
+    (
+        text(&output.stdout),
+        text(&output.stderr),
+        output.status.code(),
+    )
 }
 
 fn check_table(text: &str) {
@@ -61,11 +65,19 @@ fn check_table(text: &str) {
     for case in &table.case {
         let folder = tempfile::tempdir().unwrap();
         let args = match &case.script {
-            Some(script) => [&["-c".to_owned(), script.clone(), "sh".to_owned()], &case.args[..]].concat(),
+            Some(script) => [
+                &["-c".to_owned(), script.clone(), "sh".to_owned()],
+                &case.args[..],
+            ]
+            .concat(),
             None => case.shell_args.clone(),
         };
         let (stdout, stderr, code) = run(folder.path(), "sh", &args, &case.stdin);
-        if stdout != case.stdout || !stderr.contains(&case.stderr) || code != Some(case.code) || (case.stderr.is_empty() && stderr.contains("sh: ") && case.code == 0) {
+        if stdout != case.stdout
+            || !stderr.contains(&case.stderr)
+            || code != Some(case.code)
+            || (case.stderr.is_empty() && stderr.contains("sh: ") && case.code == 0)
+        {
             writeln!(
                 failures,
                 "=== {}\n--- stdout, wanted:\n{}--- got:\n{stdout}--- stderr, wanted a part:\n{}\n--- got:\n{stderr}--- code: wanted {}, got {code:?}",
@@ -91,13 +103,27 @@ fn the_utilities_behave_as_their_table_says() {
 fn the_name_decides_which_utility_runs() {
     let folder = tempfile::tempdir().unwrap();
     let run = |name: &str, args: &[&str], stdin: &str| {
-        run(folder.path(), name, &args.iter().map(ToString::to_string).collect::<Vec<_>>(), stdin)
+        run(
+            folder.path(),
+            name,
+            &args.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            stdin,
+        )
     };
-    assert_eq!(run("/bin/echo", &["a", "b"], ""), ("a b\n".into(), String::new(), Some(0)));
-    assert_eq!(run("cat", &[], "from stdin"), ("from stdin".into(), String::new(), Some(0)));
+    assert_eq!(
+        run("/bin/echo", &["a", "b"], ""),
+        ("a b\n".into(), String::new(), Some(0))
+    );
+    assert_eq!(
+        run("cat", &[], "from stdin"),
+        ("from stdin".into(), String::new(), Some(0))
+    );
     assert_eq!(run("/usr/bin/test", &["-f", "none"], "").2, Some(1));
     assert_eq!(run("busybox", &["expr", "1", "+", "1"], "").0, "2\n");
     assert_eq!(run("-bash", &["-c", "echo $0"], "").0, "bash\n");
     let (_, stderr, code) = run("nosuch", &[], "");
-    assert_eq!((stderr.as_str(), code), ("sh: 1: nosuch: not found\n", Some(127)));
+    assert_eq!(
+        (stderr.as_str(), code),
+        ("sh: 1: nosuch: not found\n", Some(127))
+    );
 }
