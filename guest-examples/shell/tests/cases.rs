@@ -2,6 +2,8 @@
 //!
 //! Natively, as the shell's code is the same for every target; only files, streams and exit differ, and they are std's.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 use serde::Deserialize;
 use std::fmt::Write as _;
 use std::io::Write as _;

@@ -134,8 +134,7 @@ impl<'a> Call<'a> {
                 };
                 options.push((*option, value));
             } else if arg.len() > 1 && arg.starts_with('-') {
-                let mut letters = arg.char_indices().skip(1);
-                while let Some((at, option)) = letters.next() {
+                for (at, option) in arg.char_indices().skip(1) {
                     if option == ':' || option == '+' || !spec.contains(option) {
                         return Err(Fail::Message(
                             format!("invalid option -- '{option}'"),
@@ -153,9 +152,11 @@ impl<'a> Call<'a> {
                             })?,
                             rest => rest.to_owned(),
                         };
-                        letters = "".char_indices().skip(0);
                     }
                     options.push((option, value));
+                    if wants_value(option) {
+                        break;
+                    }
                 }
             } else {
                 operands.push(arg);

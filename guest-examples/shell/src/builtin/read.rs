@@ -7,10 +7,10 @@ use crate::shell::{Value, Variable};
 /// comes or ends, and there is no terminal.
 pub async fn read(call: &mut Call<'_>) -> Outcome {
     let options = call.options("+rsd:n:N:p:t:a:u:", &[])?;
-    if let Some(prompt) = options.value('p') {
-        if let Some(fd) = call.shell.fd(2) {
-            fd.write(prompt.as_bytes()).await?;
-        }
+    if let Some(prompt) = options.value('p')
+        && let Some(fd) = call.shell.fd(2)
+    {
+        fd.write(prompt.as_bytes()).await?;
     }
     let number = options
         .value('u')
@@ -130,7 +130,7 @@ fn split(line: &[(char, bool)], separators: &str, most: usize) -> Vec<String> {
         rest = &rest[end..];
         let blanks = rest.iter().take_while(|c| is_blank(c)).count();
         rest = &rest[blanks..];
-        if rest.first().is_some_and(|c| is_separator(c)) && (blanks == 0 || !is_blank(&rest[0])) {
+        if rest.first().is_some_and(&is_separator) && (blanks == 0 || !is_blank(&rest[0])) {
             rest = &rest[1..];
         }
     }

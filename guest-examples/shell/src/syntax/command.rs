@@ -154,11 +154,11 @@ impl Parser {
                 matches!(word.as_slice(), [Part::Literal(name)]
                     if matches!(name.as_str(), "export" | "local" | "readonly" | "declare" | "typeset"))
             });
-            if simple.words.is_empty() || declares {
-                if let Some(assignment) = self.assignment(declares)? {
-                    simple.assignments.push(assignment);
-                    continue;
-                }
+            if (simple.words.is_empty() || declares)
+                && let Some(assignment) = self.assignment(declares)?
+            {
+                simple.assignments.push(assignment);
+                continue;
             }
             match self.peek() {
                 None | Some('\n' | ';' | '&' | '|' | ')') => break,

@@ -375,11 +375,8 @@ impl Parser {
         }
         self.at = start + 1;
         let mut words = Vec::new();
-        loop {
-            let Ok(word) = self.parts(&|c| c == ',' || c == '}' || ends_word(c) || stop(c), false)
-            else {
-                break;
-            };
+        let ends = |c: char| c == ',' || c == '}' || ends_word(c) || stop(c);
+        while let Ok(word) = self.parts(&ends, false) {
             words.push(word);
             if self.eat(",") {
                 continue;

@@ -514,7 +514,7 @@ impl Parser {
         let mut left = self.sum()?;
         loop {
             let starts = match self.peek() {
-                Some(c) if c.is_ascii_alphabetic() || c == '_' => !(self.word() == "in"),
+                Some(c) if c.is_ascii_alphabetic() || c == '_' => self.word() != "in",
                 Some(c) => c.is_ascii_digit() || "\"$(.!-+".contains(c),
                 None => false,
             };
