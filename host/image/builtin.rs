@@ -123,14 +123,27 @@ macro_rules! rootfs {
     };
 }
 
-/// The shell needs no files: its utilities are in its module.
-const SHELL_FILES: &[ImageFile] = &[];
+/// An empty directory.
+const fn directory(path: &'static str) -> ImageFile {
+    ImageFile { path, bytes: &[], mode: 0o755 }
+}
+
+const SHELL_FILES: &[ImageFile] = &[
+    rootfs!("shell", "/etc/os-release"),
+    rootfs!("shell", "/etc/passwd"),
+    rootfs!("shell", "/etc/group"),
+];
 const NGINX_FILES: &[ImageFile] = &[
+    rootfs!("shell", "/etc/passwd"),
+    rootfs!("shell", "/etc/group"),
     rootfs!("nginx", "/etc/nginx/nginx.conf"),
     rootfs!("nginx", "/etc/nginx/conf.d/default.conf"),
     rootfs!("nginx", "/etc/nginx/mime.types"),
     rootfs!("nginx", "/usr/share/nginx/html/index.html"),
     rootfs!("nginx", "/usr/share/nginx/html/50x.html"),
+    directory("/var/run/"),
+    directory("/var/log/nginx/"),
+    directory("/var/cache/nginx/"),
 ];
 
 /// The built-in images, in the order in which they are listed.

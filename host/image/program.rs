@@ -49,7 +49,7 @@ pub struct ImageConfig {
 /// One file of an image's root directory.
 #[derive(Debug, Clone, Copy)]
 pub struct ImageFile {
-    /// Absolute, with slashes, without `..`.
+    /// Absolute, with slashes, without `..`; with a slash at its end it is an empty directory.
     pub path: &'static str,
     /// Its content.
     pub bytes: &'static [u8],

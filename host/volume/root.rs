@@ -45,7 +45,7 @@ pub struct RootFiles {
 /// One file of an image.
 #[derive(Clone, Debug)]
 pub struct ImageFile {
-    /// Absolute path as the guest sees it.
+    /// Absolute path as the guest sees it; with a slash at its end it is an empty directory.
     pub path: String,
     /// The contents, shared with the image.
     pub bytes: Arc<[u8]>,
@@ -89,12 +89,17 @@ pub(crate) fn write(
         if is_hidden(&path) || managed.iter().any(|(name, _)| target == Path::new(name)) {
             continue;
         }
-        if let Some(parent) = target.parent()
-            && !made.contains(parent)
+        let is_directory = file.path.ends_with('/');
+        let directory = if is_directory { Some(target.as_path()) } else { target.parent() };
+        if let Some(directory) = directory
+            && !made.contains(directory)
         {
-            root.try_create_all(parent, DIRECTORY_MODE)
-                .map_err(|source| root.error("create directory", parent, source))?;
-            made.insert(parent.to_owned());
+            root.try_create_all(directory, DIRECTORY_MODE)
+                .map_err(|source| root.error("create directory", directory, source))?;
+            made.insert(directory.to_owned());
+        }
+        if is_directory {
+            continue;
         }
         root.write_new(&target, &file.bytes, Mode::Masked(file.mode & 0o777))?;
     }

@@ -235,9 +235,16 @@ fn a_hundred_megabytes_without_newline_harm_nobody() {
     up.file("guest.wasm", &wat::parse_str(PRINTER).unwrap());
     let end = up.run();
     assert_eq!(end.code, Some(0), "{}", end.stderr);
-    assert_eq!(
-        end.stdout.bytes().filter(|byte| *byte == b'x').count(),
-        100 << 20
+    // The log keeps 50 MiB: what was written faster than it was read is lost, and the reader is told how much.
+    let printed = end.stdout.bytes().filter(|byte| *byte == b'x').count();
+    let told = |line: &str| {
+        let count = line.split_once("[")?.1.split_once(" bytes of this log are lost")?.0;
+        count.parse().ok()
+    };
+    let lost: usize = end.stdout.lines().filter_map(told).sum();
+    assert!(
+        printed <= 100 << 20 && printed + lost >= 100 << 20,
+        "{printed} printed, {lost} lost"
     );
 }
 

@@ -53,7 +53,10 @@ pub fn unescape(text: &str, style: Style) -> (Vec<u8>, bool) {
 fn number(rest: &mut &[u8], base: u32, most: usize) -> u8 {
     let mut value = 0_u32;
     for _ in 0..most {
-        let Some(digit) = rest.first().and_then(|byte| char::from(*byte).to_digit(base)) else {
+        let Some(digit) = rest
+            .first()
+            .and_then(|byte| char::from(*byte).to_digit(base))
+        else {
             break;
         };
         value = value * base + digit;

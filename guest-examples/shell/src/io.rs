@@ -86,7 +86,10 @@ impl Fd {
 
     /// A descriptor from which `text` is read.
     pub fn text(text: Vec<u8>) -> Self {
-        Self::Text(Rc::new(Input { bytes: RefCell::new(text), ended: Cell::new(true) }))
+        Self::Text(Rc::new(Input {
+            bytes: RefCell::new(text),
+            ended: Cell::new(true),
+        }))
     }
 
     /// Writes all of `bytes`, giving way while a pipe is full.
@@ -110,7 +113,8 @@ impl Fd {
             Self::Writer(end) => {
                 let pipe = &end.0;
                 for part in bytes.chunks(PIPE_BYTES) {
-                    rt::wait(|| pipe.readers_gone.get() || pipe.bytes.borrow().len() < PIPE_BYTES).await;
+                    rt::wait(|| pipe.readers_gone.get() || pipe.bytes.borrow().len() < PIPE_BYTES)
+                        .await;
                     if pipe.readers_gone.get() {
                         return Err(ErrorKind::BrokenPipe.into());
                     }
@@ -123,10 +127,20 @@ impl Fd {
         }
     }
 
+    /// Whether nobody will ever read what is written.
+    pub fn is_broken(&self) -> bool {
+        matches!(self, Self::Writer(end) if end.0.readers_gone.get())
+    }
+
     fn input(&self) -> io::Result<&Input> {
         match self {
-            Self::Stdin(input) | Self::File(_, input) | Self::Reader(_, input) | Self::Text(input) => Ok(input),
-            Self::Stdout | Self::Stderr | Self::Writer(_) | Self::Capture(_) | Self::Null => Err(bad_descriptor()),
+            Self::Stdin(input)
+            | Self::File(_, input)
+            | Self::Reader(_, input)
+            | Self::Text(input) => Ok(input),
+            Self::Stdout | Self::Stderr | Self::Writer(_) | Self::Capture(_) | Self::Null => {
+                Err(bad_descriptor())
+            }
         }
     }
 
@@ -149,13 +163,17 @@ impl Fd {
         if count == 0 {
             input.ended.set(true);
         }
-        input.bytes.borrow_mut().extend_from_slice(block.get(..count).unwrap_or_default());
+        input
+            .bytes
+            .borrow_mut()
+            .extend_from_slice(block.get(..count).unwrap_or_default());
         Ok(count > 0)
     }
 
     /// Whether a read can be answered at once, without asking the host or another task.
     pub fn has_buffered(&self) -> bool {
-        self.input().is_ok_and(|input| !input.bytes.borrow().is_empty())
+        self.input()
+            .is_ok_and(|input| !input.bytes.borrow().is_empty())
     }
 
     /// Some bytes, or nothing at the end.
@@ -185,7 +203,12 @@ impl Fd {
         loop {
             let input = self.input()?;
             let length = input.bytes.borrow().len();
-            let found = input.bytes.borrow().iter().skip(searched).position(|&byte| byte == delimiter);
+            let found = input
+                .bytes
+                .borrow()
+                .iter()
+                .skip(searched)
+                .position(|&byte| byte == delimiter);
             if let Some(at) = found {
                 let rest = input.bytes.borrow_mut().split_off(searched + at + 1);
                 return Ok(input.bytes.replace(rest));
@@ -248,7 +271,10 @@ pub fn strerror(error: &io::Error) -> String {
         ErrorKind::CrossesDevices => "Invalid cross-device link".into(),
         _ => {
             let text = error.to_string();
-            text.split(" (os error").next().unwrap_or_default().to_owned()
+            text.split(" (os error")
+                .next()
+                .unwrap_or_default()
+                .to_owned()
         }
     }
 }

@@ -31,17 +31,34 @@ thread_local! {
 }
 
 /// Runs the program as it was called and gives its exit status.
-pub fn main(mut argv: Vec<String>, cwd: PathBuf, environment: impl Iterator<Item = (String, String)>) -> i32 {
+pub fn main(
+    mut argv: Vec<String>,
+    cwd: PathBuf,
+    environment: impl Iterator<Item = (String, String)>,
+) -> i32 {
     START.with(|_| ());
     let mut shell = Shell::new(cwd, environment);
-    let mut called = if argv.is_empty() { "sh".to_owned() } else { argv.remove(0) };
+    let mut called = if argv.is_empty() {
+        "sh".to_owned()
+    } else {
+        argv.remove(0)
+    };
     // By its own name it takes the utility's from its arguments.
-    if matches!(called.rsplit('/').next(), Some("shell" | "shell.wasm" | "busybox")) {
-        called = if argv.is_empty() { "sh".to_owned() } else { argv.remove(0) };
+    if matches!(
+        called.rsplit('/').next(),
+        Some("shell" | "shell.wasm" | "busybox")
+    ) {
+        called = if argv.is_empty() {
+            "sh".to_owned()
+        } else {
+            argv.remove(0)
+        };
     }
     rt::block_on(async move {
         // A login shell's name starts with a dash.
-        let result = command::call_program(&mut shell, called.trim_start_matches('-').to_owned(), argv).await;
+        let result =
+            command::call_program(&mut shell, called.trim_start_matches('-').to_owned(), argv)
+                .await;
         exec::finish(&mut shell, result).await
     })
 }
@@ -57,7 +74,9 @@ pub fn invoke<'a>(mut shell: Shell, args: Vec<String>) -> Fut<'a, i32> {
 async fn with_arguments(shell: &mut Shell, args: Vec<String>) -> Done {
     let mut args = args.into_iter().peekable();
     let (mut is_command, mut from_stdin) = (false, false);
-    while let Some(option) = args.next_if(|arg| arg.len() > 1 && (arg.starts_with('-') || arg.starts_with('+'))) {
+    while let Some(option) =
+        args.next_if(|arg| arg.len() > 1 && (arg.starts_with('-') || arg.starts_with('+')))
+    {
         if option == "--" {
             break;
         }
@@ -74,7 +93,9 @@ async fn with_arguments(shell: &mut Shell, args: Vec<String>) -> Done {
                 'o' => {
                     let name = args.next().unwrap_or_default();
                     if !builtin::options::set_by_name(&mut shell.options, &name, on) {
-                        return Err(expand::fatal(shell, &format!("Illegal option -o {name}")).await);
+                        return Err(
+                            expand::fatal(shell, &format!("Illegal option -o {name}")).await
+                        );
                     }
                 }
                 _ if builtin::options::set_by_letter(&mut shell.options, letter, on) => {}
@@ -98,8 +119,14 @@ async fn with_arguments(shell: &mut Shell, args: Vec<String>) -> Done {
             let text = match std::fs::read(shell.path(&file)) {
                 Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
                 Err(error) => {
-                    shell.complain(&format!("cannot open {file}: {}", io::strerror(&error))).await;
-                    return Ok(if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 });
+                    shell
+                        .complain(&format!("cannot open {file}: {}", io::strerror(&error)))
+                        .await;
+                    return Ok(if error.kind() == std::io::ErrorKind::NotFound {
+                        127
+                    } else {
+                        126
+                    });
                 }
             };
             shell.name = file;

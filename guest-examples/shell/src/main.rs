@@ -3,9 +3,15 @@
 use std::path::PathBuf;
 
 fn main() {
-    let environment = std::env::vars_os()
-        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
-    let argv = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let environment = std::env::vars_os().map(|(name, value)| {
+        (
+            name.to_string_lossy().into_owned(),
+            value.to_string_lossy().into_owned(),
+        )
+    });
+    let argv = std::env::args_os()
+        .map(|arg| arg.to_string_lossy().into_owned())
+        .collect();
     exit(shell::main(argv, initial_directory(), environment));
 }
 

@@ -35,7 +35,14 @@ pub fn progress() {
 
 /// Gives way until `ready` says so. It is asked again after each progress of any task.
 pub async fn wait(mut ready: impl FnMut() -> bool) {
-    std::future::poll_fn(|_| if ready() { Poll::Ready(()) } else { Poll::Pending }).await;
+    std::future::poll_fn(|_| {
+        if ready() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
 }
 
 /// Sleeps for `duration`; `None` is for ever.
@@ -47,7 +54,9 @@ pub async fn sleep(duration: Option<Duration>) {
             return Poll::Ready(());
         }
         let wanted = end.unwrap_or(now + LONGEST_SLEEP);
-        DEADLINE.set(Some(DEADLINE.get().map_or(wanted, |other| other.min(wanted))));
+        DEADLINE.set(Some(
+            DEADLINE.get().map_or(wanted, |other| other.min(wanted)),
+        ));
         Poll::Pending
     })
     .await;
@@ -102,7 +111,11 @@ pub async fn join_all<T>(futures: Vec<Fut<'_, T>>) -> Vec<T> {
                 progress();
             }
         }
-        if running.iter().all(Option::is_none) { Poll::Ready(()) } else { Poll::Pending }
+        if running.iter().all(Option::is_none) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     })
     .await;
     ALIVE.set(ALIVE.get() - beside);
@@ -128,7 +141,9 @@ pub fn block_on<T>(main: impl Future<Output = T>) -> T {
             continue;
         }
         // Nobody can go on. Without a deadline nobody ever will (two pipes that wait for each other).
-        let pause = DEADLINE.get().map_or(LONGEST_SLEEP, |end| end.saturating_duration_since(Instant::now()));
+        let pause = DEADLINE.get().map_or(LONGEST_SLEEP, |end| {
+            end.saturating_duration_since(Instant::now())
+        });
         std::thread::sleep(pause);
     };
     TASKS.take();

@@ -108,14 +108,23 @@ impl Shell {
             functions: HashMap::new(),
             positional: Vec::new(),
             name: "sh".into(),
-            fds: BTreeMap::from([(0, Fd::Stdin(Rc::default())), (1, Fd::Stdout), (2, Fd::Stderr)]),
+            fds: BTreeMap::from([
+                (0, Fd::Stdin(Rc::default())),
+                (1, Fd::Stdout),
+                (2, Fd::Stderr),
+            ]),
             cwd,
             options: Options::default(),
             status: 0,
             traps: HashMap::new(),
             jobs: Vec::new(),
             next_pid: Rc::new(Cell::new(2)),
-            random: Rc::new(Cell::new(std::time::SystemTime::now().elapsed().map_or(1, |t| t.subsec_nanos()) | 1)),
+            random: Rc::new(Cell::new(
+                std::time::SystemTime::now()
+                    .elapsed()
+                    .map_or(1, |t| t.subsec_nanos())
+                    | 1,
+            )),
             condition_depth: 0,
             call_depth: 0,
             loop_depth: 0,
@@ -125,10 +134,22 @@ impl Shell {
             captured: None,
         };
         for (name, value) in environment {
-            shell.variables.insert(name, Variable { value: Value::Scalar(value), exported: true, readonly: false });
+            shell.variables.insert(
+                name,
+                Variable {
+                    value: Value::Scalar(value),
+                    exported: true,
+                    readonly: false,
+                },
+            );
         }
         let pwd = shell.cwd.to_string_lossy().into_owned();
-        for (name, value) in [("PWD", pwd.as_str()), ("IFS", " \t\n"), ("OPTIND", "1"), ("PS4", "+ ")] {
+        for (name, value) in [
+            ("PWD", pwd.as_str()),
+            ("IFS", " \t\n"),
+            ("OPTIND", "1"),
+            ("PS4", "+ "),
+        ] {
             shell.put(name, value.into());
         }
         shell
@@ -139,7 +160,14 @@ impl Shell {
         match name {
             "RANDOM" => return Some(self.next_random().to_string()),
             "LINENO" => return Some(self.line.to_string()),
-            "SECONDS" => return Some(crate::START.with(std::time::Instant::elapsed).as_secs().to_string()),
+            "SECONDS" => {
+                return Some(
+                    crate::START
+                        .with(std::time::Instant::elapsed)
+                        .as_secs()
+                        .to_string(),
+                );
+            }
             _ => {}
         }
         match &self.variables.get(name)?.value {
@@ -171,7 +199,11 @@ impl Shell {
                 }
                 other => *other = Value::Scalar(value.clone()),
             })
-            .or_insert(Variable { value: Value::Scalar(value), exported, readonly: false });
+            .or_insert(Variable {
+                value: Value::Scalar(value),
+                exported,
+                readonly: false,
+            });
     }
 
     /// Sets a variable.
@@ -201,7 +233,10 @@ impl Shell {
     /// The elements of an array; of a scalar that one.
     pub fn elements(&self, name: &str) -> Vec<(usize, String)> {
         match self.variables.get(name).map(|variable| &variable.value) {
-            Some(Value::Array(elements)) => elements.iter().map(|(index, text)| (*index, text.clone())).collect(),
+            Some(Value::Array(elements)) => elements
+                .iter()
+                .map(|(index, text)| (*index, text.clone()))
+                .collect(),
             Some(Value::Scalar(text)) => vec![(0, text.clone())],
             Some(Value::Unset) | None => Vec::new(),
         }
@@ -235,7 +270,9 @@ impl Shell {
     pub async fn complain(&self, message: &str) {
         if let Some(fd) = self.fd(2) {
             // Nowhere is left to report a broken stderr to.
-            let _ = fd.write(format!("{}: {}: {message}\n", self.name, self.line).as_bytes()).await;
+            let _ = fd
+                .write(format!("{}: {}: {message}\n", self.name, self.line).as_bytes())
+                .await;
         }
     }
 }

@@ -68,24 +68,39 @@ impl Options {
 
     /// The last value of an option.
     pub fn value(&self, option: char) -> Option<&str> {
-        self.0.iter().rev().find(|(given, _)| *given == option).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .rev()
+            .find(|(given, _)| *given == option)
+            .map(|(_, value)| value.as_str())
     }
 
     /// All options with their values.
     pub fn iter(&self) -> impl Iterator<Item = (char, &str)> {
-        self.0.iter().map(|(option, value)| (*option, value.as_str()))
+        self.0
+            .iter()
+            .map(|(option, value)| (*option, value.as_str()))
     }
 
     /// The last given of some options.
     pub fn last_of(&self, options: &str) -> Option<char> {
-        self.0.iter().rev().map(|(given, _)| *given).find(|given| options.contains(*given))
+        self.0
+            .iter()
+            .rev()
+            .map(|(given, _)| *given)
+            .find(|given| options.contains(*given))
     }
 }
 
 impl<'a> Call<'a> {
     /// A call without output yet.
     pub fn new(shell: &'a mut Shell, name: String, args: Vec<String>) -> Self {
-        Self { shell, name, args, out: Vec::new() }
+        Self {
+            shell,
+            name,
+            args,
+            out: Vec::new(),
+        }
     }
 
     /// Takes the options out of the arguments. `spec` is as in getopt(3): letters, each with a colon when it has a value; a
@@ -103,9 +118,14 @@ impl<'a> Call<'a> {
             if arg == "--" {
                 operands.extend(args.by_ref());
             } else if let Some(name) = arg.strip_prefix("--") {
-                let (name, value) = name.split_once('=').map_or((name, None), |(name, value)| (name, Some(value)));
+                let (name, value) = name
+                    .split_once('=')
+                    .map_or((name, None), |(name, value)| (name, Some(value)));
                 let Some((_, option)) = long.iter().find(|(known, _)| *known == name) else {
-                    return Err(Fail::Message(format!("unrecognized option '--{name}'"), self.usage_status()));
+                    return Err(Fail::Message(
+                        format!("unrecognized option '--{name}'"),
+                        self.usage_status(),
+                    ));
                 };
                 let value = match value {
                     Some(value) => value.to_owned(),
@@ -114,22 +134,29 @@ impl<'a> Call<'a> {
                 };
                 options.push((*option, value));
             } else if arg.len() > 1 && arg.starts_with('-') {
-                let mut letters = arg.char_indices().skip(1);
-                while let Some((at, option)) = letters.next() {
+                for (at, option) in arg.char_indices().skip(1) {
                     if option == ':' || option == '+' || !spec.contains(option) {
-                        return Err(Fail::Message(format!("invalid option -- '{option}'"), self.usage_status()));
+                        return Err(Fail::Message(
+                            format!("invalid option -- '{option}'"),
+                            self.usage_status(),
+                        ));
                     }
                     let mut value = String::new();
                     if wants_value(option) {
                         value = match &arg[at + option.len_utf8()..] {
                             "" => args.next().ok_or_else(|| {
-                                Fail::Message(format!("option requires an argument -- '{option}'"), self.usage_status())
+                                Fail::Message(
+                                    format!("option requires an argument -- '{option}'"),
+                                    self.usage_status(),
+                                )
                             })?,
                             rest => rest.to_owned(),
                         };
-                        letters = "".char_indices().skip(0);
                     }
                     options.push((option, value));
+                    if wants_value(option) {
+                        break;
+                    }
                 }
             } else {
                 operands.push(arg);
@@ -143,7 +170,14 @@ impl<'a> Call<'a> {
     }
 
     fn usage_status(&self) -> i32 {
-        if matches!(self.name.as_str(), "ls" | "grep" | "egrep" | "fgrep" | "sort" | "test" | "[" | "diff" | "cmp") { 2 } else { 1 }
+        if matches!(
+            self.name.as_str(),
+            "ls" | "grep" | "egrep" | "fgrep" | "sort" | "test" | "[" | "diff" | "cmp"
+        ) {
+            2
+        } else {
+            1
+        }
     }
 
     /// The file that an operand names, for the host.
@@ -157,7 +191,11 @@ impl<'a> Call<'a> {
     /// When it has to be written and cannot be.
     pub async fn put(&mut self, bytes: impl AsRef<[u8]>) -> Result<(), Fail> {
         self.out.extend_from_slice(bytes.as_ref());
-        if self.out.len() >= OUTPUT_BYTES { self.flush().await } else { Ok(()) }
+        if self.out.len() >= OUTPUT_BYTES {
+            self.flush().await
+        } else {
+            Ok(())
+        }
     }
 
     /// Adds a line to the output.
@@ -192,7 +230,9 @@ impl<'a> Call<'a> {
         self.flush().await?;
         if let Some(fd) = self.shell.fd(2) {
             // Nowhere is left to report a broken stderr to.
-            let _ = fd.write(format!("{}: {}\n", self.name, message.as_ref()).as_bytes()).await;
+            let _ = fd
+                .write(format!("{}: {}\n", self.name, message.as_ref()).as_bytes())
+                .await;
         }
         Ok(())
     }
@@ -221,7 +261,9 @@ impl<'a> Call<'a> {
     /// # Errors
     /// When it is closed.
     pub fn stdin(&self) -> io::Result<Fd> {
-        self.shell.fd(0).ok_or_else(|| io::Error::other("Bad file descriptor"))
+        self.shell
+            .fd(0)
+            .ok_or_else(|| io::Error::other("Bad file descriptor"))
     }
 
     /// The operands as inputs, stdin when there is none. A file that cannot be opened is reported, and `failed` is set.
@@ -229,7 +271,11 @@ impl<'a> Call<'a> {
     /// # Errors
     /// When the output before a report cannot be written.
     pub async fn inputs(&mut self, failed: &mut bool) -> Result<Vec<(String, Fd)>, Fail> {
-        let names = if self.args.is_empty() { vec!["-".to_owned()] } else { self.args.clone() };
+        let names = if self.args.is_empty() {
+            vec!["-".to_owned()]
+        } else {
+            self.args.clone()
+        };
         let mut inputs = Vec::new();
         for name in names {
             match self.open(&name) {
@@ -266,7 +312,9 @@ impl<'a> Call<'a> {
         if line.last() == Some(&b'\n') {
             line.pop();
         }
-        Ok(Some(String::from_utf8(line).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())))
+        Ok(Some(String::from_utf8(line).unwrap_or_else(|error| {
+            String::from_utf8_lossy(error.as_bytes()).into_owned()
+        })))
     }
 
     /// Runs another command in this shell, as `xargs` and `env` do.

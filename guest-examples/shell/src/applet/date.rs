@@ -3,9 +3,27 @@
 use super::{Call, Fail, Outcome};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const DAYS: [&str; 7] = [
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+];
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 const DAY_SECONDS: i64 = 86_400;
@@ -14,27 +32,49 @@ const DAY_SECONDS: i64 = 86_400;
 pub async fn date(call: &mut Call<'_>) -> Outcome {
     // `-I` has its value only in the same word.
     let mut iso = None;
-    call.args.retain(|arg| match arg.strip_prefix("-I").or_else(|| arg.strip_prefix("--iso-8601")) {
-        Some(unit) => {
-            iso = Some(unit.trim_start_matches('=').to_owned());
-            false
+    call.args.retain(|arg| {
+        match arg
+            .strip_prefix("-I")
+            .or_else(|| arg.strip_prefix("--iso-8601"))
+        {
+            Some(unit) => {
+                iso = Some(unit.trim_start_matches('=').to_owned());
+                false
+            }
+            None => true,
         }
-        None => true,
     });
-    let long = [("utc", 'u'), ("universal", 'u'), ("date", 'd'), ("reference", 'r'), ("rfc-email", 'R'), ("rfc-3339", 'T')];
+    let long = [
+        ("utc", 'u'),
+        ("universal", 'u'),
+        ("date", 'd'),
+        ("reference", 'r'),
+        ("rfc-email", 'R'),
+        ("rfc-3339", 'T'),
+    ];
     let options = call.options("ud:r:RT:s:D:", &long)?;
     if options.has('s') {
         return Err(Fail::new("cannot set date: Operation not permitted"));
     }
-    let (seconds, nanoseconds) = match (options.value('d'), options.value('r')) {
-        (Some(text), _) => (parse(text).ok_or_else(|| Fail::new(format!("invalid date '{text}'")))?, 0),
-        (None, Some(name)) => {
-            let modified = call.path(name).metadata().and_then(|data| data.modified());
-            since_epoch(modified.map_err(|error| Fail::new(format!("{name}: {}", crate::io::strerror(&error))))?)
-        }
-        (None, None) => since_epoch(SystemTime::now()),
-    };
-    let format = match (call.args.first().and_then(|arg| arg.strip_prefix('+')), iso.as_deref(), options.value('T')) {
+    let (seconds, nanoseconds) =
+        match (options.value('d'), options.value('r')) {
+            (Some(text), _) => (
+                parse(text).ok_or_else(|| Fail::new(format!("invalid date '{text}'")))?,
+                0,
+            ),
+            (None, Some(name)) => {
+                let modified = call.path(name).metadata().and_then(|data| data.modified());
+                since_epoch(modified.map_err(|error| {
+                    Fail::new(format!("{name}: {}", crate::io::strerror(&error)))
+                })?)
+            }
+            (None, None) => since_epoch(SystemTime::now()),
+        };
+    let format = match (
+        call.args.first().and_then(|arg| arg.strip_prefix('+')),
+        iso.as_deref(),
+        options.value('T'),
+    ) {
         (Some(format), ..) => format.to_owned(),
         (None, Some("" | "date"), _) | (None, None, Some("date")) => "%Y-%m-%d".into(),
         (None, Some("ns"), _) => "%Y-%m-%dT%H:%M:%S,%N+00:00".into(),
@@ -49,14 +89,21 @@ pub async fn date(call: &mut Call<'_>) -> Outcome {
     if let Some(extra) = call.args.iter().find(|arg| !arg.starts_with('+')) {
         return Err(Fail::new(format!("invalid date '{extra}'")));
     }
-    call.line(format_time(&format, seconds, nanoseconds)).await?;
+    call.line(format_time(&format, seconds, nanoseconds))
+        .await?;
     Ok(0)
 }
 
 fn since_epoch(time: SystemTime) -> (i64, u32) {
     match time.duration_since(UNIX_EPOCH) {
-        Ok(after) => (i64::try_from(after.as_secs()).unwrap_or(i64::MAX), after.subsec_nanos()),
-        Err(before) => (-i64::try_from(before.duration().as_secs()).unwrap_or(i64::MAX), 0),
+        Ok(after) => (
+            i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
+            after.subsec_nanos(),
+        ),
+        Err(before) => (
+            -i64::try_from(before.duration().as_secs()).unwrap_or(i64::MAX),
+            0,
+        ),
     }
 }
 
@@ -66,11 +113,16 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
@@ -88,10 +140,20 @@ pub fn format_time(format: &str, seconds: i64, nanoseconds: u32) -> String {
     let days = seconds.div_euclid(DAY_SECONDS);
     let second_of_day = seconds.rem_euclid(DAY_SECONDS);
     let (year, month, day) = civil(days);
-    let (hour, minute, second) = (second_of_day / 3600, second_of_day / 60 % 60, second_of_day % 60);
+    let (hour, minute, second) = (
+        second_of_day / 3600,
+        second_of_day / 60 % 60,
+        second_of_day % 60,
+    );
     let weekday = (days + 4).rem_euclid(7);
     let day_of_year = days - days_of(year, 1, 1) + 1;
-    let name = |names: &[&'static str], at: i64| usize::try_from(at).ok().and_then(|at| names.get(at)).copied().unwrap_or_default();
+    let name = |names: &[&'static str], at: i64| {
+        usize::try_from(at)
+            .ok()
+            .and_then(|at| names.get(at))
+            .copied()
+            .unwrap_or_default()
+    };
     let (day_name, month_name) = (name(&DAYS, weekday), name(&MONTHS, month - 1));
     let twelve = if hour % 12 == 0 { 12 } else { hour % 12 };
     let mut text = String::new();
@@ -133,7 +195,9 @@ pub fn format_time(format: &str, seconds: i64, nanoseconds: u32) -> String {
             Some('s') => seconds.to_string(),
             Some('N') => {
                 let all = format!("{nanoseconds:09}");
-                all.chars().take(digits.map_or(9, |digits| usize::try_from(digits).unwrap_or(9))).collect()
+                all.chars()
+                    .take(digits.map_or(9, |digits| usize::try_from(digits).unwrap_or(9)))
+                    .collect()
             }
             Some('p') => if hour < 12 { "AM" } else { "PM" }.into(),
             Some('P') => if hour < 12 { "am" } else { "pm" }.into(),
@@ -163,7 +227,11 @@ pub fn format_time(format: &str, seconds: i64, nanoseconds: u32) -> String {
             Some(other) => format!("%{other}"),
             None => "%".into(),
         };
-        text.push_str(&if padding == Some('^') { part.to_uppercase() } else { part });
+        text.push_str(&if padding == Some('^') {
+            part.to_uppercase()
+        } else {
+            part
+        });
     }
     text
 }
@@ -187,11 +255,22 @@ pub fn parse(text: &str) -> Option<i64> {
             _ if word.len() >= 8 && word.as_bytes().get(4) == Some(&b'-') => {
                 let (day, time) = word.split_once('T').unwrap_or((word, ""));
                 let mut parts = day.split('-').map(str::parse::<i64>);
-                let (year, month, day) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
+                let (year, month, day) = (
+                    parts.next()?.ok()?,
+                    parts.next()?.ok()?,
+                    parts.next()?.ok()?,
+                );
                 if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
                     return None;
                 }
-                seconds = Some(days_of(year, month, day) * DAY_SECONDS + if time.is_empty() { 0 } else { time_of_day(time)? });
+                seconds = Some(
+                    days_of(year, month, day) * DAY_SECONDS
+                        + if time.is_empty() {
+                            0
+                        } else {
+                            time_of_day(time)?
+                        },
+                );
             }
             _ if word.contains(':') => {
                 let base = seconds.unwrap_or(now);
@@ -212,7 +291,11 @@ pub fn parse(text: &str) -> Option<i64> {
                     "week" => 7 * DAY_SECONDS,
                     _ => return None,
                 };
-                let sign = if words.next_if_eq(&"ago").is_some() { -1 } else { 1 };
+                let sign = if words.next_if_eq(&"ago").is_some() {
+                    -1
+                } else {
+                    1
+                };
                 seconds = Some(seconds.unwrap_or(now) + count * unit * sign);
             }
         }

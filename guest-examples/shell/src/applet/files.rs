@@ -18,11 +18,25 @@ pub async fn basename(call: &mut Call<'_>) -> Outcome {
     if args.is_empty() {
         return Err(Fail::new("missing operand"));
     }
-    let suffix = options.value('s').or(if several { None } else { args.get(1).map(String::as_str) }).unwrap_or_default();
+    let suffix = options
+        .value('s')
+        .or(if several {
+            None
+        } else {
+            args.get(1).map(String::as_str)
+        })
+        .unwrap_or_default();
     for path in args.iter().take(if several { args.len() } else { 1 }) {
         let trimmed = path.trim_end_matches('/');
-        let base = if trimmed.is_empty() && !path.is_empty() { "/" } else { trimmed.rsplit('/').next().unwrap_or_default() };
-        let base = base.strip_suffix(suffix).filter(|base| !base.is_empty()).unwrap_or(base);
+        let base = if trimmed.is_empty() && !path.is_empty() {
+            "/"
+        } else {
+            trimmed.rsplit('/').next().unwrap_or_default()
+        };
+        let base = base
+            .strip_suffix(suffix)
+            .filter(|base| !base.is_empty())
+            .unwrap_or(base);
         call.line(base).await?;
     }
     Ok(0)
@@ -37,7 +51,8 @@ pub async fn dirname(call: &mut Call<'_>) -> Outcome {
             None if path.starts_with('/') => "",
             None => ".",
         };
-        call.line(if folder.is_empty() { "/" } else { folder }).await?;
+        call.line(if folder.is_empty() { "/" } else { folder })
+            .await?;
     }
     Ok(0)
 }
@@ -48,13 +63,24 @@ pub async fn mkdir(call: &mut Call<'_>) -> Outcome {
     let mut status = 0;
     for name in operands(call)? {
         let path = call.path(&name);
-        let result = if options.has('p') { fs::create_dir_all(&path) } else { fs::create_dir(&path) };
+        let result = if options.has('p') {
+            fs::create_dir_all(&path)
+        } else {
+            fs::create_dir(&path)
+        };
         match result {
             Err(error) if !(options.has('p') && path.is_dir()) => {
-                call.warn(format!("cannot create directory '{name}': {}", strerror(&error))).await?;
+                call.warn(format!(
+                    "cannot create directory '{name}': {}",
+                    strerror(&error)
+                ))
+                .await?;
                 status = 1;
             }
-            _ if options.has('v') => call.line(format!("mkdir: created directory '{name}'")).await?,
+            _ if options.has('v') => {
+                call.line(format!("mkdir: created directory '{name}'"))
+                    .await?
+            }
             _ => {}
         }
     }
@@ -62,7 +88,11 @@ pub async fn mkdir(call: &mut Call<'_>) -> Outcome {
 }
 
 fn operands(call: &mut Call<'_>) -> Result<Vec<String>, Fail> {
-    if call.args.is_empty() { Err(Fail::new("missing operand")) } else { Ok(std::mem::take(&mut call.args)) }
+    if call.args.is_empty() {
+        Err(Fail::new("missing operand"))
+    } else {
+        Ok(std::mem::take(&mut call.args))
+    }
 }
 
 /// `rmdir [-p] directory…`.
@@ -73,7 +103,12 @@ pub async fn rmdir(call: &mut Call<'_>) -> Outcome {
         let mut path = Path::new(&name).to_owned();
         loop {
             if let Err(error) = fs::remove_dir(call.shell.path(&path)) {
-                call.warn(format!("failed to remove '{}': {}", path.display(), strerror(&error))).await?;
+                call.warn(format!(
+                    "failed to remove '{}': {}",
+                    path.display(),
+                    strerror(&error)
+                ))
+                .await?;
                 status = 1;
                 break;
             }
@@ -87,7 +122,15 @@ pub async fn rmdir(call: &mut Call<'_>) -> Outcome {
 
 /// `rm [-fr] file…`.
 pub async fn rm(call: &mut Call<'_>) -> Outcome {
-    let options = call.options("rRfivd", &[("recursive", 'r'), ("force", 'f'), ("verbose", 'v'), ("dir", 'd')])?;
+    let options = call.options(
+        "rRfivd",
+        &[
+            ("recursive", 'r'),
+            ("force", 'f'),
+            ("verbose", 'v'),
+            ("dir", 'd'),
+        ],
+    )?;
     if call.args.is_empty() && options.has('f') {
         return Ok(0);
     }
@@ -98,14 +141,17 @@ pub async fn rm(call: &mut Call<'_>) -> Outcome {
         let result = match path.symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound && options.has('f') => continue,
             Err(error) => Err(error),
-            Ok(data) if data.is_dir() && recursive && path.parent().is_none() => Err(io::Error::other("it is dangerous to operate recursively on '/'")),
+            Ok(data) if data.is_dir() && recursive && path.parent().is_none() => Err(
+                io::Error::other("it is dangerous to operate recursively on '/'"),
+            ),
             Ok(data) if data.is_dir() && recursive => remove_tree(&path),
             Ok(data) if data.is_dir() && options.has('d') => fs::remove_dir(&path),
             Ok(data) if data.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
             Ok(_) => fs::remove_file(&path),
         };
         if let Err(error) = result {
-            call.warn(format!("cannot remove '{name}': {}", strerror(&error))).await?;
+            call.warn(format!("cannot remove '{name}': {}", strerror(&error)))
+                .await?;
             status = 1;
         } else if options.has('v') {
             call.line(format!("removed '{name}'")).await?;
@@ -118,13 +164,21 @@ pub async fn rm(call: &mut Call<'_>) -> Outcome {
 fn remove_tree(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() { remove_tree(&entry.path())? } else { fs::remove_file(entry.path())? }
+        if entry.file_type()?.is_dir() {
+            remove_tree(&entry.path())?
+        } else {
+            fs::remove_file(entry.path())?
+        }
     }
     fs::remove_dir(path)
 }
 
 /// The sources of `cp`, `mv` and `ln`, and where each goes.
-fn pairs(call: &Call<'_>, folder: Option<&str>, no_folder: bool) -> Result<Vec<(String, String)>, Fail> {
+fn pairs(
+    call: &Call<'_>,
+    folder: Option<&str>,
+    no_folder: bool,
+) -> Result<Vec<(String, String)>, Fail> {
     let (sources, target) = match (folder, call.args.as_slice()) {
         (Some(folder), sources) => (sources, folder.to_owned()),
         (None, [sources @ .., target]) if !sources.is_empty() => (sources, target.clone()),
@@ -135,15 +189,33 @@ fn pairs(call: &Call<'_>, folder: Option<&str>, no_folder: bool) -> Result<Vec<(
         return Err(Fail::new(format!("target '{target}' is not a directory")));
     }
     let goal = |source: &String| {
-        let base = source.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-        if into { format!("{}/{base}", target.trim_end_matches('/')) } else { target.clone() }
+        let base = source
+            .trim_end_matches('/')
+            .rsplit('/')
+            .next()
+            .unwrap_or_default();
+        if into {
+            format!("{}/{base}", target.trim_end_matches('/'))
+        } else {
+            target.clone()
+        }
     };
-    Ok(sources.iter().map(|source| (source.clone(), goal(source))).collect())
+    Ok(sources
+        .iter()
+        .map(|source| (source.clone(), goal(source)))
+        .collect())
 }
 
 /// `cp [-rfnpuvaT] [-t directory] source… target`.
 pub async fn cp(call: &mut Call<'_>) -> Outcome {
-    let long = [("recursive", 'r'), ("archive", 'a'), ("force", 'f'), ("no-clobber", 'n'), ("verbose", 'v'), ("parents", 'P')];
+    let long = [
+        ("recursive", 'r'),
+        ("archive", 'a'),
+        ("force", 'f'),
+        ("no-clobber", 'n'),
+        ("verbose", 'v'),
+        ("parents", 'P'),
+    ];
     let options = call.options("rRafnpuvdLPTHit:", &long)?;
     let recursive = options.last_of("rRa").is_some();
     let mut status = 0;
@@ -154,11 +226,14 @@ pub async fn cp(call: &mut Call<'_>) -> Outcome {
             Err(error) => Err(error),
             Ok(_) if skip => continue,
             Ok(data) if data.is_dir() && !recursive => {
-                call.warn(format!("-r not specified; omitting directory '{source}'")).await?;
+                call.warn(format!("-r not specified; omitting directory '{source}'"))
+                    .await?;
                 status = 1;
                 continue;
             }
-            Ok(_) if to.starts_with(&from) && to != from && from.is_dir() => Err(io::Error::other("cannot copy a directory into itself")),
+            Ok(_) if to.starts_with(&from) && to != from && from.is_dir() => {
+                Err(io::Error::other("cannot copy a directory into itself"))
+            }
             Ok(_) if to == from => Err(io::Error::other("source and target are the same file")),
             Ok(data) if data.is_dir() => copy_tree(&from, &to),
             Ok(_) => copy_file(&from, &to),
@@ -166,7 +241,11 @@ pub async fn cp(call: &mut Call<'_>) -> Outcome {
         match result {
             Err(error) => {
                 let missing = !from.exists();
-                let what = if missing { format!("cannot stat '{source}'") } else { format!("cannot create '{target}'") };
+                let what = if missing {
+                    format!("cannot stat '{source}'")
+                } else {
+                    format!("cannot create '{target}'")
+                };
                 call.warn(format!("{what}: {}", strerror(&error))).await?;
                 status = 1;
             }
@@ -184,7 +263,11 @@ fn newer(left: &Path, right: &Path) -> bool {
 
 fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
     let mut source = fs::File::open(from)?;
-    let mut target = OpenOptions::new().write(true).create(true).truncate(true).open(to)?;
+    let mut target = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(to)?;
     io::copy(&mut source, &mut target).map(|_| ())
 }
 
@@ -195,14 +278,21 @@ fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
-        if entry.path().is_dir() { copy_tree(&entry.path(), &target)? } else { copy_file(&entry.path(), &target)? }
+        if entry.path().is_dir() {
+            copy_tree(&entry.path(), &target)?
+        } else {
+            copy_file(&entry.path(), &target)?
+        }
     }
     Ok(())
 }
 
 /// `mv [-fnvT] source… target`.
 pub async fn mv(call: &mut Call<'_>) -> Outcome {
-    let options = call.options("fnvuTit:", &[("force", 'f'), ("no-clobber", 'n'), ("verbose", 'v')])?;
+    let options = call.options(
+        "fnvuTit:",
+        &[("force", 'f'), ("no-clobber", 'n'), ("verbose", 'v')],
+    )?;
     let mut status = 0;
     for (source, target) in pairs(call, options.value('t'), options.has('T'))? {
         let (from, to) = (call.path(&source), call.path(&target));
@@ -214,18 +304,30 @@ pub async fn mv(call: &mut Call<'_>) -> Outcome {
             if !from.exists() {
                 return Err(error);
             }
-            if from.is_dir() { copy_tree(&from, &to).and_then(|()| remove_tree(&from)) } else { copy_file(&from, &to).and_then(|()| fs::remove_file(&from)) }
+            if from.is_dir() {
+                copy_tree(&from, &to).and_then(|()| remove_tree(&from))
+            } else {
+                copy_file(&from, &to).and_then(|()| fs::remove_file(&from))
+            }
         });
         match result {
             Err(error) if !from.exists() => {
-                call.warn(format!("cannot stat '{source}': {}", strerror(&error))).await?;
+                call.warn(format!("cannot stat '{source}': {}", strerror(&error)))
+                    .await?;
                 status = 1;
             }
             Err(error) => {
-                call.warn(format!("cannot move '{source}' to '{target}': {}", strerror(&error))).await?;
+                call.warn(format!(
+                    "cannot move '{source}' to '{target}': {}",
+                    strerror(&error)
+                ))
+                .await?;
                 status = 1;
             }
-            Ok(()) if options.has('v') => call.line(format!("renamed '{source}' -> '{target}'")).await?,
+            Ok(()) if options.has('v') => {
+                call.line(format!("renamed '{source}' -> '{target}'"))
+                    .await?
+            }
             Ok(()) => {}
         }
     }
@@ -234,21 +336,41 @@ pub async fn mv(call: &mut Call<'_>) -> Outcome {
 
 /// `ln [-sfn] target… link`.
 pub async fn ln(call: &mut Call<'_>) -> Outcome {
-    let options = call.options("sfnvTrt:", &[("symbolic", 's'), ("force", 'f'), ("no-dereference", 'n')])?;
+    let options = call.options(
+        "sfnvTrt:",
+        &[("symbolic", 's'), ("force", 'f'), ("no-dereference", 'n')],
+    )?;
     if let [only] = call.args.as_slice() {
-        let base = only.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+        let base = only
+            .trim_end_matches('/')
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         call.args.push(base);
     }
     let mut status = 0;
-    for (target, link) in pairs(call, options.value('t'), options.has('T') || options.has('n'))? {
+    for (target, link) in pairs(
+        call,
+        options.value('t'),
+        options.has('T') || options.has('n'),
+    )? {
         let path = call.path(&link);
         if options.has('f') && path.symlink_metadata().is_ok() {
             fs::remove_file(&path)?;
         }
-        let result = if options.has('s') { symlink(&target, &path) } else { fs::hard_link(call.path(&target), &path) };
+        let result = if options.has('s') {
+            symlink(&target, &path)
+        } else {
+            fs::hard_link(call.path(&target), &path)
+        };
         if let Err(error) = result {
             let kind = if options.has('s') { "symbolic" } else { "hard" };
-            call.warn(format!("failed to create {kind} link '{link}': {}", strerror(&error))).await?;
+            call.warn(format!(
+                "failed to create {kind} link '{link}': {}",
+                strerror(&error)
+            ))
+            .await?;
             status = 1;
         }
     }
@@ -256,20 +378,34 @@ pub async fn ln(call: &mut Call<'_>) -> Outcome {
 }
 
 /// `soft_link` is deprecated for Windows' sake, but it is all that stable std has for WASI.
-#[expect(deprecated, reason = "std has no other stable way to make a symbolic link on WASI")]
+#[expect(
+    deprecated,
+    reason = "std has no other stable way to make a symbolic link on WASI"
+)]
 fn symlink(target: &str, link: &Path) -> io::Result<()> {
     fs::soft_link(target, link)
 }
 
 /// `touch [-c] [-amr] [-d time] file…`.
 pub async fn touch(call: &mut Call<'_>) -> Outcome {
-    let options = call.options("camhd:t:r:", &[("no-create", 'c'), ("date", 'd'), ("reference", 'r')])?;
+    let options = call.options(
+        "camhd:t:r:",
+        &[("no-create", 'c'), ("date", 'd'), ("reference", 'r')],
+    )?;
     let time = match (options.value('r'), options.value('d')) {
-        (Some(name), _) => call.path(name).metadata().and_then(|data| data.modified())?,
+        (Some(name), _) => call
+            .path(name)
+            .metadata()
+            .and_then(|data| data.modified())?,
         (None, Some(text)) => {
-            let seconds = super::date::parse(text).ok_or_else(|| Fail::new(format!("invalid date format '{text}'")))?;
+            let seconds = super::date::parse(text)
+                .ok_or_else(|| Fail::new(format!("invalid date format '{text}'")))?;
             let offset = std::time::Duration::from_secs(seconds.unsigned_abs());
-            if seconds < 0 { SystemTime::UNIX_EPOCH - offset } else { SystemTime::UNIX_EPOCH + offset }
+            if seconds < 0 {
+                SystemTime::UNIX_EPOCH - offset
+            } else {
+                SystemTime::UNIX_EPOCH + offset
+            }
         }
         (None, None) => SystemTime::now(),
     };
@@ -282,10 +418,15 @@ pub async fn touch(call: &mut Call<'_>) -> Outcome {
         let result = if path.is_dir() {
             Ok(())
         } else {
-            OpenOptions::new().append(true).create(true).open(&path).and_then(|file| file.set_modified(time))
+            OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(&path)
+                .and_then(|file| file.set_modified(time))
         };
         if let Err(error) = result {
-            call.warn(format!("cannot touch '{name}': {}", strerror(&error))).await?;
+            call.warn(format!("cannot touch '{name}': {}", strerror(&error)))
+                .await?;
             status = 1;
         }
     }
@@ -294,7 +435,8 @@ pub async fn touch(call: &mut Call<'_>) -> Outcome {
 
 /// `chmod`: WASI has no modes, so what exists is left as it is.
 pub async fn chmod(call: &mut Call<'_>) -> Outcome {
-    call.args.retain(|arg| !matches!(arg.as_str(), "-R" | "-v" | "-f" | "-c" | "--recursive"));
+    call.args
+        .retain(|arg| !matches!(arg.as_str(), "-R" | "-v" | "-f" | "-c" | "--recursive"));
     owners(call).await
 }
 
@@ -311,7 +453,8 @@ async fn owners(call: &mut Call<'_>) -> Outcome {
     let mut status = 0;
     for name in call.args.split_off(1) {
         if let Err(error) = call.path(&name).symlink_metadata() {
-            call.warn(format!("cannot access '{name}': {}", strerror(&error))).await?;
+            call.warn(format!("cannot access '{name}': {}", strerror(&error)))
+                .await?;
             status = 1;
         }
     }
@@ -322,7 +465,11 @@ async fn owners(call: &mut Call<'_>) -> Outcome {
 pub async fn mktemp(call: &mut Call<'_>) -> Outcome {
     let options = call.options("dp:tuq", &[("directory", 'd'), ("tmpdir", 'p')])?;
     let template = call.args.first().cloned();
-    let folder = options.value('p').map(str::to_owned).or_else(|| call.shell.get("TMPDIR")).unwrap_or_else(|| "/tmp".into());
+    let folder = options
+        .value('p')
+        .map(str::to_owned)
+        .or_else(|| call.shell.get("TMPDIR"))
+        .unwrap_or_else(|| "/tmp".into());
     let template = match template {
         Some(template) if options.has('p') || options.has('t') => format!("{folder}/{template}"),
         Some(template) => template,
@@ -335,37 +482,67 @@ pub async fn mktemp(call: &mut Call<'_>) -> Outcome {
     }
     for _ in 0..MKTEMP_ATTEMPTS {
         let letters = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-        let random = || call.shell.get("RANDOM").and_then(|text| text.parse::<usize>().ok()).unwrap_or_default();
-        let name: String = (0..places).map(|_| char::from(letters[random() % letters.len()])).collect();
+        let random = || {
+            call.shell
+                .get("RANDOM")
+                .and_then(|text| text.parse::<usize>().ok())
+                .unwrap_or_default()
+        };
+        let name: String = (0..places)
+            .map(|_| char::from(letters[random() % letters.len()]))
+            .collect();
         let name = format!("{stem}{name}");
         let path = call.path(&name);
-        let result =
-            if options.has('d') { fs::create_dir(&path) } else { OpenOptions::new().write(true).create_new(true).open(&path).map(drop) };
+        let result = if options.has('d') {
+            fs::create_dir(&path)
+        } else {
+            OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(&path)
+                .map(drop)
+        };
         match result {
             Ok(()) => {
                 call.line(name).await?;
                 return Ok(0);
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(Fail::new(format!("failed to create file via template '{template}': {}", strerror(&error)))),
+            Err(error) => {
+                return Err(Fail::new(format!(
+                    "failed to create file via template '{template}': {}",
+                    strerror(&error)
+                )));
+            }
         }
     }
-    Err(Fail::new(format!("failed to create file via template '{template}': File exists")))
+    Err(Fail::new(format!(
+        "failed to create file via template '{template}': File exists"
+    )))
 }
 
 /// `truncate -s size file…`.
 pub async fn truncate(call: &mut Call<'_>) -> Outcome {
     let options = call.options("s:c", &[("size", 's')])?;
-    let text = options.value('s').ok_or_else(|| Fail::new("you must specify '--size'"))?;
+    let text = options
+        .value('s')
+        .ok_or_else(|| Fail::new("you must specify '--size'"))?;
     let (digits, unit) = match text.chars().last() {
         Some('k' | 'K') => (&text[..text.len() - 1], 1 << 10),
         Some('M') => (&text[..text.len() - 1], 1 << 20),
         Some('G') => (&text[..text.len() - 1], 1 << 30),
         _ => (text, 1),
     };
-    let size: u64 = digits.parse().map_err(|_| Fail::new(format!("Invalid number: '{text}'")))?;
+    let size: u64 = digits
+        .parse()
+        .map_err(|_| Fail::new(format!("Invalid number: '{text}'")))?;
     for name in operands(call)? {
-        OpenOptions::new().write(true).create(true).truncate(false).open(call.path(&name))?.set_len(size.saturating_mul(unit))?;
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(call.path(&name))?
+            .set_len(size.saturating_mul(unit))?;
     }
     Ok(0)
 }
@@ -377,7 +554,11 @@ pub async fn readlink(call: &mut Call<'_>) -> Outcome {
     let mut status = 0;
     for name in operands(call)? {
         let path = call.path(&name);
-        let result = if resolves { resolve(&path) } else { fs::read_link(&path) };
+        let result = if resolves {
+            resolve(&path)
+        } else {
+            fs::read_link(&path)
+        };
         match result {
             Ok(path) => call.line(path.to_string_lossy()).await?,
             Err(error) => {
@@ -417,7 +598,15 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
                 if target.is_absolute() {
                     resolved = PathBuf::from("/");
                 }
-                rest.extend(target.iter().filter(|part| *part != "/" && *part != ".").map(Into::into).collect::<Vec<_>>().into_iter().rev());
+                rest.extend(
+                    target
+                        .iter()
+                        .filter(|part| *part != "/" && *part != ".")
+                        .map(Into::into)
+                        .collect::<Vec<_>>()
+                        .into_iter()
+                        .rev(),
+                );
             }
             Ok(_) => resolved = next,
             Err(_) if rest.is_empty() => resolved = next,

@@ -33,7 +33,10 @@ struct Found {
 /// `find [path…] [-maxdepth n] [-mindepth n] [expression]`.
 pub async fn find(call: &mut Call<'_>) -> Outcome {
     let args = std::mem::take(&mut call.args);
-    let starts = args.iter().take_while(|arg| !arg.starts_with('-') && *arg != "(" && *arg != "!").count();
+    let starts = args
+        .iter()
+        .take_while(|arg| !arg.starts_with('-') && *arg != "(" && *arg != "!")
+        .count();
     let mut paths = args[..starts].to_vec();
     if paths.is_empty() {
         paths.push(".".into());
@@ -47,21 +50,36 @@ pub async fn find(call: &mut Call<'_>) -> Outcome {
         }
         _ => None,
     };
-    let (most, least) = (depth("-maxdepth").unwrap_or(usize::MAX), depth("-mindepth").unwrap_or(0));
+    let (most, least) = (
+        depth("-maxdepth").unwrap_or(usize::MAX),
+        depth("-mindepth").unwrap_or(0),
+    );
     rest.retain(|arg| !matches!(*arg, "-depth" | "-xdev" | "-mount" | "-follow"));
     let deletes = rest.contains(&"-delete");
-    let acts = rest.iter().any(|arg| matches!(*arg, "-print" | "-print0" | "-exec" | "-delete"));
+    let acts = rest
+        .iter()
+        .any(|arg| matches!(*arg, "-print" | "-print0" | "-exec" | "-delete"));
     rest.reverse();
-    let mut test = if rest.is_empty() { Test::And(Vec::new()) } else { parse_or(call, &mut rest)? };
+    let mut test = if rest.is_empty() {
+        Test::And(Vec::new())
+    } else {
+        parse_or(call, &mut rest)?
+    };
     if let Some(extra) = rest.last() {
-        return Err(Fail::new(format!("paths must precede expression: '{extra}'")));
+        return Err(Fail::new(format!(
+            "paths must precede expression: '{extra}'"
+        )));
     }
     if !acts {
         test = Test::And(vec![test, Test::Print('\n')]);
     }
     let mut status = 0;
     // What is still to be visited, the next at the end.
-    let mut stack: Vec<(String, usize, bool)> = paths.into_iter().rev().map(|path| (path, 0, false)).collect();
+    let mut stack: Vec<(String, usize, bool)> = paths
+        .into_iter()
+        .rev()
+        .map(|path| (path, 0, false))
+        .collect();
     while let Some((path, depth, visited)) = stack.pop() {
         let data = match call.path(&path).symlink_metadata() {
             Ok(data) => data,
@@ -72,7 +90,10 @@ pub async fn find(call: &mut Call<'_>) -> Outcome {
             }
         };
         let is_dir = data.is_dir();
-        let found = Found { path: path.clone(), data };
+        let found = Found {
+            path: path.clone(),
+            data,
+        };
         let mut pruned = false;
         // With -delete a folder comes after what is in it.
         if visited || !is_dir || !deletes {
@@ -86,10 +107,18 @@ pub async fn find(call: &mut Call<'_>) -> Outcome {
             let Ok(entries) = call.path(&path).read_dir() else {
                 continue;
             };
-            let mut names: Vec<String> =
-                entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+            let mut names: Vec<String> = entries
+                .flatten()
+                .map(|entry| entry.file_name().to_string_lossy().into_owned())
+                .collect();
             names.sort();
-            stack.extend(names.into_iter().rev().map(|name| (format!("{}/{name}", path.trim_end_matches('/')), depth + 1, false)));
+            stack.extend(names.into_iter().rev().map(|name| {
+                (
+                    format!("{}/{name}", path.trim_end_matches('/')),
+                    depth + 1,
+                    false,
+                )
+            }));
         }
     }
     Ok(status)
@@ -119,7 +148,11 @@ fn parse_and(call: &Call<'_>, rest: &mut Vec<&str>) -> Result<Test, Fail> {
 
 fn parse_term(call: &Call<'_>, rest: &mut Vec<&str>) -> Result<Test, Fail> {
     let name = rest.pop().unwrap_or_default();
-    let mut value = || rest.pop().map(str::to_owned).ok_or_else(|| Fail::new(format!("missing argument to '{name}'")));
+    let mut value = || {
+        rest.pop()
+            .map(str::to_owned)
+            .ok_or_else(|| Fail::new(format!("missing argument to '{name}'")))
+    };
     Ok(match name {
         "!" | "-not" => Test::Not(Box::new(parse_term(call, rest)?)),
         "(" => {
@@ -142,11 +175,19 @@ fn parse_term(call: &Call<'_>, rest: &mut Vec<&str>) -> Result<Test, Fail> {
                 _ => 512,
             };
             let digits = text.trim_end_matches(['c', 'k', 'M', 'G', 'b', 'w']);
-            Test::Size(ordering, digits.parse().map_err(|_| Fail::new(format!("invalid -size '{text}'")))?, unit)
+            Test::Size(
+                ordering,
+                digits
+                    .parse()
+                    .map_err(|_| Fail::new(format!("invalid -size '{text}'")))?,
+                unit,
+            )
         }
         "-mtime" | "-mmin" | "-atime" | "-ctime" => {
             let (ordering, text) = signed(&value()?);
-            let count = text.parse().map_err(|_| Fail::new(format!("invalid {name} '{text}'")))?;
+            let count = text
+                .parse()
+                .map_err(|_| Fail::new(format!("invalid {name} '{text}'")))?;
             Test::Age(ordering, count, if name == "-mmin" { 60 } else { 86_400 })
         }
         "-newer" => {
@@ -194,7 +235,12 @@ fn evaluate<'t>(
     status: &'t mut i32,
 ) -> crate::rt::Fut<'t, Result<bool, Fail>> {
     Box::pin(async move {
-        let base = found.path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        let base = found
+            .path
+            .trim_end_matches('/')
+            .rsplit('/')
+            .next()
+            .unwrap_or_default();
         Ok(match test {
             Test::Name(glob, false) => pattern::matches(glob, base),
             Test::Name(glob, true) => pattern::matches(glob, &base.to_lowercase()),
@@ -202,13 +248,21 @@ fn evaluate<'t>(
             Test::Type('d') => found.data.is_dir(),
             Test::Type('l') => found.data.is_symlink(),
             Test::Type(kind) => *kind == 'f' && found.data.is_file(),
-            Test::Empty if found.data.is_dir() => {
-                call.path(&found.path).read_dir().is_ok_and(|mut entries| entries.next().is_none())
-            }
+            Test::Empty if found.data.is_dir() => call
+                .path(&found.path)
+                .read_dir()
+                .is_ok_and(|mut entries| entries.next().is_none()),
             Test::Empty => found.data.len() == 0,
-            Test::Size(ordering, count, unit) => found.data.len().div_ceil(*unit).cmp(count) == *ordering,
+            Test::Size(ordering, count, unit) => {
+                found.data.len().div_ceil(*unit).cmp(count) == *ordering
+            }
             Test::Age(ordering, count, unit) => {
-                let age = found.data.modified().ok().and_then(|time| time.elapsed().ok()).map_or(0, |age| age.as_secs());
+                let age = found
+                    .data
+                    .modified()
+                    .ok()
+                    .and_then(|time| time.elapsed().ok())
+                    .map_or(0, |age| age.as_secs());
                 (age / unit).cmp(count) == *ordering
             }
             Test::Newer(than) => found.data.modified().is_ok_and(|time| time > *than),
@@ -218,9 +272,18 @@ fn evaluate<'t>(
             }
             Test::Delete => {
                 let path = call.path(&found.path);
-                let result = if found.data.is_dir() { std::fs::remove_dir(path) } else { std::fs::remove_file(path) };
+                let result = if found.data.is_dir() {
+                    std::fs::remove_dir(path)
+                } else {
+                    std::fs::remove_file(path)
+                };
                 if let Err(error) = &result {
-                    call.warn(format!("cannot delete '{}': {}", found.path, strerror(error))).await?;
+                    call.warn(format!(
+                        "cannot delete '{}': {}",
+                        found.path,
+                        strerror(error)
+                    ))
+                    .await?;
                     *status = 1;
                 }
                 result.is_ok()
@@ -230,7 +293,10 @@ fn evaluate<'t>(
                 true
             }
             Test::Exec(argv) => {
-                let argv = argv.iter().map(|arg| arg.replace("{}", &found.path)).collect();
+                let argv = argv
+                    .iter()
+                    .map(|arg| arg.replace("{}", &found.path))
+                    .collect();
                 call.run(argv).await? == 0
             }
             Test::Not(inner) => !evaluate(call, inner, found, pruned, status).await?,

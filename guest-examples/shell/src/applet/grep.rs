@@ -21,7 +21,10 @@ pub fn extended_regex(text: &str, ignore_case: bool) -> Result<Regex, String> {
 }
 
 fn build(text: &str, ignore_case: bool) -> Result<Regex, String> {
-    RegexBuilder::new(text).case_insensitive(ignore_case).build().map_err(|error| error.to_string())
+    RegexBuilder::new(text)
+        .case_insensitive(ignore_case)
+        .build()
+        .map_err(|error| error.to_string())
 }
 
 /// Copies one bracket expression, whose backslashes and brackets are plain in POSIX. `chars` stands behind the `[`.
@@ -69,7 +72,9 @@ fn brackets(text: &str) -> String {
             '\\' => match chars.next() {
                 Some('<' | '>') => out.push_str("\\b"),
                 Some(next) if next.is_ascii_alphanumeric() => out.extend(['\\', next]),
-                Some('/' | '"' | '\'' | ' ' | ',' | ':' | ';' | '=' | '@' | '!' | '%' | '_' | '`') => {
+                Some(
+                    '/' | '"' | '\'' | ' ' | ',' | ':' | ';' | '=' | '@' | '!' | '%' | '_' | '`',
+                ) => {
                     // The engine refuses escapes that it does not need.
                     out.extend(text_before(&chars, text));
                 }
@@ -105,8 +110,12 @@ fn from_basic(text: &str) -> String {
                     start = matches!(c, '(' | '|');
                 }
                 Some('<' | '>') => out.push_str("\\b"),
-                Some(c @ ('n' | 't' | 'w' | 'W' | 's' | 'S' | 'b' | 'B' | 'd')) => out.extend(['\\', c]),
-                Some(c) if c.is_ascii_punctuation() && ".*[]^$\\".contains(c) => out.extend(['\\', c]),
+                Some(c @ ('n' | 't' | 'w' | 'W' | 's' | 'S' | 'b' | 'B' | 'd')) => {
+                    out.extend(['\\', c])
+                }
+                Some(c) if c.is_ascii_punctuation() && ".*[]^$\\".contains(c) => {
+                    out.extend(['\\', c])
+                }
                 Some(c) => out.push(c),
                 None => out.push_str("\\\\"),
             },
@@ -116,7 +125,14 @@ fn from_basic(text: &str) -> String {
                 out.push('^');
                 start = true;
             }
-            '$' if chars.peek().is_some() && !matches!(chars.clone().take(2).collect::<String>().as_str(), "\\)" | "\\|") => out.push_str("\\$"),
+            '$' if chars.peek().is_some()
+                && !matches!(
+                    chars.clone().take(2).collect::<String>().as_str(),
+                    "\\)" | "\\|"
+                ) =>
+            {
+                out.push_str("\\$")
+            }
             '(' | ')' | '{' | '}' | '+' | '?' | '|' => out.extend(['\\', c]),
             c => out.push(c),
         }
@@ -127,16 +143,43 @@ fn from_basic(text: &str) -> String {
 /// `grep [-EFGivnclLqsowxrhHe:f:m:A:B:C:] [pattern] [file…]`.
 pub async fn grep(call: &mut Call<'_>) -> Outcome {
     let long = [
-        ("extended-regexp", 'E'), ("fixed-strings", 'F'), ("ignore-case", 'i'), ("invert-match", 'v'), ("count", 'c'),
-        ("line-number", 'n'), ("quiet", 'q'), ("silent", 'q'), ("only-matching", 'o'), ("recursive", 'r'),
-        ("word-regexp", 'w'), ("line-regexp", 'x'), ("files-with-matches", 'l'), ("no-filename", 'h'),
-        ("with-filename", 'H'), ("max-count", 'm'), ("regexp", 'e'), ("color", 'Z'), ("colour", 'Z'),
-        ("line-buffered", 'Z'), ("text", 'a'), ("no-messages", 's'), ("after-context", 'A'), ("before-context", 'B'),
+        ("extended-regexp", 'E'),
+        ("fixed-strings", 'F'),
+        ("ignore-case", 'i'),
+        ("invert-match", 'v'),
+        ("count", 'c'),
+        ("line-number", 'n'),
+        ("quiet", 'q'),
+        ("silent", 'q'),
+        ("only-matching", 'o'),
+        ("recursive", 'r'),
+        ("word-regexp", 'w'),
+        ("line-regexp", 'x'),
+        ("files-with-matches", 'l'),
+        ("no-filename", 'h'),
+        ("with-filename", 'H'),
+        ("max-count", 'm'),
+        ("regexp", 'e'),
+        ("color", 'Z'),
+        ("colour", 'Z'),
+        ("line-buffered", 'Z'),
+        ("text", 'a'),
+        ("no-messages", 's'),
+        ("after-context", 'A'),
+        ("before-context", 'B'),
     ];
     let options = call.options("EFGPivnclLqsowxrRhHae:f:m:A:B:C:UZ", &long)?;
-    let mut patterns: Vec<String> = options.iter().filter(|(option, _)| *option == 'e').map(|(_, value)| value.to_owned()).collect();
+    let mut patterns: Vec<String> = options
+        .iter()
+        .filter(|(option, _)| *option == 'e')
+        .map(|(_, value)| value.to_owned())
+        .collect();
     if let Some(name) = options.value('f') {
-        let bytes = call.open(name).map_err(|error| Fail::usage(format!("{name}: {}", strerror(&error))))?.read_to_end().await?;
+        let bytes = call
+            .open(name)
+            .map_err(|error| Fail::usage(format!("{name}: {}", strerror(&error))))?
+            .read_to_end()
+            .await?;
         patterns.extend(String::from_utf8_lossy(&bytes).lines().map(str::to_owned));
     } else if patterns.is_empty() {
         if call.args.is_empty() {
@@ -157,7 +200,11 @@ pub async fn grep(call: &mut Call<'_>) -> Outcome {
             _ => from_basic(pattern),
         })
         .collect();
-    let mut text = alternatives.iter().map(|one| format!("(?:{one})")).collect::<Vec<_>>().join("|");
+    let mut text = alternatives
+        .iter()
+        .map(|one| format!("(?:{one})"))
+        .collect::<Vec<_>>()
+        .join("|");
     if options.has('x') {
         text = format!("^(?:{text})$");
     } else if options.has('w') {
@@ -167,7 +214,11 @@ pub async fn grep(call: &mut Call<'_>) -> Outcome {
 
     let recursive = options.last_of("rR").is_some();
     if recursive {
-        let starts = if call.args.is_empty() { vec![".".to_owned()] } else { std::mem::take(&mut call.args) };
+        let starts = if call.args.is_empty() {
+            vec![".".to_owned()]
+        } else {
+            std::mem::take(&mut call.args)
+        };
         for start in starts {
             collect_files(call, &start);
         }
@@ -176,21 +227,40 @@ pub async fn grep(call: &mut Call<'_>) -> Outcome {
         }
     }
     let named = (call.args.len() > 1 || options.has('H') || recursive) && !options.has('h');
-    let number = |option| options.value(option).or(options.value('C').filter(|_| option != 'm')).and_then(|n| n.parse::<usize>().ok());
-    let (before, after, most) = (number('B').unwrap_or(0), number('A').unwrap_or(0), number('m').unwrap_or(usize::MAX));
+    let number = |option| {
+        options
+            .value(option)
+            .or(options.value('C').filter(|_| option != 'm'))
+            .and_then(|n| n.parse::<usize>().ok())
+    };
+    let (before, after, most) = (
+        number('B').unwrap_or(0),
+        number('A').unwrap_or(0),
+        number('m').unwrap_or(usize::MAX),
+    );
     let mut failed = false;
     let mut any = false;
     for (name, input) in call.inputs(&mut failed).await? {
-        let label = if name == "-" { "(standard input)" } else { &name };
+        let label = if name == "-" {
+            "(standard input)"
+        } else {
+            &name
+        };
         let prefix = |separator: char, line: usize| {
-            let mut prefix = if named { format!("{label}{separator}") } else { String::new() };
+            let mut prefix = if named {
+                format!("{label}{separator}")
+            } else {
+                String::new()
+            };
             if options.has('n') {
                 prefix.push_str(&format!("{line}{separator}"));
             }
             prefix
         };
-        let (mut count, mut line, mut context_left, mut last_shown) = (0_usize, 0_usize, 0_usize, 0_usize);
-        let mut held: std::collections::VecDeque<(usize, String)> = std::collections::VecDeque::new();
+        let (mut count, mut line, mut context_left, mut last_shown) =
+            (0_usize, 0_usize, 0_usize, 0_usize);
+        let mut held: std::collections::VecDeque<(usize, String)> =
+            std::collections::VecDeque::new();
         while count < most || context_left > 0 {
             let Some(text) = call.next_text(&input).await? else {
                 break;
@@ -241,7 +311,14 @@ pub async fn grep(call: &mut Call<'_>) -> Outcome {
         match options.last_of("lLc") {
             Some('l') if count > 0 => call.line(label).await?,
             Some('L') if count == 0 => call.line(label).await?,
-            Some('c') => call.line(if named { format!("{label}:{count}") } else { count.to_string() }).await?,
+            Some('c') => {
+                call.line(if named {
+                    format!("{label}:{count}")
+                } else {
+                    count.to_string()
+                })
+                .await?
+            }
             _ => {}
         }
     }
@@ -261,7 +338,10 @@ fn collect_files(call: &mut Call<'_>, name: &str) {
     let Ok(entries) = path.read_dir() else {
         return;
     };
-    let mut names: Vec<String> = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
     names.sort();
     for entry in names {
         collect_files(call, &format!("{}/{entry}", name.trim_end_matches('/')));

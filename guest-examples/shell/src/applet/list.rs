@@ -19,19 +19,36 @@ struct Entry {
 
 /// `ls [-1aAldhrtSRFip] [file…]`.
 pub async fn ls(call: &mut Call<'_>) -> Outcome {
-    let long = [("all", 'a'), ("almost-all", 'A'), ("human-readable", 'h'), ("recursive", 'R'), ("color", 'Z'), ("full-time", 'l')];
+    let long = [
+        ("all", 'a'),
+        ("almost-all", 'A'),
+        ("human-readable", 'h'),
+        ("recursive", 'R'),
+        ("color", 'Z'),
+        ("full-time", 'l'),
+    ];
     let options = call.options("1aAlhdrtSRFipLnogsCxcukqZ", &long)?;
-    let names = if call.args.is_empty() { vec![".".to_owned()] } else { std::mem::take(&mut call.args) };
+    let names = if call.args.is_empty() {
+        vec![".".to_owned()]
+    } else {
+        std::mem::take(&mut call.args)
+    };
     let (mut files, mut folders) = (Vec::new(), Vec::new());
     let mut status = 0;
     for name in &names {
         match entry(&call.path(name), name.clone()) {
             Ok(found) => {
-                let followed = call.path(name).is_dir() && !(found.data.is_symlink() && options.has('l'));
-                if followed && !options.has('d') { folders.push(name.clone()) } else { files.push(found) }
+                let followed =
+                    call.path(name).is_dir() && !(found.data.is_symlink() && options.has('l'));
+                if followed && !options.has('d') {
+                    folders.push(name.clone())
+                } else {
+                    files.push(found)
+                }
             }
             Err(error) => {
-                call.warn(format!("cannot access '{name}': {}", strerror(&error))).await?;
+                call.warn(format!("cannot access '{name}': {}", strerror(&error)))
+                    .await?;
                 status = 2;
             }
         }
@@ -45,26 +62,38 @@ pub async fn ls(call: &mut Call<'_>) -> Outcome {
     let mut first = !had_files;
     while let Some(name) = folders.pop() {
         if headers {
-            call.line(format!("{}{name}:", if first { "" } else { "\n" })).await?;
+            call.line(format!("{}{name}:", if first { "" } else { "\n" }))
+                .await?;
         }
         first = false;
         let mut entries = match folder(&call.path(&name), &options) {
             Ok(entries) => entries,
             Err(error) => {
-                call.warn(format!("cannot open directory '{name}': {}", strerror(&error))).await?;
+                call.warn(format!(
+                    "cannot open directory '{name}': {}",
+                    strerror(&error)
+                ))
+                .await?;
                 status = 2;
                 continue;
             }
         };
         sort(&mut entries, &options);
         if options.last_of("lngo").is_some() {
-            let blocks: u64 = entries.iter().map(|entry| entry.data.len().div_ceil(4096) * 4).sum();
+            let blocks: u64 = entries
+                .iter()
+                .map(|entry| entry.data.len().div_ceil(4096) * 4)
+                .sum();
             call.line(format!("total {blocks}")).await?;
         }
         print(call, &entries, &options).await?;
         if options.has('R') {
-            let inner = entries.iter().filter(|entry| entry.data.is_dir() && entry.name != "." && entry.name != "..");
-            let mut inner: Vec<String> = inner.map(|entry| format!("{}/{}", name.trim_end_matches('/'), entry.name)).collect();
+            let inner = entries
+                .iter()
+                .filter(|entry| entry.data.is_dir() && entry.name != "." && entry.name != "..");
+            let mut inner: Vec<String> = inner
+                .map(|entry| format!("{}/{}", name.trim_end_matches('/'), entry.name))
+                .collect();
             inner.reverse();
             folders.extend(inner);
         }
@@ -74,7 +103,11 @@ pub async fn ls(call: &mut Call<'_>) -> Outcome {
 
 fn entry(path: &Path, name: String) -> io::Result<Entry> {
     let data = path.symlink_metadata()?;
-    let link = data.is_symlink().then(|| fs::read_link(path).map(|target| target.to_string_lossy().into_owned()).unwrap_or_default());
+    let link = data.is_symlink().then(|| {
+        fs::read_link(path)
+            .map(|target| target.to_string_lossy().into_owned())
+            .unwrap_or_default()
+    });
     Ok(Entry { name, data, link })
 }
 
@@ -82,7 +115,10 @@ fn folder(path: &Path, options: &Options) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     if options.has('a') {
         entries.push(entry(path, ".".into())?);
-        entries.push(entry(path.parent().unwrap_or(path), "..".into()).or_else(|_| entry(path, "..".into()))?);
+        entries.push(
+            entry(path.parent().unwrap_or(path), "..".into())
+                .or_else(|_| entry(path, "..".into()))?,
+        );
     }
     for found in fs::read_dir(path)? {
         let found = found?;
@@ -97,8 +133,15 @@ fn folder(path: &Path, options: &Options) -> io::Result<Vec<Entry>> {
 
 fn sort(entries: &mut [Entry], options: &Options) {
     match options.last_of("tS") {
-        Some('t') => entries.sort_by_key(|entry| (std::cmp::Reverse(entry.data.modified().ok()), entry.name.clone())),
-        Some(_) => entries.sort_by_key(|entry| (std::cmp::Reverse(entry.data.len()), entry.name.clone())),
+        Some('t') => entries.sort_by_key(|entry| {
+            (
+                std::cmp::Reverse(entry.data.modified().ok()),
+                entry.name.clone(),
+            )
+        }),
+        Some(_) => {
+            entries.sort_by_key(|entry| (std::cmp::Reverse(entry.data.len()), entry.name.clone()))
+        }
         None => entries.sort_by(|left, right| left.name.cmp(&right.name)),
     }
     if options.has('r') {
@@ -118,8 +161,13 @@ fn mode(data: &Metadata) -> &'static str {
 }
 
 fn seconds(data: &Metadata) -> i64 {
-    let since = data.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    since.and_then(|since| i64::try_from(since.as_secs()).ok()).unwrap_or(0)
+    let since = data
+        .modified()
+        .ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    since
+        .and_then(|since| i64::try_from(since.as_secs()).ok())
+        .unwrap_or(0)
 }
 
 /// A size as `-h` shows it.
@@ -140,8 +188,18 @@ fn human(bytes: u64) -> String {
 }
 
 async fn print(call: &mut Call<'_>, entries: &[Entry], options: &Options) -> Result<(), Fail> {
-    let size = |entry: &Entry| if options.has('h') { human(entry.data.len()) } else { entry.data.len().to_string() };
-    let width = entries.iter().map(|entry| size(entry).len()).max().unwrap_or(0);
+    let size = |entry: &Entry| {
+        if options.has('h') {
+            human(entry.data.len())
+        } else {
+            entry.data.len().to_string()
+        }
+    };
+    let width = entries
+        .iter()
+        .map(|entry| size(entry).len())
+        .max()
+        .unwrap_or(0);
     let now = i64::try_from(UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs())).unwrap_or(0);
     for entry in entries {
         let mark = match () {
@@ -157,9 +215,18 @@ async fn print(call: &mut Call<'_>, entries: &[Entry], options: &Options) -> Res
         let recent = now - time < HALF_YEAR && time <= now + 3600;
         let time = format_time(if recent { "%b %e %H:%M" } else { "%b %e  %Y" }, time, 0);
         let owner = if options.has('n') { "0 0" } else { "root root" };
-        let target = entry.link.as_ref().map(|target| format!(" -> {target}")).unwrap_or_default();
+        let target = entry
+            .link
+            .as_ref()
+            .map(|target| format!(" -> {target}"))
+            .unwrap_or_default();
         let size = size(entry);
-        call.line(format!("{} 1 {owner} {size:>width$} {time} {}{mark}{target}", mode(&entry.data), entry.name)).await?;
+        call.line(format!(
+            "{} 1 {owner} {size:>width$} {time} {}{mark}{target}",
+            mode(&entry.data),
+            entry.name
+        ))
+        .await?;
     }
     Ok(())
 }
@@ -170,10 +237,15 @@ pub async fn stat(call: &mut Call<'_>) -> Outcome {
     let mut status = 0;
     for name in std::mem::take(&mut call.args) {
         let path = call.path(&name);
-        let data = match if options.has('L') { path.metadata() } else { path.symlink_metadata() } {
+        let data = match if options.has('L') {
+            path.metadata()
+        } else {
+            path.symlink_metadata()
+        } {
             Ok(data) => data,
             Err(error) => {
-                call.warn(format!("cannot stat '{name}': {}", strerror(&error))).await?;
+                call.warn(format!("cannot stat '{name}': {}", strerror(&error)))
+                    .await?;
                 status = 1;
                 continue;
             }
@@ -215,22 +287,45 @@ pub async fn stat(call: &mut Call<'_>) -> Outcome {
 
 /// `du [-sh] [file…]`.
 pub async fn du(call: &mut Call<'_>) -> Outcome {
-    let options = call.options("shkamcxd:b", &[("summarize", 's'), ("human-readable", 'h'), ("max-depth", 'd')])?;
-    let names = if call.args.is_empty() { vec![".".to_owned()] } else { std::mem::take(&mut call.args) };
-    let deepest = if options.has('s') { 0 } else { options.value('d').and_then(|d| d.parse().ok()).unwrap_or(usize::MAX) };
+    let options = call.options(
+        "shkamcxd:b",
+        &[
+            ("summarize", 's'),
+            ("human-readable", 'h'),
+            ("max-depth", 'd'),
+        ],
+    )?;
+    let names = if call.args.is_empty() {
+        vec![".".to_owned()]
+    } else {
+        std::mem::take(&mut call.args)
+    };
+    let deepest = if options.has('s') {
+        0
+    } else {
+        options
+            .value('d')
+            .and_then(|d| d.parse().ok())
+            .unwrap_or(usize::MAX)
+    };
     let mut status = 0;
     for name in names {
         let mut rows = Vec::new();
         match usage(&call.path(&name), &name, 0, &mut rows) {
             Ok(_) => {}
             Err(error) => {
-                call.warn(format!("cannot access '{name}': {}", strerror(&error))).await?;
+                call.warn(format!("cannot access '{name}': {}", strerror(&error)))
+                    .await?;
                 status = 1;
             }
         }
         for (bytes, depth, is_dir, name) in rows {
             if depth <= deepest && (is_dir || depth == 0 || options.has('a')) {
-                let size = if options.has('h') { human(bytes) } else { bytes.div_ceil(1024).to_string() };
+                let size = if options.has('h') {
+                    human(bytes)
+                } else {
+                    bytes.div_ceil(1024).to_string()
+                };
                 call.line(format!("{size}\t{name}")).await?;
             }
         }
@@ -243,11 +338,19 @@ type Usage = (u64, usize, bool, String);
 fn usage(path: &Path, name: &str, depth: usize, rows: &mut Vec<Usage>) -> io::Result<u64> {
     let data = path.symlink_metadata()?;
     // Blocks of 4 KiB, as most filesystems have them.
-    let mut total = if data.is_dir() { 4096 } else { data.len().div_ceil(4096) * 4096 };
+    let mut total = if data.is_dir() {
+        4096
+    } else {
+        data.len().div_ceil(4096) * 4096
+    };
     if data.is_dir() {
         for entry in fs::read_dir(path)? {
             let entry = entry?;
-            let inner = format!("{}/{}", name.trim_end_matches('/'), entry.file_name().to_string_lossy());
+            let inner = format!(
+                "{}/{}",
+                name.trim_end_matches('/'),
+                entry.file_name().to_string_lossy()
+            );
             total += usage(&entry.path(), &inner, depth + 1, rows).unwrap_or(0);
         }
     }
@@ -257,7 +360,9 @@ fn usage(path: &Path, name: &str, depth: usize, rows: &mut Vec<Usage>) -> io::Re
 
 /// `df [-h]`: WASI tells no sizes of filesystems.
 pub async fn df(call: &mut Call<'_>) -> Outcome {
-    call.line("Filesystem     1K-blocks  Used Available Use% Mounted on").await?;
-    call.line("wasi                   -     -         -    - /").await?;
+    call.line("Filesystem     1K-blocks  Used Available Use% Mounted on")
+        .await?;
+    call.line("wasi                   -     -         -    - /")
+        .await?;
     Ok(0)
 }

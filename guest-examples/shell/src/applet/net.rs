@@ -26,7 +26,9 @@ impl Url {
     fn parse(text: &str) -> Result<Self, String> {
         let rest = match text.split_once("://") {
             Some(("http", rest)) => rest,
-            Some(("https", _)) => return Err("https is not supported: this program has no TLS".into()),
+            Some(("https", _)) => {
+                return Err("https is not supported: this program has no TLS".into());
+            }
             Some((scheme, _)) => return Err(format!("{scheme} is not supported")),
             None => text,
         };
@@ -35,19 +37,38 @@ impl Url {
         let path = path.split('#').next().unwrap_or_default();
         let authority = authority.rsplit('@').next().unwrap_or_default();
         let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, port.parse().map_err(|_| format!("bad port in '{text}'"))?),
+            Some((host, port)) if !host.contains(':') || host.ends_with(']') => (
+                host,
+                port.parse().map_err(|_| format!("bad port in '{text}'"))?,
+            ),
             _ => (authority, 80),
         };
         if host.is_empty() {
             return Err(format!("bad address '{text}'"));
         }
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-        Ok(Self { host: host.trim_matches(['[', ']']).to_owned(), port, path })
+        let path = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/{path}")
+        };
+        Ok(Self {
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port,
+            path,
+        })
     }
 
     fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        if self.port == 80 { host } else { format!("{host}:{}", self.port) }
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        };
+        if self.port == 80 {
+            host
+        } else {
+            format!("{host}:{}", self.port)
+        }
     }
 }
 
@@ -72,7 +93,11 @@ fn connect(host: &str, port: u16, timeout: Option<Duration>) -> io::Result<TcpSt
         let stream = match timeout {
             Some(timeout) => TcpStream::connect_timeout(&address, timeout).or_else(|error| {
                 // Where the host has no timed connect: without.
-                if error.kind() == io::ErrorKind::Unsupported { TcpStream::connect(address) } else { Err(error) }
+                if error.kind() == io::ErrorKind::Unsupported {
+                    TcpStream::connect(address)
+                } else {
+                    Err(error)
+                }
             }),
             None => TcpStream::connect(address),
         };
@@ -90,7 +115,12 @@ fn send(url: &Url, request: &Request<'_>) -> io::Result<Response> {
         // A host without timeouts waits longer; that is no reason to fail.
         let _ = stream.set_read_timeout(request.timeout);
     }
-    let has = |name: &str| request.headers.iter().any(|header| header.to_lowercase().starts_with(&format!("{name}:")));
+    let has = |name: &str| {
+        request
+            .headers
+            .iter()
+            .any(|header| header.to_lowercase().starts_with(&format!("{name}:")))
+    };
     let mut head = format!("{} {} HTTP/1.1\r\n", request.method, url.path);
     if !has("host") {
         head.push_str(&format!("Host: {}\r\n", url.authority()));
@@ -118,7 +148,10 @@ fn send(url: &Url, request: &Request<'_>) -> io::Result<Response> {
 
 fn header_line(input: &mut impl BufRead) -> io::Result<String> {
     let mut line = Vec::new();
-    input.by_ref().take(MAX_HEADER_BYTES).read_until(b'\n', &mut line)?;
+    input
+        .by_ref()
+        .take(MAX_HEADER_BYTES)
+        .read_until(b'\n', &mut line)?;
     if line.is_empty() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
@@ -129,7 +162,11 @@ fn receive(mut input: BufReader<TcpStream>, no_body: bool) -> io::Result<Respons
     let invalid = || io::Error::other("the answer is not HTTP");
     loop {
         let first = header_line(&mut input)?;
-        let status: u16 = first.strip_prefix("HTTP/").and_then(|rest| rest.split(' ').nth(1)).and_then(|code| code.parse().ok()).ok_or_else(invalid)?;
+        let status: u16 = first
+            .strip_prefix("HTTP/")
+            .and_then(|rest| rest.split(' ').nth(1))
+            .and_then(|code| code.parse().ok())
+            .ok_or_else(invalid)?;
         let mut head = format!("{first}\r\n");
         let (mut length, mut chunked, mut location) = (None, false, None);
         for count in 0.. {
@@ -157,11 +194,21 @@ fn receive(mut input: BufReader<TcpStream>, no_body: bool) -> io::Result<Respons
         }
         let body: Box<dyn Read> = match length {
             _ if no_body || status == 204 || status == 304 => Box::new(io::empty()),
-            _ if chunked => Box::new(Chunks { input, left: 0, started: false, ended: false }),
+            _ if chunked => Box::new(Chunks {
+                input,
+                left: 0,
+                started: false,
+                ended: false,
+            }),
             Some(length) => Box::new(input.take(length)),
             None => Box::new(input),
         };
-        return Ok(Response { status, head, location, body });
+        return Ok(Response {
+            status,
+            head,
+            location,
+            body,
+        });
     }
 }
 
@@ -200,7 +247,11 @@ impl Read for Chunks {
 }
 
 /// Follows redirections.
-fn fetch(url: &str, request: &Request<'_>, follows: bool) -> Result<(Url, Response), (String, i32)> {
+fn fetch(
+    url: &str,
+    request: &Request<'_>,
+    follows: bool,
+) -> Result<(Url, Response), (String, i32)> {
     let mut url = Url::parse(url).map_err(|message| (message, 3))?;
     for _ in 0..MAX_REDIRECTS {
         let response = send(&url, request).map_err(|error| {
@@ -209,12 +260,28 @@ fn fetch(url: &str, request: &Request<'_>, follows: bool) -> Result<(Url, Respon
                 io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => 28,
                 _ => 6,
             };
-            let reason = if code == 6 { format!("{}: {}", url.host, strerror(&error)) } else { format!("can't connect to {}:{}: {}", url.host, url.port, strerror(&error)) };
+            let reason = if code == 6 {
+                format!("{}: {}", url.host, strerror(&error))
+            } else {
+                format!(
+                    "can't connect to {}:{}: {}",
+                    url.host,
+                    url.port,
+                    strerror(&error)
+                )
+            };
             (reason, code)
         })?;
         match &response.location {
             Some(location) if follows && (300..400).contains(&response.status) => {
-                url = if location.starts_with('/') { Url { path: location.clone(), ..url } } else { Url::parse(location).map_err(|message| (message, 3))? };
+                url = if location.starts_with('/') {
+                    Url {
+                        path: location.clone(),
+                        ..url
+                    }
+                } else {
+                    Url::parse(location).map_err(|message| (message, 3))?
+                };
             }
             _ => return Ok((url, response)),
         }
@@ -222,7 +289,11 @@ fn fetch(url: &str, request: &Request<'_>, follows: bool) -> Result<(Url, Respon
     Err(("too many redirections".into(), 47))
 }
 
-async fn copy_body(call: &mut Call<'_>, body: &mut dyn Read, target: Option<&Fd>) -> Result<(), Fail> {
+async fn copy_body(
+    call: &mut Call<'_>,
+    body: &mut dyn Read,
+    target: Option<&Fd>,
+) -> Result<(), Fail> {
     let mut block = vec![0; crate::io::READ_BYTES];
     loop {
         let count = body.read(&mut block)?;
@@ -240,7 +311,11 @@ async fn copy_body(call: &mut Call<'_>, body: &mut dyn Read, target: Option<&Fd>
 }
 
 fn seconds(options: &Options, option: char) -> Option<Duration> {
-    options.value(option).and_then(|text| text.parse().ok()).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).filter(|d| !d.is_zero())
+    options
+        .value(option)
+        .and_then(|text| text.parse().ok())
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|d| !d.is_zero())
 }
 
 fn create(call: &Call<'_>, name: &str) -> Result<Option<Fd>, Fail> {
@@ -250,19 +325,41 @@ fn create(call: &Call<'_>, name: &str) -> Result<Option<Fd>, Fail> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     let fd = crate::exec::open_path(call.shell, name, &options);
-    fd.map(Some).map_err(|error| Fail::new(format!("can't open '{name}': {}", strerror(&error))))
+    fd.map(Some)
+        .map_err(|error| Fail::new(format!("can't open '{name}': {}", strerror(&error))))
 }
 
 /// `wget [-q] [-O file] [-P folder] [-T seconds] [-S] [--spider] [--header h] [--post-data d] url…`.
 pub async fn wget(call: &mut Call<'_>) -> Outcome {
-    let long = [("quiet", 'q'), ("output-document", 'O'), ("timeout", 'T'), ("tries", 't'), ("header", 'H'), ("post-data", 'd'), ("spider", 's'), ("server-response", 'S'), ("no-check-certificate", 'N'), ("no-verbose", 'q'), ("directory-prefix", 'P'), ("user-agent", 'U')];
+    let long = [
+        ("quiet", 'q'),
+        ("output-document", 'O'),
+        ("timeout", 'T'),
+        ("tries", 't'),
+        ("header", 'H'),
+        ("post-data", 'd'),
+        ("spider", 's'),
+        ("server-response", 'S'),
+        ("no-check-certificate", 'N'),
+        ("no-verbose", 'q'),
+        ("directory-prefix", 'P'),
+        ("user-agent", 'U'),
+    ];
     let options = call.options("qO:T:t:H:d:sSNP:cU:n:", &long)?;
     if call.args.is_empty() {
         return Err(Fail::new("missing URL"));
     }
     let data = options.value('d');
-    let mut headers: Vec<String> = options.iter().filter(|(option, _)| *option == 'H').map(|(_, value)| value.to_owned()).collect();
-    headers.extend(options.value('U').map(|agent| format!("User-Agent: {agent}")));
+    let mut headers: Vec<String> = options
+        .iter()
+        .filter(|(option, _)| *option == 'H')
+        .map(|(_, value)| value.to_owned())
+        .collect();
+    headers.extend(
+        options
+            .value('U')
+            .map(|agent| format!("User-Agent: {agent}")),
+    );
     let mut status = 0;
     for text in std::mem::take(&mut call.args) {
         let request = Request {
@@ -294,9 +391,22 @@ pub async fn wget(call: &mut Call<'_>) -> Outcome {
         if options.has('s') {
             continue;
         }
-        let base = url.path.split('?').next().unwrap_or_default().rsplit('/').next().filter(|base| !base.is_empty());
-        let folder = options.value('P').map(|folder| format!("{folder}/")).unwrap_or_default();
-        let name = options.value('O').map_or_else(|| format!("{folder}{}", base.unwrap_or("index.html")), str::to_owned);
+        let base = url
+            .path
+            .split('?')
+            .next()
+            .unwrap_or_default()
+            .rsplit('/')
+            .next()
+            .filter(|base| !base.is_empty());
+        let folder = options
+            .value('P')
+            .map(|folder| format!("{folder}/"))
+            .unwrap_or_default();
+        let name = options.value('O').map_or_else(
+            || format!("{folder}{}", base.unwrap_or("index.html")),
+            str::to_owned,
+        );
         let target = create(call, &name)?;
         copy_body(call, &mut response.body, target.as_ref()).await?;
         if !options.has('q') && name != "-" {
@@ -308,15 +418,54 @@ pub async fn wget(call: &mut Call<'_>) -> Outcome {
 
 /// `curl [-sSfLiIv] [-o file] [-O] [-X method] [-H header] [-d data] [-m seconds] [-w format] url…`.
 pub async fn curl(call: &mut Call<'_>) -> Outcome {
-    let long = [("silent", 's'), ("show-error", 'S'), ("fail", 'f'), ("location", 'L'), ("include", 'i'), ("head", 'I'), ("output", 'o'), ("remote-name", 'O'), ("request", 'X'), ("header", 'H'), ("data", 'd'), ("data-raw", 'd'), ("max-time", 'm'), ("connect-timeout", 'm'), ("write-out", 'w'), ("insecure", 'k'), ("verbose", 'v'), ("user-agent", 'A'), ("retry", 'R'), ("no-progress-meter", 's')];
+    let long = [
+        ("silent", 's'),
+        ("show-error", 'S'),
+        ("fail", 'f'),
+        ("location", 'L'),
+        ("include", 'i'),
+        ("head", 'I'),
+        ("output", 'o'),
+        ("remote-name", 'O'),
+        ("request", 'X'),
+        ("header", 'H'),
+        ("data", 'd'),
+        ("data-raw", 'd'),
+        ("max-time", 'm'),
+        ("connect-timeout", 'm'),
+        ("write-out", 'w'),
+        ("insecure", 'k'),
+        ("verbose", 'v'),
+        ("user-agent", 'A'),
+        ("retry", 'R'),
+        ("no-progress-meter", 's'),
+    ];
     let options = call.options("sSfLiIo:OX:H:d:m:w:kvA:R:gN4", &long)?;
     if call.args.is_empty() {
         return Err(Fail::usage("no URL specified"));
     }
-    let data: Vec<&str> = options.iter().filter(|(option, _)| *option == 'd').map(|(_, value)| value).collect();
-    let mut headers: Vec<String> = options.iter().filter(|(option, _)| *option == 'H').map(|(_, value)| value.to_owned()).collect();
-    headers.extend(options.value('A').map(|agent| format!("User-Agent: {agent}")));
-    let implied = if options.has('I') { "HEAD" } else if data.is_empty() { "GET" } else { "POST" };
+    let data: Vec<&str> = options
+        .iter()
+        .filter(|(option, _)| *option == 'd')
+        .map(|(_, value)| value)
+        .collect();
+    let mut headers: Vec<String> = options
+        .iter()
+        .filter(|(option, _)| *option == 'H')
+        .map(|(_, value)| value.to_owned())
+        .collect();
+    headers.extend(
+        options
+            .value('A')
+            .map(|agent| format!("User-Agent: {agent}")),
+    );
+    let implied = if options.has('I') {
+        "HEAD"
+    } else if data.is_empty() {
+        "GET"
+    } else {
+        "POST"
+    };
     let method = options.value('X').unwrap_or(implied).to_owned();
     let mut body = data.join("&").into_bytes();
     if let [one] = data.as_slice()
@@ -325,7 +474,13 @@ pub async fn curl(call: &mut Call<'_>) -> Outcome {
         body = call.open(name)?.read_to_end().await?;
     }
     for text in std::mem::take(&mut call.args) {
-        let request = Request { method: &method, headers: headers.clone(), body: body.clone(), timeout: seconds(&options, 'm'), agent: "curl" };
+        let request = Request {
+            method: &method,
+            headers: headers.clone(),
+            body: body.clone(),
+            timeout: seconds(&options, 'm'),
+            agent: "curl",
+        };
         let (url, mut response) = match fetch(&text, &request, options.has('L')) {
             Ok(found) => found,
             Err((message, code)) => {
@@ -338,7 +493,11 @@ pub async fn curl(call: &mut Call<'_>) -> Outcome {
         };
         if options.has('f') && response.status >= 400 {
             if !options.has('s') || options.has('S') {
-                call.warn(format!("(22) The requested URL returned error: {}", response.status)).await?;
+                call.warn(format!(
+                    "(22) The requested URL returned error: {}",
+                    response.status
+                ))
+                .await?;
             }
             return Ok(22);
         }
@@ -357,8 +516,11 @@ pub async fn curl(call: &mut Call<'_>) -> Outcome {
         }
         copy_body(call, &mut response.body, target.as_ref()).await?;
         if let Some(format) = options.value('w') {
-            let text = format.replace("%{http_code}", &response.status.to_string()).replace("%{response_code}", &response.status.to_string());
-            call.put(crate::escape::unescape(&text, crate::escape::Style::Quote).0).await?;
+            let text = format
+                .replace("%{http_code}", &response.status.to_string())
+                .replace("%{response_code}", &response.status.to_string());
+            call.put(crate::escape::unescape(&text, crate::escape::Style::Quote).0)
+                .await?;
         }
     }
     Ok(0)
@@ -371,7 +533,10 @@ pub async fn nc(call: &mut Call<'_>) -> Outcome {
     if options.has('u') {
         return Err(Fail::new("UDP is not supported"));
     }
-    let port_of = |text: Option<&str>| text.and_then(|port| port.parse::<u16>().ok()).ok_or_else(|| Fail::new("missing port"));
+    let port_of = |text: Option<&str>| {
+        text.and_then(|port| port.parse::<u16>().ok())
+            .ok_or_else(|| Fail::new("missing port"))
+    };
     if options.has('l') {
         let port = port_of(options.value('p').or(call.args.last().map(String::as_str)))?;
         let listener = TcpListener::bind(SocketAddr::from(([0, 0, 0, 0], port)))?;
@@ -400,7 +565,8 @@ pub async fn nc(call: &mut Call<'_>) -> Outcome {
         }
         Err(error) => {
             if options.has('v') || !options.has('z') {
-                call.warn(format!("{host} ({port}): {}", strerror(&error))).await?;
+                call.warn(format!("{host} ({port}): {}", strerror(&error)))
+                    .await?;
             }
             Ok(1)
         }
@@ -428,31 +594,49 @@ pub async fn nslookup(call: &mut Call<'_>) -> Outcome {
         return Err(Fail::new("missing name"));
     };
     let server = std::fs::read_to_string(call.path("/etc/resolv.conf")).unwrap_or_default();
-    let server = server.lines().find_map(|line| line.strip_prefix("nameserver ")).unwrap_or("127.0.0.1").trim().to_owned();
-    call.line(format!("Server:\t\t{server}\nAddress:\t{server}:53\n")).await?;
+    let server = server
+        .lines()
+        .find_map(|line| line.strip_prefix("nameserver "))
+        .unwrap_or("127.0.0.1")
+        .trim()
+        .to_owned();
+    call.line(format!("Server:\t\t{server}\nAddress:\t{server}:53\n"))
+        .await?;
     match addresses(&name) {
         Ok(found) => {
             for address in found {
-                call.line(format!("Name:\t{name}\nAddress: {address}")).await?;
+                call.line(format!("Name:\t{name}\nAddress: {address}"))
+                    .await?;
             }
             Ok(0)
         }
         Err(_) => {
-            call.line(format!("** server can't find {name}: NXDOMAIN")).await?;
+            call.line(format!("** server can't find {name}: NXDOMAIN"))
+                .await?;
             Ok(1)
         }
     }
 }
 
 fn addresses(name: &str) -> io::Result<Vec<String>> {
-    let mut found: Vec<String> = (name, 0).to_socket_addrs()?.map(|address| address.ip().to_string()).collect();
+    let mut found: Vec<String> = (name, 0)
+        .to_socket_addrs()?
+        .map(|address| address.ip().to_string())
+        .collect();
     found.dedup();
-    if found.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(found) }
+    if found.is_empty() {
+        Err(io::ErrorKind::NotFound.into())
+    } else {
+        Ok(found)
+    }
 }
 
 /// `getent hosts name…`.
 pub async fn getent(call: &mut Call<'_>) -> Outcome {
-    if !matches!(call.args.first().map(String::as_str), Some("hosts" | "ahosts" | "ahostsv4")) {
+    if !matches!(
+        call.args.first().map(String::as_str),
+        Some("hosts" | "ahosts" | "ahostsv4")
+    ) {
         return Err(Fail::new("only the database hosts is supported"));
     }
     let mut status = 0;

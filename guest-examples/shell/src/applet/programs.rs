@@ -32,8 +32,16 @@ pub async fn sleep(call: &mut Call<'_>) -> Outcome {
     }
     let mut total = Some(Duration::ZERO);
     for arg in &call.args {
-        let part = parse_duration(arg)?.map(|part| if call.name == "usleep" { part / 1_000_000 } else { part });
-        total = total.zip(part).and_then(|(total, part)| total.checked_add(part));
+        let part = parse_duration(arg)?.map(|part| {
+            if call.name == "usleep" {
+                part / 1_000_000
+            } else {
+                part
+            }
+        });
+        total = total
+            .zip(part)
+            .and_then(|(total, part)| total.checked_add(part));
     }
     rt::sleep(total).await;
     Ok(0)
@@ -41,7 +49,15 @@ pub async fn sleep(call: &mut Call<'_>) -> Outcome {
 
 /// `timeout [-s signal] [-k time] time command…`: 124 when the time is over.
 pub async fn timeout(call: &mut Call<'_>) -> Outcome {
-    call.options("+s:k:v", &[("preserve-status", 'v'), ("signal", 's'), ("kill-after", 'k'), ("foreground", 'v')])?;
+    call.options(
+        "+s:k:v",
+        &[
+            ("preserve-status", 'v'),
+            ("signal", 's'),
+            ("kill-after", 'k'),
+            ("foreground", 'v'),
+        ],
+    )?;
     if call.args.len() < 2 {
         return Err(Fail::Message("missing operand".into(), 125));
     }
@@ -71,7 +87,15 @@ pub async fn timeout(call: &mut Call<'_>) -> Outcome {
 
 /// `env [-i] [-u name] [name=value…] [command…]`.
 pub async fn env(call: &mut Call<'_>) -> Outcome {
-    let options = call.options("+iu:0C:S:", &[("ignore-environment", 'i'), ("unset", 'u'), ("null", '0'), ("chdir", 'C')])?;
+    let options = call.options(
+        "+iu:0C:S:",
+        &[
+            ("ignore-environment", 'i'),
+            ("unset", 'u'),
+            ("null", '0'),
+            ("chdir", 'C'),
+        ],
+    )?;
     let mut child = call.shell.clone();
     if options.has('i') || call.args.first().is_some_and(|arg| arg == "-") {
         child.variables.retain(|_, variable| !variable.exported);
@@ -88,7 +112,14 @@ pub async fn env(call: &mut Call<'_>) -> Outcome {
     for assignment in call.args.drain(..assignments) {
         if let Some((name, value)) = assignment.split_once('=') {
             let value = Value::Scalar(value.to_owned());
-            child.variables.insert(name.to_owned(), Variable { value, exported: true, readonly: false });
+            child.variables.insert(
+                name.to_owned(),
+                Variable {
+                    value,
+                    exported: true,
+                    readonly: false,
+                },
+            );
         }
     }
     if call.args.is_empty() {
@@ -137,7 +168,8 @@ pub async fn time(call: &mut Call<'_>) -> Outcome {
     let status = call.run(argv).await?;
     if let Some(fd) = call.shell.fd(2) {
         let seconds = start.elapsed().as_secs_f64();
-        fd.write(format!("real {seconds:.2}\nuser 0.00\nsys 0.00\n").as_bytes()).await?;
+        fd.write(format!("real {seconds:.2}\nuser 0.00\nsys 0.00\n").as_bytes())
+            .await?;
     }
     Ok(status)
 }
@@ -163,28 +195,51 @@ pub async fn which(call: &mut Call<'_>) -> Outcome {
 
 /// `xargs [-0rt] [-n count] [-I text] [-d delimiter] [command…]`.
 pub async fn xargs(call: &mut Call<'_>) -> Outcome {
-    let options = call.options("+0rtn:I:d:L:P:s:x", &[("null", '0'), ("no-run-if-empty", 'r'), ("max-args", 'n')])?;
+    let options = call.options(
+        "+0rtn:I:d:L:P:s:x",
+        &[("null", '0'), ("no-run-if-empty", 'r'), ("max-args", 'n')],
+    )?;
     let bytes = call.stdin()?.read_to_end().await?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let replace = options.value('I');
     let items: Vec<String> = if options.has('0') {
-        text.split('\0').filter(|item| !item.is_empty()).map(str::to_owned).collect()
+        text.split('\0')
+            .filter(|item| !item.is_empty())
+            .map(str::to_owned)
+            .collect()
     } else if let Some(delimiter) = options.value('d') {
         let delimiter = crate::escape::unescape(delimiter, crate::escape::Style::Quote).0;
         let delimiter = String::from_utf8_lossy(&delimiter).into_owned();
-        text.trim_end_matches(delimiter.as_str()).split(delimiter.as_str()).map(str::to_owned).collect()
+        text.trim_end_matches(delimiter.as_str())
+            .split(delimiter.as_str())
+            .map(str::to_owned)
+            .collect()
     } else if replace.is_some() {
-        text.lines().map(|line| line.trim_start().to_owned()).filter(|line| !line.is_empty()).collect()
+        text.lines()
+            .map(|line| line.trim_start().to_owned())
+            .filter(|line| !line.is_empty())
+            .collect()
     } else {
         quoted_words(&text)
     };
-    let argv = if call.args.is_empty() { vec!["echo".to_owned()] } else { std::mem::take(&mut call.args) };
-    let count = options.value(if options.has('L') { 'L' } else { 'n' }).and_then(|n| n.parse().ok()).unwrap_or(usize::MAX);
+    let argv = if call.args.is_empty() {
+        vec!["echo".to_owned()]
+    } else {
+        std::mem::take(&mut call.args)
+    };
+    let count = options
+        .value(if options.has('L') { 'L' } else { 'n' })
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(usize::MAX);
     let mut calls: Vec<Vec<String>> = match replace {
-        Some(mark) => {
-            items.iter().map(|item| argv.iter().map(|arg| arg.replace(mark, item)).collect()).collect()
-        }
-        None => items.chunks(count.clamp(1, 5000)).map(|part| [&argv[..], part].concat()).collect(),
+        Some(mark) => items
+            .iter()
+            .map(|item| argv.iter().map(|arg| arg.replace(mark, item)).collect())
+            .collect(),
+        None => items
+            .chunks(count.clamp(1, 5000))
+            .map(|part| [&argv[..], part].concat())
+            .collect(),
     };
     if calls.is_empty() && replace.is_none() && !options.has('r') {
         calls.push(argv);
@@ -223,7 +278,9 @@ fn quoted_words(text: &str) -> Vec<String> {
     while let Some(c) = chars.next() {
         match c {
             c if c.is_whitespace() => words.extend(word.take()),
-            '\'' | '"' => word.get_or_insert_default().extend(chars.by_ref().take_while(|next| *next != c)),
+            '\'' | '"' => word
+                .get_or_insert_default()
+                .extend(chars.by_ref().take_while(|next| *next != c)),
             '\\' => word.get_or_insert_default().extend(chars.next()),
             c => word.get_or_insert_default().push(c),
         }
@@ -234,7 +291,11 @@ fn quoted_words(text: &str) -> Vec<String> {
 
 /// `yes [text…]`.
 pub async fn yes(call: &mut Call<'_>) -> Outcome {
-    let line = if call.args.is_empty() { "y\n".to_owned() } else { call.args.join(" ") + "\n" };
+    let line = if call.args.is_empty() {
+        "y\n".to_owned()
+    } else {
+        call.args.join(" ") + "\n"
+    };
     loop {
         call.put(&line).await?;
     }
@@ -254,7 +315,14 @@ pub async fn expr(call: &mut Call<'_>) -> Outcome {
 }
 
 /// Operators of `expr` from the weakest.
-const EXPR_LEVELS: [&[&str]; 6] = [&["|"], &["&"], &["=", "==", "!=", "<", "<=", ">", ">="], &["+", "-"], &["*", "/", "%"], &[":"]];
+const EXPR_LEVELS: [&[&str]; 6] = [
+    &["|"],
+    &["&"],
+    &["=", "==", "!=", "<", "<=", ">", ">="],
+    &["+", "-"],
+    &["*", "/", "%"],
+    &[":"],
+];
 
 /// The rest is a stack: its last element is the next argument.
 fn expr_level(rest: &mut Vec<&str>, level: usize) -> Result<String, Fail> {
@@ -275,9 +343,15 @@ fn expr_operand(rest: &mut Vec<&str>) -> Result<String, Fail> {
         None => Err(Fail::usage("syntax error: missing argument")),
         Some("(") => {
             let value = expr_level(rest, 0)?;
-            if rest.pop() == Some(")") { Ok(value) } else { Err(Fail::usage("syntax error: expecting ')'")) }
+            if rest.pop() == Some(")") {
+                Ok(value)
+            } else {
+                Err(Fail::usage("syntax error: expecting ')'"))
+            }
         }
-        Some("length") if !rest.is_empty() => Ok(rest.pop().unwrap_or_default().chars().count().to_string()),
+        Some("length") if !rest.is_empty() => {
+            Ok(rest.pop().unwrap_or_default().chars().count().to_string())
+        }
         Some(word) => Ok(word.to_owned()),
     }
 }
@@ -288,7 +362,14 @@ fn expr_apply(operator: &str, left: &str, right: &str) -> Result<String, Fail> {
     let ordering = numbers.map_or_else(|| left.cmp(right), |(left, right)| left.cmp(&right));
     let holds = match operator {
         "|" => return Ok(if truthy(left) { left } else { right }.to_owned()),
-        "&" => return Ok(if truthy(left) && truthy(right) { left } else { "0" }.to_owned()),
+        "&" => {
+            return Ok(if truthy(left) && truthy(right) {
+                left
+            } else {
+                "0"
+            }
+            .to_owned());
+        }
         "=" | "==" => ordering.is_eq(),
         "!=" => ordering.is_ne(),
         "<" => ordering.is_lt(),
@@ -296,11 +377,18 @@ fn expr_apply(operator: &str, left: &str, right: &str) -> Result<String, Fail> {
         ">" => ordering.is_gt(),
         ">=" => ordering.is_ge(),
         ":" => {
-            let regex = super::grep::basic_regex(&format!("^{}", right.trim_start_matches('^')), false).map_err(Fail::usage)?;
+            let regex =
+                super::grep::basic_regex(&format!("^{}", right.trim_start_matches('^')), false)
+                    .map_err(Fail::usage)?;
             let found = regex.captures(left);
             return Ok(match (found, regex.captures_len()) {
-                (Some(found), 2..) => found.get(1).map_or(String::new(), |group| group.as_str().to_owned()),
-                (Some(found), _) => found.get(0).map_or(0, |whole| whole.as_str().chars().count()).to_string(),
+                (Some(found), 2..) => found
+                    .get(1)
+                    .map_or(String::new(), |group| group.as_str().to_owned()),
+                (Some(found), _) => found
+                    .get(0)
+                    .map_or(0, |whole| whole.as_str().chars().count())
+                    .to_string(),
                 (None, 2..) => String::new(),
                 (None, _) => "0".into(),
             });
@@ -315,7 +403,9 @@ fn expr_apply(operator: &str, left: &str, right: &str) -> Result<String, Fail> {
                 "/" => left.checked_div(right),
                 _ => left.checked_rem(right),
             };
-            return value.map(|value| value.to_string()).ok_or_else(|| Fail::usage("integer overflow"));
+            return value
+                .map(|value| value.to_string())
+                .ok_or_else(|| Fail::usage("integer overflow"));
         }
     };
     Ok(i32::from(holds).to_string())

@@ -32,7 +32,13 @@ struct Command {
 enum Action {
     Block(usize),
     EndBlock,
-    Substitute { regex: Regex, with: String, global: bool, nth: usize, print: bool },
+    Substitute {
+        regex: Regex,
+        with: String,
+        global: bool,
+        nth: usize,
+        print: bool,
+    },
     Translate(Vec<char>, Vec<char>),
     Text(char, String),
     Branch(char, String),
@@ -50,21 +56,34 @@ struct Script {
 pub async fn sed(call: &mut Call<'_>) -> Outcome {
     // `-i` has its suffix only in the same word.
     let mut in_place = None;
-    call.args.retain(|arg| match arg.strip_prefix("-i").or_else(|| arg.strip_prefix("--in-place")) {
-        Some(suffix) => {
-            in_place = Some(suffix.trim_start_matches('=').to_owned());
-            false
+    call.args.retain(|arg| {
+        match arg
+            .strip_prefix("-i")
+            .or_else(|| arg.strip_prefix("--in-place"))
+        {
+            Some(suffix) => {
+                in_place = Some(suffix.trim_start_matches('=').to_owned());
+                false
+            }
+            None => true,
         }
-        None => true,
     });
-    let long = [("quiet", 'n'), ("silent", 'n'), ("expression", 'e'), ("file", 'f'), ("regexp-extended", 'E')];
+    let long = [
+        ("quiet", 'n'),
+        ("silent", 'n'),
+        ("expression", 'e'),
+        ("file", 'f'),
+        ("regexp-extended", 'E'),
+    ];
     let options = call.options("nErsuze:f:", &long)?;
     let mut texts = Vec::new();
     for (option, value) in options.iter() {
         match option {
             'e' => texts.push(value.to_owned()),
             'f' => {
-                let bytes = call.open(value).map_err(|error| Fail::new(format!("can't read {value}: {}", strerror(&error))))?;
+                let bytes = call.open(value).map_err(|error| {
+                    Fail::new(format!("can't read {value}: {}", strerror(&error)))
+                })?;
                 texts.push(String::from_utf8_lossy(&bytes.read_to_end().await?).into_owned());
             }
             _ => {}
@@ -76,12 +95,22 @@ pub async fn sed(call: &mut Call<'_>) -> Outcome {
         }
         texts.push(call.args.remove(0));
     }
-    let mut script = Script { commands: Vec::new(), extended: options.last_of("Er").is_some() };
-    script.parse(&texts.join("\n")).map_err(|message| Fail::new(format!("-e expression: {message}")))?;
+    let mut script = Script {
+        commands: Vec::new(),
+        extended: options.last_of("Er").is_some(),
+    };
+    script
+        .parse(&texts.join("\n"))
+        .map_err(|message| Fail::new(format!("-e expression: {message}")))?;
     let quiet = options.has('n');
     let Some(suffix) = in_place else {
         let mut failed = false;
-        let inputs = call.inputs(&mut failed).await?.into_iter().map(|(_, input)| input).collect();
+        let inputs = call
+            .inputs(&mut failed)
+            .await?
+            .into_iter()
+            .map(|(_, input)| input)
+            .collect();
         let status = Editor::new(inputs, quiet).run(call, &mut script).await?;
         return Ok(if failed { 2 } else { status });
     };
@@ -90,14 +119,20 @@ pub async fn sed(call: &mut Call<'_>) -> Outcome {
         let input = match call.open(&name) {
             Ok(input) => input,
             Err(error) => {
-                call.warn(format!("can't read {name}: {}", strerror(&error))).await?;
+                call.warn(format!("can't read {name}: {}", strerror(&error)))
+                    .await?;
                 status = 2;
                 continue;
             }
         };
         let buffer = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
-        let saved = call.shell.fds.insert(1, Fd::Capture(std::rc::Rc::clone(&buffer)));
-        let result = Editor::new(VecDeque::from([input]), quiet).run(call, &mut script).await;
+        let saved = call
+            .shell
+            .fds
+            .insert(1, Fd::Capture(std::rc::Rc::clone(&buffer)));
+        let result = Editor::new(VecDeque::from([input]), quiet)
+            .run(call, &mut script)
+            .await;
         let flushed = call.flush().await;
         if let Some(saved) = saved {
             call.shell.fds.insert(1, saved);
@@ -180,30 +215,54 @@ impl Script {
                     Action::Text(letter, text)
                 }
                 ':' | 'b' | 't' | 'T' | 'r' | 'w' => {
-                    let end = if letter == ':' { rest.find('\n') } else { rest.find(['\n', ';', '}']) };
+                    let end = if letter == ':' {
+                        rest.find(['\n', ';'])
+                    } else {
+                        rest.find(['\n', ';', '}'])
+                    };
                     let end = end.unwrap_or(rest.len());
                     let name = rest[..end].trim().to_owned();
                     rest = &rest[end..];
-                    if letter == ':' { Action::Label(name) } else { Action::Branch(letter, name) }
+                    if letter == ':' {
+                        Action::Label(name)
+                    } else {
+                        Action::Branch(letter, name)
+                    }
                 }
                 'q' | 'Q' => {
                     let digits = rest.trim_start_matches(' ');
-                    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+                    let end = digits
+                        .find(|c: char| !c.is_ascii_digit())
+                        .unwrap_or(digits.len());
                     let status = digits[..end].parse().unwrap_or(0);
                     rest = &digits[end..];
                     Action::Quit(letter, status)
                 }
-                'p' | 'd' | 'n' | 'N' | 'D' | 'P' | 'g' | 'G' | 'h' | 'H' | 'x' | '=' | 'z' => Action::Simple(letter),
+                'p' | 'd' | 'n' | 'N' | 'D' | 'P' | 'g' | 'G' | 'h' | 'H' | 'x' | '=' | 'z' => {
+                    Action::Simple(letter)
+                }
                 other => return Err(format!("unknown command: `{other}'")),
             };
-            self.commands.push(Command { from, to, negated, action, active: None });
+            self.commands.push(Command {
+                from,
+                to,
+                negated,
+                action,
+                active: None,
+            });
         }
-        if blocks.is_empty() { Ok(()) } else { Err("unmatched `{'".into()) }
+        if blocks.is_empty() {
+            Ok(())
+        } else {
+            Err("unmatched `{'".into())
+        }
     }
 
     fn address(&self, rest: &mut &str) -> Result<Option<Address>, String> {
         let number = |rest: &mut &str| {
-            let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(rest.len());
             let value = rest[..end].parse::<usize>().unwrap_or(0);
             *rest = &rest[end..];
             value
@@ -244,7 +303,11 @@ impl Script {
     }
 
     fn regex(&self, pattern: &str, ignore_case: bool) -> Result<Regex, String> {
-        if self.extended { extended_regex(pattern, ignore_case) } else { basic_regex(pattern, ignore_case) }
+        if self.extended {
+            extended_regex(pattern, ignore_case)
+        } else {
+            basic_regex(pattern, ignore_case)
+        }
     }
 
     fn substitute(&self, rest: &mut &str) -> Result<Action, String> {
@@ -259,12 +322,24 @@ impl Script {
                 'p' => print = true,
                 'i' | 'I' => ignore_case = true,
                 'm' | 'M' | 'e' => {}
-                c if c.is_ascii_digit() => nth = c.to_digit(10).and_then(|n| usize::try_from(n).ok()).unwrap_or(1).max(1),
+                c if c.is_ascii_digit() => {
+                    nth = c
+                        .to_digit(10)
+                        .and_then(|n| usize::try_from(n).ok())
+                        .unwrap_or(1)
+                        .max(1)
+                }
                 _ => break,
             }
             *rest = &rest[1..];
         }
-        Ok(Action::Substitute { regex: self.regex(&pattern, ignore_case)?, with, global, nth, print })
+        Ok(Action::Substitute {
+            regex: self.regex(&pattern, ignore_case)?,
+            with,
+            global,
+            nth,
+            print,
+        })
     }
 }
 
@@ -305,7 +380,15 @@ struct Editor {
 impl Editor {
     fn new(inputs: VecDeque<Fd>, quiet: bool) -> Self {
         let (pattern, hold, appended) = Default::default();
-        Self { inputs, quiet, next: None, line: 0, pattern, hold, appended }
+        Self {
+            inputs,
+            quiet,
+            next: None,
+            line: 0,
+            pattern,
+            hold,
+            appended,
+        }
     }
 
     async fn advance(&mut self, call: &mut Call<'_>) -> Result<Option<String>, Fail> {
@@ -319,7 +402,12 @@ impl Editor {
     }
 
     /// The next line into the pattern space; false at the end.
-    async fn read(&mut self, call: &mut Call<'_>, append: bool, needs_last: bool) -> Result<bool, Fail> {
+    async fn read(
+        &mut self,
+        call: &mut Call<'_>,
+        append: bool,
+        needs_last: bool,
+    ) -> Result<bool, Fail> {
         let line = match self.next.take() {
             Some(line) => Some(line),
             None => self.advance(call).await?,
@@ -343,7 +431,9 @@ impl Editor {
     async fn run(&mut self, call: &mut Call<'_>, script: &mut Script) -> Outcome {
         // Only a script that asks for the last line must read ahead: others follow a live stream.
         let needs_last = script.commands.iter().any(|command| {
-            matches!(command.from, Some(Address::Last)) || matches!(command.to, Some(Address::Last)) || matches!(command.action, Action::Simple('N' | 'n' | 'D'))
+            matches!(command.from, Some(Address::Last))
+                || matches!(command.to, Some(Address::Last))
+                || matches!(command.action, Action::Simple('N' | 'n' | 'D'))
         });
         let mut restart = false;
         while restart || self.read(call, false, needs_last).await? {
@@ -361,7 +451,13 @@ impl Editor {
                     Action::Block(end) if !selected => at = *end,
                     _ if !selected => {}
                     Action::Block(_) | Action::EndBlock | Action::Label(_) => {}
-                    Action::Substitute { regex, with, global, nth, print } => {
+                    Action::Substitute {
+                        regex,
+                        with,
+                        global,
+                        nth,
+                        print,
+                    } => {
                         if let Some(text) = substitute(regex, with, &self.pattern, *global, *nth) {
                             self.pattern = text;
                             substituted = true;
@@ -371,13 +467,18 @@ impl Editor {
                         }
                     }
                     Action::Translate(from, to) => {
-                        let change = |c: char| from.iter().position(|known| *known == c).map_or(c, |place| to[place]);
+                        let change = |c: char| {
+                            from.iter()
+                                .position(|known| *known == c)
+                                .map_or(c, |place| to[place])
+                        };
                         self.pattern = self.pattern.chars().map(change).collect();
                     }
                     Action::Text('a', text) => self.appended.push_str(text),
                     Action::Text('i', text) => call.put(text).await?,
                     Action::Text(_, text) => {
-                        let in_range = command.to.is_some() && command.active.is_some() && !command.negated;
+                        let in_range =
+                            command.to.is_some() && command.active.is_some() && !command.negated;
                         if !in_range {
                             call.put(text).await?;
                         }
@@ -389,7 +490,11 @@ impl Editor {
                         self.appended.push_str(&String::from_utf8_lossy(&text));
                     }
                     Action::Branch('w', name) => {
-                        if let Ok(fd) = crate::exec::open_path(call.shell, name, std::fs::OpenOptions::new().append(true).create(true)) {
+                        if let Ok(fd) = crate::exec::open_path(
+                            call.shell,
+                            name,
+                            std::fs::OpenOptions::new().append(true).create(true),
+                        ) {
                             fd.write(format!("{}\n", self.pattern).as_bytes()).await?;
                         }
                     }
@@ -405,7 +510,11 @@ impl Editor {
                             at = match found {
                                 Some(found) => found,
                                 None if label.is_empty() => script.commands.len(),
-                                None => return Err(Fail::new(format!("can't find label for jump to `{label}'"))),
+                                None => {
+                                    return Err(Fail::new(format!(
+                                        "can't find label for jump to `{label}'"
+                                    )));
+                                }
                             };
                         }
                     }
@@ -416,7 +525,10 @@ impl Editor {
                     }
                     Action::Simple(letter) => match letter {
                         'p' => call.line(&self.pattern).await?,
-                        'P' => call.line(self.pattern.split('\n').next().unwrap_or_default()).await?,
+                        'P' => {
+                            call.line(self.pattern.split('\n').next().unwrap_or_default())
+                                .await?
+                        }
                         '=' => call.line(self.line.to_string()).await?,
                         'd' => {
                             deleted = true;
@@ -472,7 +584,10 @@ impl Editor {
         match address {
             Address::Line(number) => self.line == *number,
             Address::Step(first, step) => {
-                self.line >= *first && (self.line - first).checked_rem(*step).is_none_or(|rest| rest == 0 && *step > 0)
+                self.line >= *first
+                    && (self.line - first)
+                        .checked_rem(*step)
+                        .is_none_or(|rest| rest == 0 && *step > 0)
             }
             Address::Last => knows_last && self.next.is_none(),
             Address::Regex(regex) => regex.is_match(&self.pattern),
@@ -543,11 +658,21 @@ pub fn replacement(with: &str, found: &regex_lite::Captures<'_>) -> String {
     let (mut case, mut once) = (None, None);
     let mut chars = with.chars();
     while let Some(c) = chars.next() {
-        let group = |number: usize| found.get(number).map_or("", |group| group.as_str()).to_owned();
+        let group = |number: usize| {
+            found
+                .get(number)
+                .map_or("", |group| group.as_str())
+                .to_owned()
+        };
         let piece = match c {
             '&' => group(0),
             '\\' => match chars.next() {
-                Some(digit @ '0'..='9') => group(digit.to_digit(10).and_then(|d| usize::try_from(d).ok()).unwrap_or(0)),
+                Some(digit @ '0'..='9') => group(
+                    digit
+                        .to_digit(10)
+                        .and_then(|d| usize::try_from(d).ok())
+                        .unwrap_or(0),
+                ),
                 Some('n') => "\n".into(),
                 Some('t') => "\t".into(),
                 Some(letter @ ('U' | 'L')) => {
@@ -575,7 +700,11 @@ pub fn replacement(with: &str, found: &regex_lite::Captures<'_>) -> String {
         match (once, piece.chars().next()) {
             (Some(letter), Some(first)) => {
                 let first_length = first.len_utf8();
-                result.push_str(&if letter == 'u' { first.to_uppercase().to_string() } else { first.to_lowercase().to_string() });
+                result.push_str(&if letter == 'u' {
+                    first.to_uppercase().to_string()
+                } else {
+                    first.to_lowercase().to_string()
+                });
                 result.push_str(&piece[first_length..]);
                 once = None;
             }

@@ -14,9 +14,22 @@ struct Key {
 
 /// `sort [-nrufbhVs] [-k key] [-t separator] [-o file] [file…]`.
 pub async fn sort(call: &mut Call<'_>) -> Outcome {
-    let long = [("numeric-sort", 'n'), ("reverse", 'r'), ("unique", 'u'), ("key", 'k'), ("field-separator", 't'), ("output", 'o'), ("human-numeric-sort", 'h'), ("version-sort", 'V')];
+    let long = [
+        ("numeric-sort", 'n'),
+        ("reverse", 'r'),
+        ("unique", 'u'),
+        ("key", 'k'),
+        ("field-separator", 't'),
+        ("output", 'o'),
+        ("human-numeric-sort", 'h'),
+        ("version-sort", 'V'),
+    ];
     let options = call.options("nrufbhVsgdicCk:t:o:mMz", &long)?;
-    let global: String = options.iter().map(|(option, _)| option).filter(|option| "nrfbhVgd".contains(*option)).collect();
+    let global: String = options
+        .iter()
+        .map(|(option, _)| option)
+        .filter(|option| "nrfbhVgd".contains(*option))
+        .collect();
     let mut keys = Vec::new();
     for (_, text) in options.iter().filter(|(option, _)| *option == 'k') {
         let (from, to) = text.split_once(',').unwrap_or((text, ""));
@@ -27,9 +40,16 @@ pub async fn sort(call: &mut Call<'_>) -> Outcome {
         };
         let own: String = text.chars().filter(char::is_ascii_alphabetic).collect();
         let flags = if own.is_empty() { global.clone() } else { own };
-        keys.push(Key { from: position(from), to: position(to), flags });
+        keys.push(Key {
+            from: position(from),
+            to: position(to),
+            flags,
+        });
     }
-    let separator = options.value('t').and_then(|text| unescape(text, Style::Quote).0.first().copied()).map(char::from);
+    let separator = options
+        .value('t')
+        .and_then(|text| unescape(text, Style::Quote).0.first().copied())
+        .map(char::from);
     let mut failed = false;
     let mut lines = Vec::new();
     for (_, input) in call.inputs(&mut failed).await? {
@@ -42,25 +62,46 @@ pub async fn sort(call: &mut Call<'_>) -> Outcome {
     }
     let compare = |left: &String, right: &String| {
         for key in &keys {
-            let ordering = by(&key.flags, &extract(left, key, separator), &extract(right, key, separator));
+            let ordering = by(
+                &key.flags,
+                &extract(left, key, separator),
+                &extract(right, key, separator),
+            );
             if ordering.is_ne() {
                 return ordering;
             }
         }
-        if keys.is_empty() { by(&global, left, right) } else { Ordering::Equal }
+        if keys.is_empty() {
+            by(&global, left, right)
+        } else {
+            Ordering::Equal
+        }
     };
     if options.last_of("cC").is_some() {
-        let sorted = lines.windows(2).all(|pair| compare(&pair[0], &pair[1]).is_le());
+        let sorted = lines
+            .windows(2)
+            .all(|pair| compare(&pair[0], &pair[1]).is_le());
         return Ok(i32::from(!sorted));
     }
     lines.sort_by(|left, right| {
-        let last = if global.contains('r') { right.cmp(left) } else { left.cmp(right) };
-        compare(left, right).then(if options.has('u') || options.has('s') { Ordering::Equal } else { last })
+        let last = if global.contains('r') {
+            right.cmp(left)
+        } else {
+            left.cmp(right)
+        };
+        compare(left, right).then(if options.has('u') || options.has('s') {
+            Ordering::Equal
+        } else {
+            last
+        })
     });
     if options.has('u') {
         lines.dedup_by(|later, earlier| compare(earlier, later).is_eq());
     }
-    let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+    let text: String = lines
+        .iter()
+        .flat_map(|line| [line.as_str(), "\n"])
+        .collect();
     match options.value('o') {
         Some(name) => std::fs::write(call.path(name), text)?,
         None => call.put(text).await?,
@@ -97,17 +138,31 @@ fn extract(line: &str, key: &Key, separator: Option<char>) -> String {
             }
         }
     }
-    let begin = fields.get(key.from.0.saturating_sub(1)).map_or(chars.len(), |(start, _)| start + key.from.1.saturating_sub(1));
+    let begin = fields
+        .get(key.from.0.saturating_sub(1))
+        .map_or(chars.len(), |(start, _)| {
+            start + key.from.1.saturating_sub(1)
+        });
     let end = match key.to {
         (0, _) => chars.len(),
         (field, 0) => fields.get(field - 1).map_or(chars.len(), |(_, end)| *end),
-        (field, character) => fields.get(field - 1).map_or(chars.len(), |(start, _)| start + character),
+        (field, character) => fields
+            .get(field - 1)
+            .map_or(chars.len(), |(start, _)| start + character),
     };
-    chars.iter().take(end.min(chars.len())).skip(begin).collect()
+    chars
+        .iter()
+        .take(end.min(chars.len()))
+        .skip(begin)
+        .collect()
 }
 
 fn by(flags: &str, left: &str, right: &str) -> Ordering {
-    let (left, right) = if flags.contains(['b', 'n', 'h', 'g']) { (left.trim_start(), right.trim_start()) } else { (left, right) };
+    let (left, right) = if flags.contains(['b', 'n', 'h', 'g']) {
+        (left.trim_start(), right.trim_start())
+    } else {
+        (left, right)
+    };
     let ordering = if flags.contains(['n', 'g']) {
         number(left).total_cmp(&number(right))
     } else if flags.contains('h') {
@@ -119,7 +174,11 @@ fn by(flags: &str, left: &str, right: &str) -> Ordering {
     } else {
         left.cmp(right)
     };
-    if flags.contains('r') { ordering.reverse() } else { ordering }
+    if flags.contains('r') {
+        ordering.reverse()
+    } else {
+        ordering
+    }
 }
 
 /// The number in front of a text; without one it is 0.
@@ -131,11 +190,19 @@ pub fn number(text: &str) -> f64 {
         match c {
             '+' | '-' if at == 0 => {}
             '.' if !seen.0 && !seen.1 => seen.0 = true,
-            'e' | 'E' if end > 0 && !seen.1 && text[at + 1..].trim_start_matches(['+', '-']).starts_with(|c: char| c.is_ascii_digit()) => {
+            'e' | 'E'
+                if end > 0
+                    && !seen.1
+                    && text[at + 1..]
+                        .trim_start_matches(['+', '-'])
+                        .starts_with(|c: char| c.is_ascii_digit()) =>
+            {
                 seen.1 = true;
                 continue;
             }
-            '+' | '-' if seen.1 && matches!(text.as_bytes().get(at - 1), Some(b'e' | b'E')) => continue,
+            '+' | '-' if seen.1 && matches!(text.as_bytes().get(at - 1), Some(b'e' | b'E')) => {
+                continue;
+            }
             c if c.is_ascii_digit() => {}
             _ => break,
         }
@@ -147,8 +214,13 @@ pub fn number(text: &str) -> f64 {
 }
 
 fn human(text: &str) -> f64 {
-    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || ".+-".contains(c)).chars().next();
-    let power = unit.and_then(|unit| "KMGTP".find(unit.to_ascii_uppercase())).map_or(0, |at| at + 1);
+    let unit = text
+        .trim_start_matches(|c: char| c.is_ascii_digit() || ".+-".contains(c))
+        .chars()
+        .next();
+    let power = unit
+        .and_then(|unit| "KMGTP".find(unit.to_ascii_uppercase()))
+        .map_or(0, |at| at + 1);
     number(text) * 1024_f64.powi(i32::try_from(power).unwrap_or(0))
 }
 
@@ -157,9 +229,16 @@ fn version(left: &str, right: &str) -> Ordering {
         let mut parts: Vec<(String, u64)> = Vec::new();
         let mut rest = text;
         while !rest.is_empty() {
-            let digits = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-            let end = rest[digits..].find(|c: char| !c.is_ascii_digit()).map_or(rest.len(), |end| digits + end);
-            parts.push((rest[..digits].to_owned(), rest[digits..end].parse().unwrap_or(0)));
+            let digits = rest
+                .find(|c: char| c.is_ascii_digit())
+                .unwrap_or(rest.len());
+            let end = rest[digits..]
+                .find(|c: char| !c.is_ascii_digit())
+                .map_or(rest.len(), |end| digits + end);
+            parts.push((
+                rest[..digits].to_owned(),
+                rest[digits..end].parse().unwrap_or(0),
+            ));
             rest = &rest[end..];
         }
         parts
@@ -169,8 +248,21 @@ fn version(left: &str, right: &str) -> Ordering {
 
 /// `uniq [-cdui] [-f fields] [-s characters] [input [output]]`.
 pub async fn uniq(call: &mut Call<'_>) -> Outcome {
-    let options = call.options("cduif:s:w:", &[("count", 'c'), ("repeated", 'd'), ("unique", 'u'), ("ignore-case", 'i')])?;
-    let count_of = |option| options.value(option).and_then(|n| n.parse::<usize>().ok()).unwrap_or(0);
+    let options = call.options(
+        "cduif:s:w:",
+        &[
+            ("count", 'c'),
+            ("repeated", 'd'),
+            ("unique", 'u'),
+            ("ignore-case", 'i'),
+        ],
+    )?;
+    let count_of = |option| {
+        options
+            .value(option)
+            .and_then(|n| n.parse::<usize>().ok())
+            .unwrap_or(0)
+    };
     let (fields, skip) = (count_of('f'), count_of('s'));
     let key = |line: &str| {
         let mut rest = line;
@@ -179,7 +271,11 @@ pub async fn uniq(call: &mut Call<'_>) -> Outcome {
             rest = &blank[blank.find(char::is_whitespace).unwrap_or(blank.len())..];
         }
         let rest: String = rest.chars().skip(skip).collect();
-        if options.has('i') { rest.to_lowercase() } else { rest }
+        if options.has('i') {
+            rest.to_lowercase()
+        } else {
+            rest
+        }
     };
     call.args.truncate(1);
     let mut failed = false;
@@ -195,10 +291,15 @@ pub async fn uniq(call: &mut Call<'_>) -> Outcome {
                 continue;
             }
             let ended = line.is_none();
-            if let Some((text, count)) = std::mem::replace(&mut current, line.map(|line| (line, 1))) {
+            if let Some((text, count)) = std::mem::replace(&mut current, line.map(|line| (line, 1)))
+            {
                 let shown = !((options.has('d') && count == 1) || (options.has('u') && count > 1));
                 if shown {
-                    let prefix = if options.has('c') { format!("{count:7} ") } else { String::new() };
+                    let prefix = if options.has('c') {
+                        format!("{count:7} ")
+                    } else {
+                        String::new()
+                    };
                     call.line(prefix + &text).await?;
                 }
             }
@@ -216,30 +317,66 @@ fn ranges(text: &str) -> Result<Vec<(usize, usize)>, Fail> {
     text.split(',')
         .map(|range| {
             let (from, to) = range.split_once('-').unwrap_or((range, range));
-            let from = if from.is_empty() { 1 } else { from.parse().map_err(|_| invalid())? };
-            let to = if to.is_empty() { usize::MAX } else { to.parse().map_err(|_| invalid())? };
-            if from == 0 || to < from { Err(invalid()) } else { Ok((from, to)) }
+            let from = if from.is_empty() {
+                1
+            } else {
+                from.parse().map_err(|_| invalid())?
+            };
+            let to = if to.is_empty() {
+                usize::MAX
+            } else {
+                to.parse().map_err(|_| invalid())?
+            };
+            if from == 0 || to < from {
+                Err(invalid())
+            } else {
+                Ok((from, to))
+            }
         })
         .collect()
 }
 
 /// `cut -f list [-d delimiter] [-s]`, `cut -c list`, `cut -b list`.
 pub async fn cut(call: &mut Call<'_>) -> Outcome {
-    let long = [("fields", 'f'), ("delimiter", 'd'), ("characters", 'c'), ("bytes", 'b'), ("only-delimited", 's'), ("output-delimiter", 'o'), ("complement", 'C')];
+    let long = [
+        ("fields", 'f'),
+        ("delimiter", 'd'),
+        ("characters", 'c'),
+        ("bytes", 'b'),
+        ("only-delimited", 's'),
+        ("output-delimiter", 'o'),
+        ("complement", 'C'),
+    ];
     let options = call.options("f:d:c:b:sno:C", &long)?;
-    let which = options.last_of("fcb").ok_or_else(|| Fail::new("you must specify a list of bytes, characters, or fields"))?;
+    let which = options
+        .last_of("fcb")
+        .ok_or_else(|| Fail::new("you must specify a list of bytes, characters, or fields"))?;
     let ranges = ranges(options.value(which).unwrap_or_default())?;
-    let chosen = |at: usize| ranges.iter().any(|(from, to)| (*from..=*to).contains(&at)) != options.has('C');
-    let delimiter = options.value('d').and_then(|text| text.chars().next()).unwrap_or('\t');
-    let joint = options.value('o').map_or_else(|| delimiter.to_string(), str::to_owned);
+    let chosen =
+        |at: usize| ranges.iter().any(|(from, to)| (*from..=*to).contains(&at)) != options.has('C');
+    let delimiter = options
+        .value('d')
+        .and_then(|text| text.chars().next())
+        .unwrap_or('\t');
+    let joint = options
+        .value('o')
+        .map_or_else(|| delimiter.to_string(), str::to_owned);
     let mut failed = false;
     for (_, input) in call.inputs(&mut failed).await? {
         while let Some(line) = call.next_text(&input).await? {
             if which != 'f' {
-                let kept = line.chars().enumerate().filter(|(at, _)| chosen(at + 1)).map(|(_, c)| c);
+                let kept = line
+                    .chars()
+                    .enumerate()
+                    .filter(|(at, _)| chosen(at + 1))
+                    .map(|(_, c)| c);
                 call.line(kept.collect::<String>()).await?;
             } else if line.contains(delimiter) {
-                let kept = line.split(delimiter).enumerate().filter(|(at, _)| chosen(at + 1)).map(|(_, field)| field);
+                let kept = line
+                    .split(delimiter)
+                    .enumerate()
+                    .filter(|(at, _)| chosen(at + 1))
+                    .map(|(_, field)| field);
                 call.line(kept.collect::<Vec<_>>().join(&joint)).await?;
             } else if !options.has('s') {
                 call.line(line).await?;
@@ -254,15 +391,26 @@ fn set(text: &str) -> Vec<char> {
     let mut chars: Vec<char> = Vec::new();
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        if let Some(class) = rest.strip_prefix("[:").and_then(|inner| inner.split_once(":]")) {
-            chars.extend((0..=0x7f_u8).map(char::from).filter(|c| in_class(class.0, *c)));
+        if let Some(class) = rest
+            .strip_prefix("[:")
+            .and_then(|inner| inner.split_once(":]"))
+        {
+            chars.extend(
+                (0..=0x7f_u8)
+                    .map(char::from)
+                    .filter(|c| in_class(class.0, *c)),
+            );
             rest = class.1;
             continue;
         }
         let one = |text: &str| -> (char, usize) {
             match text.chars().next() {
                 Some('\\') => {
-                    let octal = text[1..].chars().take(3).take_while(|c| c.is_digit(8)).count();
+                    let octal = text[1..]
+                        .chars()
+                        .take(3)
+                        .take_while(|c| c.is_digit(8))
+                        .count();
                     let length = 1 + octal.max(text[1..].chars().next().map_or(0, char::len_utf8));
                     let escaped = &text[..length];
                     let bytes = unescape(escaped, Style::Quote).0;
@@ -293,11 +441,25 @@ fn set(text: &str) -> Vec<char> {
 
 /// `tr [-cCds] set1 [set2]`.
 pub async fn tr(call: &mut Call<'_>) -> Outcome {
-    let options = call.options("+cCdst", &[("delete", 'd'), ("squeeze-repeats", 's'), ("complement", 'c')])?;
+    let options = call.options(
+        "+cCdst",
+        &[
+            ("delete", 'd'),
+            ("squeeze-repeats", 's'),
+            ("complement", 'c'),
+        ],
+    )?;
     let complement = options.last_of("cC").is_some();
-    let from = set(call.args.first().ok_or_else(|| Fail::new("missing operand"))?);
+    let from = set(call
+        .args
+        .first()
+        .ok_or_else(|| Fail::new("missing operand"))?);
     let to = call.args.get(1).map(|text| set(text));
-    let squeezed = if options.has('s') { to.clone().unwrap_or_else(|| from.clone()) } else { Vec::new() };
+    let squeezed = if options.has('s') {
+        to.clone().unwrap_or_else(|| from.clone())
+    } else {
+        Vec::new()
+    };
     let squeezes = |c: char| match (options.has('s'), complement && to.is_none()) {
         (false, _) => false,
         (true, true) => !squeezed.contains(&c),
@@ -317,7 +479,11 @@ pub async fn tr(call: &mut Call<'_>) -> Outcome {
                 (false, _) => c,
                 (true, _) if options.has('d') => continue,
                 (true, Some(to)) => {
-                    let place = if complement { usize::MAX } else { place.unwrap_or(usize::MAX) };
+                    let place = if complement {
+                        usize::MAX
+                    } else {
+                        place.unwrap_or(usize::MAX)
+                    };
                     to.get(place).or(to.last()).copied().unwrap_or(c)
                 }
                 (true, None) => c,
@@ -336,7 +502,12 @@ pub async fn tr(call: &mut Call<'_>) -> Outcome {
 pub async fn seq(call: &mut Call<'_>) -> Outcome {
     // Negative numbers are no options.
     let mut options = (false, "\n".to_owned(), None);
-    while let Some(first) = call.args.first().cloned().filter(|arg| arg.starts_with('-') && arg.parse::<f64>().is_err()) {
+    while let Some(first) = call
+        .args
+        .first()
+        .cloned()
+        .filter(|arg| arg.starts_with('-') && arg.parse::<f64>().is_err())
+    {
         call.args.remove(0);
         match first.as_str() {
             "-w" => options.0 = true,
@@ -346,7 +517,10 @@ pub async fn seq(call: &mut Call<'_>) -> Outcome {
             _ => return Err(Fail::new(format!("invalid option '{first}'"))),
         }
     }
-    let parse = |text: &String| text.parse::<f64>().map_err(|_| Fail::new(format!("invalid floating point argument: '{text}'")));
+    let parse = |text: &String| {
+        text.parse::<f64>()
+            .map_err(|_| Fail::new(format!("invalid floating point argument: '{text}'")))
+    };
     let (first, step, last) = match call.args.as_slice() {
         [last] => (1.0, 1.0, parse(last)?),
         [first, last] => (parse(first)?, 1.0, parse(last)?),
@@ -356,13 +530,28 @@ pub async fn seq(call: &mut Call<'_>) -> Outcome {
     if step == 0.0 {
         return Err(Fail::new("invalid Zero increment value: '0'"));
     }
-    let decimals = call.args.iter().map(|arg| arg.split_once('.').map_or(0, |(_, decimals)| decimals.len())).max().unwrap_or(0);
-    let width = if options.0 { format!("{first:.decimals$}").len().max(format!("{last:.decimals$}").len()) } else { 0 };
+    let decimals = call
+        .args
+        .iter()
+        .map(|arg| {
+            arg.split_once('.')
+                .map_or(0, |(_, decimals)| decimals.len())
+        })
+        .max()
+        .unwrap_or(0);
+    let width = if options.0 {
+        format!("{first:.decimals$}")
+            .len()
+            .max(format!("{last:.decimals$}").len())
+    } else {
+        0
+    };
     let mut at = 0_u32;
     let mut any = false;
     loop {
         let value = first + step * f64::from(at);
-        if (step > 0.0 && value > last + step * 1e-9) || (step < 0.0 && value < last + step * 1e-9) {
+        if (step > 0.0 && value > last + step * 1e-9) || (step < 0.0 && value < last + step * 1e-9)
+        {
             break;
         }
         if std::mem::replace(&mut any, true) {
@@ -370,7 +559,11 @@ pub async fn seq(call: &mut Call<'_>) -> Outcome {
         }
         let text = match &options.2 {
             Some(format) => {
-                let bytes = crate::builtin::printf::format_all(format, &[value.to_string()], &mut Vec::new());
+                let bytes = crate::builtin::printf::format_all(
+                    format,
+                    &[value.to_string()],
+                    &mut Vec::new(),
+                );
                 String::from_utf8_lossy(&bytes).into_owned()
             }
             None => format!("{value:0width$.decimals$}"),

@@ -6,13 +6,27 @@ use std::time::Duration;
 
 /// `hostname [-fisd]`: what the host wrote into /etc/hostname, else `$HOSTNAME`.
 pub async fn hostname(call: &mut Call<'_>) -> Outcome {
-    let options = call.options("fisdIA", &[("fqdn", 'f'), ("ip-address", 'i'), ("all-ip-addresses", 'I'), ("short", 's')])?;
+    let options = call.options(
+        "fisdIA",
+        &[
+            ("fqdn", 'f'),
+            ("ip-address", 'i'),
+            ("all-ip-addresses", 'I'),
+            ("short", 's'),
+        ],
+    )?;
     let name = name_of_host(call);
     if options.last_of("iI").is_some() {
         let hosts = std::fs::read_to_string(call.path("/etc/hosts")).unwrap_or_default();
-        let lines = hosts.lines().map(str::split_whitespace).map(Iterator::collect::<Vec<_>>);
-        let address = lines.filter(|words| words.iter().skip(1).any(|word| *word == name)).find_map(|words| words.first().map(ToString::to_string));
-        call.line(address.unwrap_or_else(|| "127.0.0.1".into())).await?;
+        let lines = hosts
+            .lines()
+            .map(str::split_whitespace)
+            .map(Iterator::collect::<Vec<_>>);
+        let address = lines
+            .filter(|words| words.iter().skip(1).any(|word| *word == name))
+            .find_map(|words| words.first().map(ToString::to_string));
+        call.line(address.unwrap_or_else(|| "127.0.0.1".into()))
+            .await?;
         return Ok(0);
     }
     let shown = match options.last_of("sd") {
@@ -25,8 +39,13 @@ pub async fn hostname(call: &mut Call<'_>) -> Outcome {
 }
 
 fn name_of_host(call: &Call<'_>) -> String {
-    let written = std::fs::read_to_string(call.path("/etc/hostname")).map(|text| text.trim().to_owned());
-    written.ok().filter(|name| !name.is_empty()).or_else(|| call.shell.get("HOSTNAME")).unwrap_or_else(|| "localhost".into())
+    let written =
+        std::fs::read_to_string(call.path("/etc/hostname")).map(|text| text.trim().to_owned());
+    written
+        .ok()
+        .filter(|name| !name.is_empty())
+        .or_else(|| call.shell.get("HOSTNAME"))
+        .unwrap_or_else(|| "localhost".into())
 }
 
 /// `id [-ugGn]`: WASI has no users; a container's is root.
@@ -49,12 +68,31 @@ pub async fn whoami(call: &mut Call<'_>) -> Outcome {
 
 /// `uname [-asnrvmo]`.
 pub async fn uname(call: &mut Call<'_>) -> Outcome {
-    let options = call.options("asnrvmopi", &[("all", 'a'), ("kernel-name", 's'), ("machine", 'm'), ("nodename", 'n')])?;
+    let options = call.options(
+        "asnrvmopi",
+        &[
+            ("all", 'a'),
+            ("kernel-name", 's'),
+            ("machine", 'm'),
+            ("nodename", 'n'),
+        ],
+    )?;
     let name = name_of_host(call);
-    let parts = [('s', "WASI"), ('n', name.as_str()), ('r', "0.2"), ('v', "wasmpod"), ('m', "wasm32"), ('o', "WASI")];
+    let parts = [
+        ('s', "WASI"),
+        ('n', name.as_str()),
+        ('r', "0.2"),
+        ('v', "wasmpod"),
+        ('m', "wasm32"),
+        ('o', "WASI"),
+    ];
     let none = options.last_of("asnrvmo").is_none();
     let wanted = |letter| options.has('a') || options.has(letter) || (none && letter == 's');
-    let shown: Vec<&str> = parts.into_iter().filter(|(letter, _)| wanted(*letter)).map(|(_, text)| text).collect();
+    let shown: Vec<&str> = parts
+        .into_iter()
+        .filter(|(letter, _)| wanted(*letter))
+        .map(|(_, text)| text)
+        .collect();
     call.line(shown.join(" ")).await?;
     Ok(0)
 }
@@ -64,7 +102,13 @@ pub async fn ps(call: &mut Call<'_>) -> Outcome {
     call.line("PID   USER     TIME  COMMAND").await?;
     let name = call.shell.name.clone();
     call.line(format!("    1 root      0:00 {name}")).await?;
-    let jobs: Vec<u32> = call.shell.jobs.iter().filter(|(_, result)| result.get().is_none()).map(|(pid, _)| *pid).collect();
+    let jobs: Vec<u32> = call
+        .shell
+        .jobs
+        .iter()
+        .filter(|(_, result)| result.get().is_none())
+        .map(|(pid, _)| *pid)
+        .collect();
     for pid in jobs {
         call.line(format!("{pid:5} root      0:00 {name}")).await?;
     }
@@ -81,7 +125,8 @@ pub async fn nproc(call: &mut Call<'_>) -> Outcome {
 pub async fn uptime(call: &mut Call<'_>) -> Outcome {
     let up: Duration = crate::START.with(std::time::Instant::elapsed);
     let minutes = up.as_secs() / 60;
-    call.line(format!(" up {}:{:02}", minutes / 60, minutes % 60)).await?;
+    call.line(format!(" up {}:{:02}", minutes / 60, minutes % 60))
+        .await?;
     Ok(0)
 }
 
@@ -91,8 +136,14 @@ pub async fn free(call: &mut Call<'_>) -> Outcome {
     let kib = core::arch::wasm32::memory_size(0) * 64;
     #[cfg(not(target_family = "wasm"))]
     let kib = 0;
-    call.line("              total        used        free").await?;
-    call.line(format!("Mem:    {:>11} {kib:>11} {:>11}", 4 * 1024 * 1024, 4 * 1024 * 1024 - kib)).await?;
+    call.line("              total        used        free")
+        .await?;
+    call.line(format!(
+        "Mem:    {:>11} {kib:>11} {:>11}",
+        4 * 1024 * 1024,
+        4 * 1024 * 1024 - kib
+    ))
+    .await?;
     Ok(0)
 }
 

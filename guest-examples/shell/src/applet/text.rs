@@ -12,7 +12,10 @@ const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
 
 /// `cat [-nbsuvAET] [file…]`.
 pub async fn cat(call: &mut Call<'_>) -> Outcome {
-    let options = call.options("nbsuvAETet", &[("number", 'n'), ("show-all", 'A'), ("show-ends", 'E')])?;
+    let options = call.options(
+        "nbsuvAETet",
+        &[("number", 'n'), ("show-all", 'A'), ("show-ends", 'E')],
+    )?;
     let mut failed = false;
     let numbers = options.has('n') || options.has('b');
     let ends = options.has('E') || options.has('A') || options.has('e');
@@ -56,7 +59,11 @@ pub async fn cat(call: &mut Call<'_>) -> Outcome {
                 call.put(format!("{number:6}\t")).await?;
             }
             for byte in line {
-                if tabs && byte == b'\t' { call.put(b"^I").await? } else { call.put([byte]).await? }
+                if tabs && byte == b'\t' {
+                    call.put(b"^I").await?
+                } else {
+                    call.put([byte]).await?
+                }
             }
             call.put(match (ends, newline) {
                 (true, true) => "$\n",
@@ -85,7 +92,14 @@ fn amount(call: &mut Call<'_>, sign: char) -> Result<(Amount, super::Options), F
     {
         *first = format!("-n{}", first.trim_start_matches('-'));
     }
-    let long = [("lines", 'n'), ("bytes", 'c'), ("quiet", 'q'), ("verbose", 'v'), ("follow", 'f'), ("retry", 'r')];
+    let long = [
+        ("lines", 'n'),
+        ("bytes", 'c'),
+        ("quiet", 'q'),
+        ("verbose", 'v'),
+        ("follow", 'f'),
+        ("retry", 'r'),
+    ];
     let options = call.options("n:c:qvfFrs:", &long)?;
     let which = options.last_of("nc").unwrap_or('n');
     let text = options.value(which).unwrap_or("10");
@@ -97,8 +111,17 @@ fn amount(call: &mut Call<'_>, sign: char) -> Result<(Amount, super::Options), F
         _ => (digits, 1),
     };
     let what = if which == 'c' { "bytes" } else { "lines" };
-    let count: usize = digits.parse().map_err(|_| Fail::new(format!("invalid number of {what}: '{text}'")))?;
-    Ok((Amount { count: count.saturating_mul(unit), bytes: which == 'c', signed }, options))
+    let count: usize = digits
+        .parse()
+        .map_err(|_| Fail::new(format!("invalid number of {what}: '{text}'")))?;
+    Ok((
+        Amount {
+            count: count.saturating_mul(unit),
+            bytes: which == 'c',
+            signed,
+        },
+        options,
+    ))
 }
 
 async fn header(call: &mut Call<'_>, name: &str, first: bool) -> Result<(), Fail> {
@@ -118,7 +141,11 @@ pub async fn head(call: &mut Call<'_>) -> Outcome {
         }
         if amount.signed {
             let all = input.read_to_end().await?;
-            let end = if amount.bytes { all.len().saturating_sub(amount.count) } else { last_lines(&all, amount.count) };
+            let end = if amount.bytes {
+                all.len().saturating_sub(amount.count)
+            } else {
+                last_lines(&all, amount.count)
+            };
             call.put(&all[..end]).await?;
             continue;
         }
@@ -153,7 +180,11 @@ fn last_lines(text: &[u8], count: usize) -> usize {
         return text.len();
     }
     let body = text.strip_suffix(b"\n").unwrap_or(text);
-    let newlines = body.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
+    let newlines = body
+        .iter()
+        .enumerate()
+        .rev()
+        .filter(|(_, byte)| **byte == b'\n');
     newlines.map(|(at, _)| at + 1).nth(count - 1).unwrap_or(0)
 }
 
@@ -163,7 +194,10 @@ fn line_start(text: &[u8], number: usize) -> usize {
         return 0;
     }
     let newlines = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-    newlines.map(|(at, _)| at + 1).nth(number - 2).unwrap_or(text.len())
+    newlines
+        .map(|(at, _)| at + 1)
+        .nth(number - 2)
+        .unwrap_or(text.len())
 }
 
 /// `tail [-fF] [-n lines] [-c bytes] [file…]`.
@@ -171,7 +205,11 @@ pub async fn tail(call: &mut Call<'_>) -> Outcome {
     let (amount, options) = amount(call, '+')?;
     let follow = options.has('f') || options.has('F');
     let retry = options.has('F') || options.has('r');
-    let names = if call.args.is_empty() { vec!["-".to_owned()] } else { std::mem::take(&mut call.args) };
+    let names = if call.args.is_empty() {
+        vec!["-".to_owned()]
+    } else {
+        std::mem::take(&mut call.args)
+    };
     let headers = (names.len() > 1 || options.has('v')) && !options.has('q');
     let mut followed = Vec::new();
     let mut failed = false;
@@ -179,7 +217,11 @@ pub async fn tail(call: &mut Call<'_>) -> Outcome {
         let input = match call.open(name) {
             Ok(input) => input,
             Err(error) => {
-                call.warn(format!("cannot open '{name}' for reading: {}", crate::io::strerror(&error))).await?;
+                call.warn(format!(
+                    "cannot open '{name}' for reading: {}",
+                    crate::io::strerror(&error)
+                ))
+                .await?;
                 failed = true;
                 if retry {
                     followed.push((name.clone(), 0_u64));
@@ -238,13 +280,25 @@ pub async fn tail(call: &mut Call<'_>) -> Outcome {
             }
             call.flush().await?;
         }
+        // As GNU's: when nobody reads any more, there is nothing to wait for.
+        if call.shell.fd(1).is_some_and(|fd| fd.is_broken()) {
+            return Ok(crate::exec::BROKEN_PIPE);
+        }
         rt::sleep(Some(FOLLOW_INTERVAL)).await;
     }
 }
 
 /// `wc [-clmwL] [file…]`.
 pub async fn wc(call: &mut Call<'_>) -> Outcome {
-    let options = call.options("clmwL", &[("lines", 'l'), ("words", 'w'), ("bytes", 'c'), ("chars", 'm')])?;
+    let options = call.options(
+        "clmwL",
+        &[
+            ("lines", 'l'),
+            ("words", 'w'),
+            ("bytes", 'c'),
+            ("chars", 'm'),
+        ],
+    )?;
     let named = !call.args.is_empty();
     let mut failed = false;
     let mut rows: Vec<([usize; 5], String)> = Vec::new();
@@ -256,10 +310,18 @@ pub async fn wc(call: &mut Call<'_>) -> Outcome {
                 break;
             }
             counts[0] += usize::from(line.last() == Some(&b'\n'));
-            counts[1] += line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).count();
+            counts[1] += line
+                .split(u8::is_ascii_whitespace)
+                .filter(|word| !word.is_empty())
+                .count();
             counts[2] += String::from_utf8_lossy(&line).chars().count();
             counts[3] += line.len();
-            counts[4] = counts[4].max(String::from_utf8_lossy(&line).trim_end_matches('\n').chars().count());
+            counts[4] = counts[4].max(
+                String::from_utf8_lossy(&line)
+                    .trim_end_matches('\n')
+                    .chars()
+                    .count(),
+            );
         }
         rows.push((counts, name));
     }
@@ -275,13 +337,28 @@ pub async fn wc(call: &mut Call<'_>) -> Outcome {
     }
     let chosen: Vec<usize> = [(0, 'l'), (1, 'w'), (2, 'm'), (3, 'c'), (4, 'L')]
         .into_iter()
-        .filter(|(_, option)| options.has(*option) || (options.last_of("clmwL").is_none() && "lwc".contains(*option)))
+        .filter(|(_, option)| {
+            options.has(*option) || (options.last_of("clmwL").is_none() && "lwc".contains(*option))
+        })
         .map(|(at, _)| at)
         .collect();
-    let widest = rows.iter().flat_map(|(counts, _)| counts.iter()).max().map_or(1, |most| most.to_string().len());
-    let width = if chosen.len() == 1 && rows.len() == 1 { 1 } else if named { widest } else { 7 };
+    let widest = rows
+        .iter()
+        .flat_map(|(counts, _)| counts.iter())
+        .max()
+        .map_or(1, |most| most.to_string().len());
+    let width = if chosen.len() == 1 && rows.len() == 1 {
+        1
+    } else if named {
+        widest
+    } else {
+        7
+    };
     for (counts, name) in rows {
-        let mut cells: Vec<String> = chosen.iter().map(|at| format!("{:>width$}", counts[*at])).collect();
+        let mut cells: Vec<String> = chosen
+            .iter()
+            .map(|at| format!("{:>width$}", counts[*at]))
+            .collect();
         if named {
             cells.push(name);
         }
@@ -294,7 +371,10 @@ pub async fn wc(call: &mut Call<'_>) -> Outcome {
 pub async fn tee(call: &mut Call<'_>) -> Outcome {
     let options = call.options("aip", &[("append", 'a')])?;
     let mut open = std::fs::OpenOptions::new();
-    open.create(true).append(options.has('a')).write(true).truncate(!options.has('a'));
+    open.create(true)
+        .append(options.has('a'))
+        .write(true)
+        .truncate(!options.has('a'));
     let mut outputs = Vec::new();
     let mut status = 0;
     for name in call.args.clone() {
@@ -366,7 +446,11 @@ pub async fn nl(call: &mut Call<'_>) -> Outcome {
 /// `paste [-s] [-d delimiters] [file…]`.
 pub async fn paste(call: &mut Call<'_>) -> Outcome {
     let options = call.options("sd:", &[("serial", 's'), ("delimiters", 'd')])?;
-    let delimiters = crate::escape::unescape(options.value('d').unwrap_or("\t"), crate::escape::Style::Quote).0;
+    let delimiters = crate::escape::unescape(
+        options.value('d').unwrap_or("\t"),
+        crate::escape::Style::Quote,
+    )
+    .0;
     let delimiters: Vec<char> = String::from_utf8_lossy(&delimiters).chars().collect();
     let mut failed = false;
     let mut columns: Vec<Vec<String>> = Vec::new();
@@ -381,7 +465,14 @@ pub async fn paste(call: &mut Call<'_>) -> Outcome {
         columns
     } else {
         let longest = columns.iter().map(Vec::len).max().unwrap_or(0);
-        (0..longest).map(|row| columns.iter().map(|column| column.get(row).cloned().unwrap_or_default()).collect()).collect()
+        (0..longest)
+            .map(|row| {
+                columns
+                    .iter()
+                    .map(|column| column.get(row).cloned().unwrap_or_default())
+                    .collect()
+            })
+            .collect()
     };
     for row in rows {
         let mut line = String::new();
@@ -399,7 +490,11 @@ pub async fn paste(call: &mut Call<'_>) -> Outcome {
 /// `fold [-w width] [file…]`.
 pub async fn fold(call: &mut Call<'_>) -> Outcome {
     let options = call.options("w:sb", &[("width", 'w')])?;
-    let width: usize = options.value('w').and_then(|width| width.parse().ok()).filter(|width| *width > 0).unwrap_or(80);
+    let width: usize = options
+        .value('w')
+        .and_then(|width| width.parse().ok())
+        .filter(|width| *width > 0)
+        .unwrap_or(80);
     let mut failed = false;
     for (_, input) in call.inputs(&mut failed).await? {
         while let Some(line) = call.next_text(&input).await? {
@@ -432,10 +527,18 @@ pub async fn cmp(call: &mut Call<'_>) -> Outcome {
         match at {
             Some(at) => {
                 let line = 1 + left[..at].iter().filter(|byte| **byte == b'\n').count();
-                call.line(format!("{left_name} {right_name} differ: byte {}, line {line}", at + 1)).await?;
+                call.line(format!(
+                    "{left_name} {right_name} differ: byte {}, line {line}",
+                    at + 1
+                ))
+                .await?;
             }
             None => {
-                let shorter = if left.len() < right.len() { &left_name } else { &right_name };
+                let shorter = if left.len() < right.len() {
+                    &left_name
+                } else {
+                    &right_name
+                };
                 call.warn(format!("EOF on {shorter}")).await?;
             }
         }
@@ -449,10 +552,17 @@ const MAX_DIFF_LINES: usize = 4000;
 /// `diff [-uq] file file`: always in the unified form, without context lines.
 pub async fn diff(call: &mut Call<'_>) -> Outcome {
     let options = call.options("uqrNwbU:", &[("brief", 'q'), ("unified", 'u')])?;
-    let [left_name, right_name] = call.args.clone().try_into().map_err(|_| Fail::usage("missing operand"))?;
+    let [left_name, right_name] = call
+        .args
+        .clone()
+        .try_into()
+        .map_err(|_| Fail::usage("missing operand"))?;
     let read = async |call: &Call<'_>, name: &str| match call.open(name) {
         Ok(fd) => fd.read_to_end().await.map_err(Fail::from),
-        Err(error) => Err(Fail::usage(format!("{name}: {}", crate::io::strerror(&error)))),
+        Err(error) => Err(Fail::usage(format!(
+            "{name}: {}",
+            crate::io::strerror(&error)
+        ))),
     };
     let left = String::from_utf8_lossy(&read(call, &left_name).await?).into_owned();
     let right = String::from_utf8_lossy(&read(call, &right_name).await?).into_owned();
@@ -461,7 +571,8 @@ pub async fn diff(call: &mut Call<'_>) -> Outcome {
     }
     let (old, new): (Vec<&str>, Vec<&str>) = (left.lines().collect(), right.lines().collect());
     if options.has('q') || old.len().max(new.len()) > MAX_DIFF_LINES {
-        call.line(format!("Files {left_name} and {right_name} differ")).await?;
+        call.line(format!("Files {left_name} and {right_name} differ"))
+            .await?;
         return Ok(1);
     }
     // Lengths of the longest common subsequence of the tails.
@@ -476,7 +587,8 @@ pub async fn diff(call: &mut Call<'_>) -> Outcome {
             };
         }
     }
-    call.line(format!("--- {left_name}\n+++ {right_name}")).await?;
+    call.line(format!("--- {left_name}\n+++ {right_name}"))
+        .await?;
     let (mut i, mut j) = (0, 0);
     while i < old.len() || j < new.len() {
         if i < old.len() && j < new.len() && old[i] == new[j] {
@@ -484,14 +596,25 @@ pub async fn diff(call: &mut Call<'_>) -> Outcome {
             continue;
         }
         let (from, to) = (i, j);
-        while (i < old.len() || j < new.len()) && !(i < old.len() && j < new.len() && old[i] == new[j]) {
-            if i < old.len() && (j == new.len() || common[(i + 1) * width + j] >= common[i * width + j + 1]) {
+        while (i < old.len() || j < new.len())
+            && !(i < old.len() && j < new.len() && old[i] == new[j])
+        {
+            if i < old.len()
+                && (j == new.len() || common[(i + 1) * width + j] >= common[i * width + j + 1])
+            {
                 i += 1;
             } else {
                 j += 1;
             }
         }
-        call.line(format!("@@ -{},{} +{},{} @@", from + 1, i - from, to + 1, j - to)).await?;
+        call.line(format!(
+            "@@ -{},{} +{},{} @@",
+            from + 1,
+            i - from,
+            to + 1,
+            j - to
+        ))
+        .await?;
         for line in &old[from..i] {
             call.line(format!("-{line}")).await?;
         }
@@ -508,12 +631,22 @@ const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 pub async fn base64(call: &mut Call<'_>) -> Outcome {
     let options = call.options("dw:i", &[("decode", 'd'), ("wrap", 'w')])?;
     let name = call.args.first().cloned().unwrap_or_else(|| "-".into());
-    let bytes = call.open(&name).map_err(|error| Fail::new(format!("{name}: {}", crate::io::strerror(&error))))?.read_to_end().await?;
+    let bytes = call
+        .open(&name)
+        .map_err(|error| Fail::new(format!("{name}: {}", crate::io::strerror(&error))))?
+        .read_to_end()
+        .await?;
     if options.has('d') {
         let mut decoded = Vec::new();
         let (mut bits, mut count) = (0_u32, 0);
-        for byte in bytes.into_iter().filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=') {
-            let value = BASE64.iter().position(|known| *known == byte).ok_or_else(|| Fail::new("invalid input"))?;
+        for byte in bytes
+            .into_iter()
+            .filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=')
+        {
+            let value = BASE64
+                .iter()
+                .position(|known| *known == byte)
+                .ok_or_else(|| Fail::new("invalid input"))?;
             bits = (bits << 6) | u32::try_from(value).unwrap_or_default();
             count += 6;
             if count >= 8 {
@@ -531,10 +664,17 @@ pub async fn base64(call: &mut Call<'_>) -> Outcome {
         let bits = u32::from_be_bytes(group);
         for at in 0..4_usize {
             let value = usize::try_from((bits >> (18 - 6 * at)) & 63).unwrap_or_default();
-            text.push(if at <= chunk.len() { char::from(BASE64[value]) } else { '=' });
+            text.push(if at <= chunk.len() {
+                char::from(BASE64[value])
+            } else {
+                '='
+            });
         }
     }
-    let width: usize = options.value('w').and_then(|width| width.parse().ok()).unwrap_or(76);
+    let width: usize = options
+        .value('w')
+        .and_then(|width| width.parse().ok())
+        .unwrap_or(76);
     if width == 0 {
         call.put(text).await?;
         return Ok(0);

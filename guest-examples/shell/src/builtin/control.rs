@@ -34,9 +34,10 @@ pub async fn fails(_: &mut Call<'_>) -> Outcome {
 fn status_argument(call: &Call<'_>) -> Result<i32, Fail> {
     match call.args.first() {
         None => Ok(call.shell.status),
-        Some(text) => {
-            text.parse::<i32>().map(|status| status & 0xff).map_err(|_| Fail::usage(format!("Illegal number: {text}")))
-        }
+        Some(text) => text
+            .parse::<i32>()
+            .map(|status| status & 0xff)
+            .map_err(|_| Fail::usage(format!("Illegal number: {text}"))),
     }
 }
 
@@ -54,7 +55,11 @@ pub async fn return_(call: &mut Call<'_>) -> Outcome {
 pub async fn leave_loop(call: &mut Call<'_>) -> Outcome {
     let count = match call.args.first() {
         None => 1,
-        Some(text) => text.parse::<usize>().ok().filter(|n| *n > 0).ok_or_else(|| Fail::usage(format!("Illegal number: {text}")))?,
+        Some(text) => text
+            .parse::<usize>()
+            .ok()
+            .filter(|n| *n > 0)
+            .ok_or_else(|| Fail::usage(format!("Illegal number: {text}")))?,
     };
     match count.min(call.shell.loop_depth) {
         0 => Ok(0),
@@ -74,11 +79,24 @@ pub async fn source(call: &mut Call<'_>) -> Outcome {
     let Some(name) = call.args.first().cloned() else {
         return Err(Fail::usage("filename argument required"));
     };
-    let folders = if name.contains('/') { String::new() } else { call.shell.get("PATH").unwrap_or_default() };
-    let candidates = folders.split(':').filter(|folder| !folder.is_empty()).map(|folder| format!("{folder}/{name}"));
-    let path = candidates.map(|path| call.path(&path)).find(|path| path.is_file()).unwrap_or_else(|| call.path(&name));
+    let folders = if name.contains('/') {
+        String::new()
+    } else {
+        call.shell.get("PATH").unwrap_or_default()
+    };
+    let candidates = folders
+        .split(':')
+        .filter(|folder| !folder.is_empty())
+        .map(|folder| format!("{folder}/{name}"));
+    let path = candidates
+        .map(|path| call.path(&path))
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| call.path(&name));
     let bytes = std::fs::read(path).map_err(|error| {
-        Fail::Message(format!("cannot open {name}: {}", crate::io::strerror(&error)), 2)
+        Fail::Message(
+            format!("cannot open {name}: {}", crate::io::strerror(&error)),
+            2,
+        )
     })?;
     let args = call.args.split_off(1);
     let replaced = (!args.is_empty()).then(|| std::mem::replace(&mut call.shell.positional, args));
@@ -124,11 +142,17 @@ pub async fn type_(call: &mut Call<'_>) -> Outcome {
 }
 
 async fn describe(call: &mut Call<'_>, long: bool) -> Outcome {
-    let keywords = ["if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for", "in", "{", "}", "!"];
+    let keywords = [
+        "if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for",
+        "in", "{", "}", "!",
+    ];
     let mut status = 0;
     for name in std::mem::take(&mut call.args) {
         let folders = call.shell.get("PATH").unwrap_or_default();
-        let script = folders.split(':').map(|folder| format!("{folder}/{name}")).find(|path| call.path(path).is_file());
+        let script = folders
+            .split(':')
+            .map(|folder| format!("{folder}/{name}"))
+            .find(|path| call.path(path).is_file());
         let (short, text) = if keywords.contains(&name.as_str()) {
             (name.clone(), format!("{name} is a shell keyword"))
         } else if call.shell.functions.contains_key(&name) {
@@ -137,7 +161,9 @@ async fn describe(call: &mut Call<'_>, long: bool) -> Outcome {
             (name.clone(), format!("{name} is a shell builtin"))
         } else if applet::exists(&name) || matches!(name.as_str(), "sh" | "bash" | "ash" | "dash") {
             (format!("/bin/{name}"), format!("{name} is /bin/{name}"))
-        } else if let Some(path) = script.or_else(|| (name.contains('/') && call.path(&name).is_file()).then(|| name.clone())) {
+        } else if let Some(path) = script
+            .or_else(|| (name.contains('/') && call.path(&name).is_file()).then(|| name.clone()))
+        {
             (path.clone(), format!("{name} is {path}"))
         } else {
             status = 127;
@@ -159,10 +185,18 @@ pub async fn wait(call: &mut Call<'_>) -> Outcome {
         let any = !call.args.is_empty();
         rt::wait(|| {
             let mut ended = jobs.iter().map(|(_, result)| result.get().is_some());
-            if any { ended.any(|ended| ended) || jobs.is_empty() } else { ended.all(|ended| ended) }
+            if any {
+                ended.any(|ended| ended) || jobs.is_empty()
+            } else {
+                ended.all(|ended| ended)
+            }
         })
         .await;
-        let status = jobs.iter().find_map(|(_, result)| result.get()).filter(|_| any).unwrap_or(0);
+        let status = jobs
+            .iter()
+            .find_map(|(_, result)| result.get())
+            .filter(|_| any)
+            .unwrap_or(0);
         call.shell.jobs.retain(|(_, result)| result.get().is_none());
         return Ok(status);
     }
@@ -186,8 +220,16 @@ pub async fn wait(call: &mut Call<'_>) -> Outcome {
 /// `jobs`.
 pub async fn jobs(call: &mut Call<'_>) -> Outcome {
     for (at, (pid, result)) in call.shell.jobs.clone().into_iter().enumerate() {
-        let state = if result.get().is_some() { "Done" } else { "Running" };
-        let text = if call.args.iter().any(|arg| arg == "-p") { pid.to_string() } else { format!("[{}] {state} {pid}", at + 1) };
+        let state = if result.get().is_some() {
+            "Done"
+        } else {
+            "Running"
+        };
+        let text = if call.args.iter().any(|arg| arg == "-p") {
+            pid.to_string()
+        } else {
+            format!("[{}] {state} {pid}", at + 1)
+        };
         call.line(text).await?;
     }
     Ok(0)
@@ -197,7 +239,9 @@ pub async fn jobs(call: &mut Call<'_>) -> Outcome {
 fn signal_of(text: &str) -> Option<(&'static str, i32)> {
     let upper = text.to_uppercase();
     let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-    SIGNALS.into_iter().find(|(known, number)| *known == name || number.to_string() == name)
+    SIGNALS
+        .into_iter()
+        .find(|(known, number)| *known == name || number.to_string() == name)
 }
 
 /// `kill [-signal] pid…`: this shell is process 1; jobs cannot be interrupted, as WASI knows no signals.
@@ -209,10 +253,26 @@ pub async fn kill(call: &mut Call<'_>) -> Outcome {
         call.line(names.join(" ")).await?;
         return Ok(0);
     }
-    if let Some(option) = args.first().and_then(|arg| arg.strip_prefix('-')).map(str::to_owned) {
+    if let Some(option) = args
+        .first()
+        .and_then(|arg| arg.strip_prefix('-'))
+        .map(str::to_owned)
+    {
         args.remove(0);
-        let name = if option == "s" || option == "n" { if args.is_empty() { String::new() } else { args.remove(0) } } else { option };
-        wanted = if name == "0" { Some(("0", 0)) } else { signal_of(&name) };
+        let name = if option == "s" || option == "n" {
+            if args.is_empty() {
+                String::new()
+            } else {
+                args.remove(0)
+            }
+        } else {
+            option
+        };
+        wanted = if name == "0" {
+            Some(("0", 0))
+        } else {
+            signal_of(&name)
+        };
         if wanted.is_none() {
             return Err(Fail::new(format!("unknown signal {name}")));
         }
@@ -220,7 +280,11 @@ pub async fn kill(call: &mut Call<'_>) -> Outcome {
     let (name, number) = wanted.unwrap_or(("TERM", 15));
     let mut status = 0;
     for arg in args {
-        let is_job = call.shell.jobs.iter().any(|(pid, result)| pid.to_string() == arg && result.get().is_none());
+        let is_job = call
+            .shell
+            .jobs
+            .iter()
+            .any(|(pid, result)| pid.to_string() == arg && result.get().is_none());
         match (arg.as_str(), number) {
             ("1", 0) => {}
             (_, 0) if is_job => {}
@@ -229,7 +293,8 @@ pub async fn kill(call: &mut Call<'_>) -> Outcome {
                 signal(call.shell, name, number).await?;
             }
             _ if is_job => {
-                call.warn(format!("({arg}) - Operation not supported")).await?;
+                call.warn(format!("({arg}) - Operation not supported"))
+                    .await?;
                 status = 1;
             }
             _ => {
@@ -243,7 +308,12 @@ pub async fn kill(call: &mut Call<'_>) -> Outcome {
 
 /// `killall`, `pkill`, `pgrep`, `pidof`: no process here has a name but the container's first, the shell itself.
 pub async fn killall(call: &mut Call<'_>) -> Outcome {
-    let name = call.args.iter().find(|arg| !arg.starts_with('-')).cloned().unwrap_or_default();
+    let name = call
+        .args
+        .iter()
+        .find(|arg| !arg.starts_with('-'))
+        .cloned()
+        .unwrap_or_default();
     if call.name == "killall" {
         call.warn(format!("{name}: no process found")).await?;
     }
@@ -258,7 +328,8 @@ pub async fn trap(call: &mut Call<'_>) -> Outcome {
         let mut traps: Vec<_> = call.shell.traps.clone().into_iter().collect();
         traps.sort();
         for (name, action) in traps {
-            call.line(format!("trap -- {} {name}", commands::quote(&action))).await?;
+            call.line(format!("trap -- {} {name}", commands::quote(&action)))
+                .await?;
         }
         return Ok(0);
     }
@@ -266,10 +337,20 @@ pub async fn trap(call: &mut Call<'_>) -> Outcome {
         return Ok(0);
     }
     let resets = args.len() == 1 || args.first().is_some_and(|arg| arg == "-");
-    let action = if args.len() == 1 { String::new() } else { args.remove(0) };
+    let action = if args.len() == 1 {
+        String::new()
+    } else {
+        args.remove(0)
+    };
     for name in args {
         let known = signal_of(&name).map(|(name, _)| name.to_owned());
-        let Some(signal) = known.or_else(|| matches!(name.as_str(), "ERR" | "DEBUG" | "RETURN" | "WINCH" | "CONT" | "STOP" | "TSTP").then_some(name.clone())) else {
+        let Some(signal) = known.or_else(|| {
+            matches!(
+                name.as_str(),
+                "ERR" | "DEBUG" | "RETURN" | "WINCH" | "CONT" | "STOP" | "TSTP"
+            )
+            .then_some(name.clone())
+        }) else {
             return Err(Fail::new(format!("{name}: bad trap")));
         };
         if resets {

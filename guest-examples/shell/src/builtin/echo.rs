@@ -7,12 +7,18 @@ use crate::escape::{Style, unescape};
 pub async fn echo(call: &mut Call<'_>) -> Outcome {
     let (mut newline, mut escapes) = (true, false);
     let is_option = |arg: &&String| {
-        arg.len() > 1 && arg.starts_with('-') && arg.chars().skip(1).all(|letter| "neE".contains(letter))
+        arg.len() > 1
+            && arg.starts_with('-')
+            && arg.chars().skip(1).all(|letter| "neE".contains(letter))
     };
     let options = call.args.iter().take_while(is_option).count();
     for option in call.args.drain(..options) {
         newline &= !option.contains('n');
-        escapes = if option.contains('e') { true } else { escapes && !option.contains('E') };
+        escapes = if option.contains('e') {
+            true
+        } else {
+            escapes && !option.contains('E')
+        };
     }
     let text = call.args.join(" ");
     if escapes {

@@ -20,13 +20,27 @@ fn field<'o>(options: &'o mut Options, name: &str) -> Option<&'o mut bool> {
 
 /// Sets an option by its letter; false when there is none of that name.
 pub fn set_by_letter(options: &mut Options, letter: char, on: bool) -> bool {
-    field(options, letter.encode_utf8(&mut [0; 4])).map(|option| *option = on).is_some()
+    field(options, letter.encode_utf8(&mut [0; 4]))
+        .map(|option| *option = on)
+        .is_some()
 }
 
 /// Sets an option by its long name. Those of interactive shells are known and change nothing.
 pub fn set_by_name(options: &mut Options, name: &str, on: bool) -> bool {
-    let inert = ["posix", "monitor", "notify", "vi", "emacs", "verbose", "ignoreeof", "nolog", "errtrace", "functrace"];
-    (name.len() > 1 && field(options, name).map(|option| *option = on).is_some()) || inert.contains(&name)
+    let inert = [
+        "posix",
+        "monitor",
+        "notify",
+        "vi",
+        "emacs",
+        "verbose",
+        "ignoreeof",
+        "nolog",
+        "errtrace",
+        "functrace",
+    ];
+    (name.len() > 1 && field(options, name).map(|option| *option = on).is_some())
+        || inert.contains(&name)
 }
 
 /// `set [-abefxu] [-o name] [--] [argument…]`.
@@ -49,7 +63,9 @@ pub async fn set(call: &mut Call<'_>) -> Outcome {
     }
     let mut args = std::mem::take(&mut call.args).into_iter().peekable();
     let mut replaces = false;
-    while let Some(arg) = args.next_if(|arg| arg.len() > 1 && (arg.starts_with('-') || arg.starts_with('+'))) {
+    while let Some(arg) =
+        args.next_if(|arg| arg.len() > 1 && (arg.starts_with('-') || arg.starts_with('+')))
+    {
         if arg == "--" {
             replaces = true;
             break;

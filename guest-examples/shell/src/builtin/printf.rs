@@ -8,10 +8,11 @@ const MAX_WIDTH: usize = 65_536;
 
 /// `printf [-v name] format [argument…]`.
 pub async fn printf(call: &mut Call<'_>) -> Outcome {
-    let variable = (call.args.first().is_some_and(|arg| arg == "-v") && call.args.len() > 2).then(|| {
-        call.args.remove(0);
-        call.args.remove(0)
-    });
+    let variable =
+        (call.args.first().is_some_and(|arg| arg == "-v") && call.args.len() > 2).then(|| {
+            call.args.remove(0);
+            call.args.remove(0)
+        });
     if call.args.first().is_some_and(|arg| arg == "--") {
         call.args.remove(0);
     }
@@ -22,7 +23,10 @@ pub async fn printf(call: &mut Call<'_>) -> Outcome {
     let mut errors = Vec::new();
     let output = format_all(&format, &call.args, &mut errors);
     match variable {
-        Some(name) => call.shell.set(&name, String::from_utf8_lossy(&output).into_owned()).map_err(Fail::new)?,
+        Some(name) => call
+            .shell
+            .set(&name, String::from_utf8_lossy(&output).into_owned())
+            .map_err(Fail::new)?,
         None => call.put(output).await?,
     }
     for error in &errors {
@@ -37,7 +41,10 @@ pub fn format_all(format: &str, args: &[String], errors: &mut Vec<String>) -> Ve
     let mut rest = args.iter();
     loop {
         let before = rest.len();
-        if format_once(format, &mut rest, &mut output, errors) || rest.len() == 0 || rest.len() == before {
+        if format_once(format, &mut rest, &mut output, errors)
+            || rest.len() == 0
+            || rest.len() == before
+        {
             return output;
         }
     }
@@ -70,12 +77,18 @@ fn format_once(
         match conversion {
             'b' => {
                 let (bytes, ended) = unescape(arg.unwrap_or_default(), Style::Echo);
-                output.extend(spec.pad(String::from_utf8_lossy(&bytes).into_owned(), false).into_bytes());
+                output.extend(
+                    spec.pad(String::from_utf8_lossy(&bytes).into_owned(), false)
+                        .into_bytes(),
+                );
                 if ended {
                     return true;
                 }
             }
-            'q' => output.extend(spec.pad(crate::exec::command::quote(arg.unwrap_or_default()), false).into_bytes()),
+            'q' => output.extend(
+                spec.pad(crate::exec::command::quote(arg.unwrap_or_default()), false)
+                    .into_bytes(),
+            ),
             _ => output.extend(spec.convert(conversion, arg, errors).into_bytes()),
         }
     }
@@ -97,7 +110,11 @@ pub struct Spec {
 
 impl Spec {
     /// Reads what stands between `%` and the conversion; gives what follows.
-    pub fn read<'f>(&mut self, format: &'f str, args: &mut std::slice::Iter<'_, String>) -> &'f str {
+    pub fn read<'f>(
+        &mut self,
+        format: &'f str,
+        args: &mut std::slice::Iter<'_, String>,
+    ) -> &'f str {
         let mut rest = format;
         while let Some(flag) = rest.chars().next().filter(|c| "-0+ #".contains(*c)) {
             match flag {
@@ -112,7 +129,10 @@ impl Spec {
         let mut number = |rest: &mut &str| -> i64 {
             if let Some(after) = rest.strip_prefix('*') {
                 *rest = after;
-                return args.next().and_then(|arg| arg.parse().ok()).unwrap_or_default();
+                return args
+                    .next()
+                    .and_then(|arg| arg.parse().ok())
+                    .unwrap_or_default();
             }
             let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
             let value = rest[..digits].parse().unwrap_or_default();
@@ -121,10 +141,14 @@ impl Spec {
         };
         let width = number(&mut rest);
         self.left |= width < 0;
-        self.width = usize::try_from(width.unsigned_abs()).unwrap_or(MAX_WIDTH).min(MAX_WIDTH);
+        self.width = usize::try_from(width.unsigned_abs())
+            .unwrap_or(MAX_WIDTH)
+            .min(MAX_WIDTH);
         if let Some(after) = rest.strip_prefix('.') {
             rest = after;
-            self.precision = usize::try_from(number(&mut rest)).ok().map(|precision| precision.min(MAX_WIDTH));
+            self.precision = usize::try_from(number(&mut rest))
+                .ok()
+                .map(|precision| precision.min(MAX_WIDTH));
         }
         rest.trim_start_matches(['l', 'h', 'j', 'z', 't', 'L'])
     }
@@ -144,12 +168,32 @@ impl Spec {
             'd' | 'i' => {
                 let value = integer(arg, errors);
                 let digits = self.digits(value.unsigned_abs().to_string());
-                self.pad(format!("{}{digits}", self.sign(value < 0)), self.precision.is_none())
+                self.pad(
+                    format!("{}{digits}", self.sign(value < 0)),
+                    self.precision.is_none(),
+                )
             }
-            'u' => self.pad(self.digits(integer(arg, errors).cast_unsigned().to_string()), self.precision.is_none()),
+            'u' => self.pad(
+                self.digits(integer(arg, errors).cast_unsigned().to_string()),
+                self.precision.is_none(),
+            ),
             'o' => self.pad(self.digits(format!("{:o}", integer(arg, errors))), true),
-            'x' => self.pad(format!("{}{}", if self.alternate { "0x" } else { "" }, self.digits(format!("{:x}", integer(arg, errors)))), true),
-            'X' => self.pad(format!("{}{}", if self.alternate { "0X" } else { "" }, self.digits(format!("{:X}", integer(arg, errors)))), true),
+            'x' => self.pad(
+                format!(
+                    "{}{}",
+                    if self.alternate { "0x" } else { "" },
+                    self.digits(format!("{:x}", integer(arg, errors)))
+                ),
+                true,
+            ),
+            'X' => self.pad(
+                format!(
+                    "{}{}",
+                    if self.alternate { "0X" } else { "" },
+                    self.digits(format!("{:X}", integer(arg, errors)))
+                ),
+                true,
+            ),
             'e' | 'E' | 'f' | 'F' | 'g' | 'G' => {
                 let value: f64 = if arg.is_empty() {
                     0.0
@@ -178,8 +222,18 @@ impl Spec {
             'e' => exponent(magnitude, precision),
             _ => general(magnitude, precision.max(1), self.alternate),
         };
-        let digits = if conversion.is_ascii_uppercase() { digits.to_uppercase() } else { digits };
-        self.pad(format!("{}{digits}", self.sign(value.is_sign_negative() && !value.is_nan())), value.is_finite())
+        let digits = if conversion.is_ascii_uppercase() {
+            digits.to_uppercase()
+        } else {
+            digits
+        };
+        self.pad(
+            format!(
+                "{}{digits}",
+                self.sign(value.is_sign_negative() && !value.is_nan())
+            ),
+            value.is_finite(),
+        )
     }
 
     fn sign(&self, negative: bool) -> &'static str {
@@ -221,23 +275,32 @@ fn integer(arg: &str, errors: &mut Vec<String>) -> i64 {
         Some(digits) => (-1, digits),
         None => (1, text.strip_prefix('+').unwrap_or(text)),
     };
-    let (base, digits) = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+    let (base, digits) = match digits
+        .strip_prefix("0x")
+        .or_else(|| digits.strip_prefix("0X"))
+    {
         Some(hex) => (16, hex),
         None if digits.len() > 1 && digits.starts_with('0') => (8, digits),
         None => (10, digits),
     };
-    let end = digits.find(|c: char| !c.is_digit(base)).unwrap_or(digits.len());
+    let end = digits
+        .find(|c: char| !c.is_digit(base))
+        .unwrap_or(digits.len());
     if end < digits.len() || (digits.is_empty() && !arg.is_empty()) {
         errors.push(format!("{arg}: expected numeric value"));
     }
-    i64::from_str_radix(&digits[..end], base).unwrap_or(if end == 0 { 0 } else { i64::MAX }).wrapping_mul(sign)
+    i64::from_str_radix(&digits[..end], base)
+        .unwrap_or(if end == 0 { 0 } else { i64::MAX })
+        .wrapping_mul(sign)
 }
 
 /// `%e`: C wants a sign and at least two digits in the exponent.
 fn exponent(value: f64, precision: usize) -> String {
     let text = format!("{value:.precision$e}");
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
+    let (sign, digits) = exponent
+        .strip_prefix('-')
+        .map_or(('+', exponent), |digits| ('-', digits));
     format!("{mantissa}e{sign}{digits:0>2}")
 }
 
@@ -247,7 +310,10 @@ pub fn general(value: f64, precision: usize, keep_zeros: bool) -> String {
         return "0".into();
     }
     let rounded = exponent(value, precision - 1);
-    let power: i64 = rounded.split_once('e').and_then(|(_, power)| power.parse().ok()).unwrap_or_default();
+    let power: i64 = rounded
+        .split_once('e')
+        .and_then(|(_, power)| power.parse().ok())
+        .unwrap_or_default();
     let significant = i64::try_from(precision).unwrap_or(i64::MAX);
     let strip = |text: &str| match text.contains('.') && !keep_zeros {
         true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),

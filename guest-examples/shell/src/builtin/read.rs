@@ -7,15 +7,26 @@ use crate::shell::{Value, Variable};
 /// comes or ends, and there is no terminal.
 pub async fn read(call: &mut Call<'_>) -> Outcome {
     let options = call.options("+rsd:n:N:p:t:a:u:", &[])?;
-    if let Some(prompt) = options.value('p') {
-        if let Some(fd) = call.shell.fd(2) {
-            fd.write(prompt.as_bytes()).await?;
-        }
+    if let Some(prompt) = options.value('p')
+        && let Some(fd) = call.shell.fd(2)
+    {
+        fd.write(prompt.as_bytes()).await?;
     }
-    let number = options.value('u').and_then(|number| number.parse().ok()).unwrap_or(0);
-    let input = call.shell.fd(number).ok_or_else(|| Fail::new("Bad file descriptor"))?;
-    let delimiter = options.value('d').map_or(b'\n', |d| d.bytes().next().unwrap_or(0));
-    let most = options.value('n').or(options.value('N')).and_then(|n| n.parse::<usize>().ok());
+    let number = options
+        .value('u')
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(0);
+    let input = call
+        .shell
+        .fd(number)
+        .ok_or_else(|| Fail::new("Bad file descriptor"))?;
+    let delimiter = options
+        .value('d')
+        .map_or(b'\n', |d| d.bytes().next().unwrap_or(0));
+    let most = options
+        .value('n')
+        .or(options.value('N'))
+        .and_then(|n| n.parse::<usize>().ok());
     let raw = options.has('r');
 
     // Characters with whether a backslash protects them from being a separator.
@@ -58,9 +69,16 @@ pub async fn read(call: &mut Call<'_>) -> Outcome {
 
     let separators = call.shell.get("IFS").unwrap_or_else(|| " \t\n".into());
     if let Some(array) = options.value('a') {
-        let fields = split(&line, &separators, usize::MAX).into_iter().enumerate().collect();
+        let fields = split(&line, &separators, usize::MAX)
+            .into_iter()
+            .enumerate()
+            .collect();
         call.shell.check_writable(array).map_err(Fail::new)?;
-        let variable = Variable { value: Value::Array(fields), exported: false, readonly: false };
+        let variable = Variable {
+            value: Value::Array(fields),
+            exported: false,
+            readonly: false,
+        };
         call.shell.variables.insert(array.to_owned(), variable);
         return Ok(i32::from(ended));
     }
@@ -72,7 +90,9 @@ pub async fn read(call: &mut Call<'_>) -> Outcome {
     }
     let mut fields = split(&line, &separators, names.len()).into_iter();
     for name in names {
-        call.shell.set(&name, fields.next().unwrap_or_default()).map_err(Fail::new)?;
+        call.shell
+            .set(&name, fields.next().unwrap_or_default())
+            .map_err(Fail::new)?;
     }
     Ok(i32::from(ended))
 }
@@ -110,7 +130,7 @@ fn split(line: &[(char, bool)], separators: &str, most: usize) -> Vec<String> {
         rest = &rest[end..];
         let blanks = rest.iter().take_while(|c| is_blank(c)).count();
         rest = &rest[blanks..];
-        if rest.first().is_some_and(|c| is_separator(c)) && (blanks == 0 || !is_blank(&rest[0])) {
+        if rest.first().is_some_and(&is_separator) && (blanks == 0 || !is_blank(&rest[0])) {
             rest = &rest[1..];
         }
     }

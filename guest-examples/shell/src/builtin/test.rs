@@ -11,7 +11,11 @@ pub async fn test(call: &mut Call<'_>) -> Outcome {
         return Err(Fail::usage("missing ]"));
     }
     let mut rest: Vec<&str> = args.iter().map(String::as_str).collect();
-    let holds = if rest.is_empty() { false } else { or(call.shell, &mut rest).map_err(Fail::usage)? };
+    let holds = if rest.is_empty() {
+        false
+    } else {
+        or(call.shell, &mut rest).map_err(Fail::usage)?
+    };
     match rest.first() {
         Some(extra) => Err(Fail::usage(format!("{extra}: unexpected operator"))),
         None => Ok(i32::from(!holds)),
@@ -59,8 +63,13 @@ fn term(shell: &Shell, rest: &mut Vec<&str>) -> Result<bool, String> {
             rest.remove(0);
             Ok(holds)
         }
-        [operator, operand, ..] if operator.len() == 2 && operator.starts_with('-') && !matches!(*operand, "-a" | "-o") => {
-            let holds = unary(shell, operator, operand).ok_or_else(|| format!("{operator}: unexpected operator"))?;
+        [operator, operand, ..]
+            if operator.len() == 2
+                && operator.starts_with('-')
+                && !matches!(*operand, "-a" | "-o") =>
+        {
+            let holds = unary(shell, operator, operand)
+                .ok_or_else(|| format!("{operator}: unexpected operator"))?;
             rest.drain(..2);
             Ok(holds)
         }
@@ -75,7 +84,19 @@ fn term(shell: &Shell, rest: &mut Vec<&str>) -> Result<bool, String> {
 fn is_binary(operator: &str) -> bool {
     matches!(
         operator,
-        "=" | "==" | "!=" | "<" | ">" | "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge" | "-nt" | "-ot" | "-ef"
+        "=" | "=="
+            | "!="
+            | "<"
+            | ">"
+            | "-eq"
+            | "-ne"
+            | "-lt"
+            | "-le"
+            | "-gt"
+            | "-ge"
+            | "-nt"
+            | "-ot"
+            | "-ef"
     )
 }
 
@@ -87,7 +108,11 @@ fn binary(shell: &Shell, left: &str, operator: &str, right: &str) -> Result<bool
         ">" => left > right,
         "-nt" | "-ot" | "-ef" => files(shell, left, operator, right),
         _ => {
-            let number = |text: &str| text.trim().parse::<i64>().map_err(|_| format!("Illegal number: {text}"));
+            let number = |text: &str| {
+                text.trim()
+                    .parse::<i64>()
+                    .map_err(|_| format!("Illegal number: {text}"))
+            };
             let ordering = number(left)?.cmp(&number(right)?);
             match operator {
                 "-eq" => ordering.is_eq(),
@@ -106,9 +131,19 @@ pub fn files(shell: &Shell, left: &str, operator: &str, right: &str) -> bool {
     if operator == "-ef" {
         return shell.path(left) == shell.path(right) && shell.path(left).exists();
     }
-    let modified = |name: &str| shell.path(name).metadata().and_then(|data| data.modified()).ok();
+    let modified = |name: &str| {
+        shell
+            .path(name)
+            .metadata()
+            .and_then(|data| data.modified())
+            .ok()
+    };
     let (left, right) = (modified(left), modified(right));
-    if operator == "-nt" { left > right } else { right > left }
+    if operator == "-nt" {
+        left > right
+    } else {
+        right > left
+    }
 }
 
 /// A unary operator; `None` when it is not one. WASI has no owners and no permissions: what exists can be read, and
@@ -119,13 +154,21 @@ pub fn unary(shell: &Shell, operator: &str, operand: &str) -> Option<bool> {
         "-n" => !operand.is_empty(),
         "-z" => operand.is_empty(),
         "-e" | "-a" | "-r" | "-w" | "-O" | "-G" | "-N" => exists(shell, operand),
-        "-x" => exists(shell, operand) || operand.rsplit_once('/').is_some_and(|(_, base)| crate::applet::exists(base) && operand.contains("bin/")),
+        "-x" => {
+            exists(shell, operand)
+                || operand.rsplit_once('/').is_some_and(|(_, base)| {
+                    crate::applet::exists(base) && operand.contains("bin/")
+                })
+        }
         "-f" => path().is_file(),
         "-d" => path().is_dir(),
         "-s" => path().metadata().is_ok_and(|data| data.len() > 0),
         "-L" | "-h" => path().is_symlink(),
         "-v" => shell.is_set(operand),
-        "-c" => matches!(operand, "/dev/null" | "/dev/stdin" | "/dev/stdout" | "/dev/stderr"),
+        "-c" => matches!(
+            operand,
+            "/dev/null" | "/dev/stdin" | "/dev/stdout" | "/dev/stderr"
+        ),
         "-b" | "-p" | "-S" | "-k" | "-u" | "-g" | "-t" | "-o" => false,
         _ => return None,
     })

@@ -8,17 +8,35 @@ use crate::shell::{Value, Variable, normalize};
 
 /// `cd [-LP] [directory|-]`.
 pub async fn cd(call: &mut Call<'_>) -> Outcome {
-    call.args.retain(|arg| arg != "-L" && arg != "-P" && arg != "--");
+    call.args
+        .retain(|arg| arg != "-L" && arg != "-P" && arg != "--");
     let target = match call.args.first().map(String::as_str) {
-        None => call.shell.get("HOME").filter(|home| !home.is_empty()).unwrap_or_else(|| "/".into()),
-        Some("-") => call.shell.get("OLDPWD").ok_or_else(|| Fail::new("OLDPWD not set"))?,
+        None => call
+            .shell
+            .get("HOME")
+            .filter(|home| !home.is_empty())
+            .unwrap_or_else(|| "/".into()),
+        Some("-") => call
+            .shell
+            .get("OLDPWD")
+            .ok_or_else(|| Fail::new("OLDPWD not set"))?,
         Some(name) => name.to_owned(),
     };
     let path = normalize(&call.shell.cwd.join(&target));
     match path.metadata() {
         Ok(data) if data.is_dir() => {}
-        Ok(_) => return Err(Fail::Message(format!("can't cd to {target}: Not a directory"), 2)),
-        Err(error) => return Err(Fail::Message(format!("can't cd to {target}: {}", strerror(&error)), 2)),
+        Ok(_) => {
+            return Err(Fail::Message(
+                format!("can't cd to {target}: Not a directory"),
+                2,
+            ));
+        }
+        Err(error) => {
+            return Err(Fail::Message(
+                format!("can't cd to {target}: {}", strerror(&error)),
+                2,
+            ));
+        }
     }
     if call.args.first().is_some_and(|arg| arg == "-") {
         call.line(path.to_string_lossy()).await?;
@@ -46,7 +64,13 @@ pub async fn export(call: &mut Call<'_>) -> Outcome {
             .shell
             .variables
             .iter()
-            .filter(|(_, variable)| if readonly { variable.readonly } else { variable.exported })
+            .filter(|(_, variable)| {
+                if readonly {
+                    variable.readonly
+                } else {
+                    variable.exported
+                }
+            })
             .filter_map(|(name, variable)| match &variable.value {
                 Value::Scalar(text) => Some(format!("{} {name}={}", call.name, quote(text))),
                 _ => None,
@@ -61,7 +85,9 @@ pub async fn export(call: &mut Call<'_>) -> Outcome {
     for arg in std::mem::take(&mut call.args) {
         let (name, value) = split(&arg)?;
         if let Some(value) = value {
-            call.shell.set(name, value.to_owned()).map_err(Fail::usage)?;
+            call.shell
+                .set(name, value.to_owned())
+                .map_err(Fail::usage)?;
         }
         let variable = entry(call, name);
         if readonly {
@@ -74,14 +100,24 @@ pub async fn export(call: &mut Call<'_>) -> Outcome {
 }
 
 fn split(arg: &str) -> Result<(&str, Option<&str>), Fail> {
-    let (name, value) = arg.split_once('=').map_or((arg, None), |(name, value)| (name, Some(value)));
+    let (name, value) = arg
+        .split_once('=')
+        .map_or((arg, None), |(name, value)| (name, Some(value)));
     let valid = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if valid { Ok((name, value)) } else { Err(Fail::usage(format!("{name}: bad variable name"))) }
+    if valid {
+        Ok((name, value))
+    } else {
+        Err(Fail::usage(format!("{name}: bad variable name")))
+    }
 }
 
 fn entry<'v>(call: &'v mut Call<'_>, name: &str) -> &'v mut Variable {
-    let unset = Variable { value: Value::Unset, exported: false, readonly: false };
+    let unset = Variable {
+        value: Value::Unset,
+        exported: false,
+        readonly: false,
+    };
     call.shell.variables.entry(name.to_owned()).or_insert(unset)
 }
 
@@ -110,7 +146,9 @@ pub async fn declare(call: &mut Call<'_>) -> Outcome {
             }
         }
         if let Some(value) = value {
-            call.shell.set(name, value.to_owned()).map_err(Fail::usage)?;
+            call.shell
+                .set(name, value.to_owned())
+                .map_err(Fail::usage)?;
         }
         let variable = entry(call, name);
         variable.exported |= options.has('x');
@@ -128,7 +166,10 @@ pub async fn unset(call: &mut Call<'_>) -> Outcome {
             continue;
         }
         if let Some((array, index)) = name.strip_suffix(']').and_then(|name| name.split_once('['))
-            && let Some(Variable { value: Value::Array(elements), .. }) = call.shell.variables.get_mut(array)
+            && let Some(Variable {
+                value: Value::Array(elements),
+                ..
+            }) = call.shell.variables.get_mut(array)
         {
             elements.remove(&index.parse().unwrap_or(usize::MAX));
             continue;
@@ -143,7 +184,11 @@ pub async fn unset(call: &mut Call<'_>) -> Outcome {
 
 /// `shift [n]`.
 pub async fn shift(call: &mut Call<'_>) -> Outcome {
-    let count = call.args.first().map_or(Ok(1), |n| n.parse::<usize>()).map_err(|_| Fail::usage("Illegal number"))?;
+    let count = call
+        .args
+        .first()
+        .map_or(Ok(1), |n| n.parse::<usize>())
+        .map_err(|_| Fail::usage("Illegal number"))?;
     if count > call.shell.positional.len() {
         return Err(Fail::usage("can't shift that many"));
     }
@@ -166,14 +211,26 @@ pub async fn getopts(call: &mut Call<'_>) -> Outcome {
         return Err(Fail::usage("usage: getopts optstring var [arg]"));
     };
     let (spec, name) = (spec.clone(), name.clone());
-    let args = if given.is_empty() { call.shell.positional.clone() } else { given.to_vec() };
-    let mut index: usize = call.shell.get("OPTIND").and_then(|text| text.parse().ok()).unwrap_or(1);
+    let args = if given.is_empty() {
+        call.shell.positional.clone()
+    } else {
+        given.to_vec()
+    };
+    let mut index: usize = call
+        .shell
+        .get("OPTIND")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(1);
     if index <= 1 && call.shell.getopts_at == 0 {
         index = 1;
     }
     let current = args.get(index - 1).cloned().unwrap_or_default();
     let at = call.shell.getopts_at.max(1);
-    let letter = if current.len() > 1 && current.starts_with('-') && current != "--" { current.chars().nth(at) } else { None };
+    let letter = if current.len() > 1 && current.starts_with('-') && current != "--" {
+        current.chars().nth(at)
+    } else {
+        None
+    };
     let Some(letter) = letter else {
         if current == "--" {
             index += 1;

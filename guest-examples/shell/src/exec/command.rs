@@ -12,7 +12,14 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Folders whose programs are all built in: `/bin/cat` is `cat`.
-const PROGRAM_FOLDERS: [&str; 6] = ["/bin", "/usr/bin", "/usr/local/bin", "/sbin", "/usr/sbin", "/usr/local/sbin"];
+const PROGRAM_FOLDERS: [&str; 6] = [
+    "/bin",
+    "/usr/bin",
+    "/usr/local/bin",
+    "/sbin",
+    "/usr/sbin",
+    "/usr/local/sbin",
+];
 
 /// Executes a simple command.
 pub async fn simple(shell: &mut Shell, simple: &Simple) -> Done {
@@ -32,11 +39,17 @@ pub async fn simple(shell: &mut Shell, simple: &Simple) -> Done {
         trace(shell, simple, &argv).await;
         return Ok(shell.captured.unwrap_or(0));
     };
-    let declares = matches!(name.as_str(), "export" | "local" | "readonly" | "declare" | "typeset");
+    let declares = matches!(
+        name.as_str(),
+        "export" | "local" | "readonly" | "declare" | "typeset"
+    );
     let mut hidden: Vec<(String, Option<Variable>)> = Vec::new();
     for assignment in &simple.assignments {
         if !declares {
-            hidden.push((assignment.name.clone(), shell.variables.get(&assignment.name).cloned()));
+            hidden.push((
+                assignment.name.clone(),
+                shell.variables.get(&assignment.name).cloned(),
+            ));
         }
         assign(shell, assignment).await?;
         if let Some(variable) = shell.variables.get_mut(&assignment.name)
@@ -72,7 +85,11 @@ async fn trace(shell: &Shell, simple: &Simple, argv: &[String]) {
     let mut line = shell.get("PS4").unwrap_or_default();
     let mut words: Vec<String> = Vec::new();
     for assignment in &simple.assignments {
-        words.push(format!("{}={}", assignment.name, shell.get(&assignment.name).unwrap_or_default()));
+        words.push(format!(
+            "{}={}",
+            assignment.name,
+            shell.get(&assignment.name).unwrap_or_default()
+        ));
     }
     words.extend(argv.iter().map(|word| quote(word)));
     line.push_str(&words.join(" "));
@@ -86,7 +103,11 @@ async fn trace(shell: &Shell, simple: &Simple, argv: &[String]) {
 /// A word as it could be typed again.
 pub fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 async fn assign(shell: &mut Shell, assignment: &Assignment) -> Result<(), Flow> {
@@ -94,13 +115,28 @@ async fn assign(shell: &mut Shell, assignment: &Assignment) -> Result<(), Flow> 
     let result = match (&assignment.value, &assignment.index) {
         (Value::Array(words), _) => {
             let values = expand::fields(shell, words).await?;
-            let mut elements: BTreeMap<usize, String> =
-                if assignment.append { shell.elements(name).into_iter().collect() } else { BTreeMap::new() };
+            let mut elements: BTreeMap<usize, String> = if assignment.append {
+                shell.elements(name).into_iter().collect()
+            } else {
+                BTreeMap::new()
+            };
             let start = elements.last_key_value().map_or(0, |(last, _)| last + 1);
-            elements.extend(values.into_iter().enumerate().map(|(at, value)| (start + at, value)));
+            elements.extend(
+                values
+                    .into_iter()
+                    .enumerate()
+                    .map(|(at, value)| (start + at, value)),
+            );
             shell.check_writable(name).map(|()| {
                 let value = Held::Array(elements);
-                shell.variables.insert(name.to_owned(), Variable { value, exported: false, readonly: false });
+                shell.variables.insert(
+                    name.to_owned(),
+                    Variable {
+                        value,
+                        exported: false,
+                        readonly: false,
+                    },
+                );
             })
         }
         (Value::Scalar(word), Some(index)) => {
@@ -113,7 +149,11 @@ async fn assign(shell: &mut Shell, assignment: &Assignment) -> Result<(), Flow> 
         }
         (Value::Scalar(word), None) => {
             let text = expand::text(shell, word).await?;
-            let before = if assignment.append { shell.get(name).unwrap_or_default() } else { String::new() };
+            let before = if assignment.append {
+                shell.get(name).unwrap_or_default()
+            } else {
+                String::new()
+            };
             shell.set(name, before + &text)
         }
     };
@@ -140,21 +180,38 @@ pub fn call<'a>(shell: &'a mut Shell, mut argv: Vec<String>) -> Fut<'a, Done> {
 /// As [`call`], but never a function: `command NAME`.
 pub async fn call_program(shell: &mut Shell, name: String, args: Vec<String>) -> Done {
     let utility = match name.rsplit_once('/') {
-        Some((folder, base)) if PROGRAM_FOLDERS.contains(&folder) && !shell.path(&name).is_file() => base.to_owned(),
+        Some((folder, base)) if PROGRAM_FOLDERS.contains(&folder) && is_program(base) => {
+            base.to_owned()
+        }
         _ => name.clone(),
     };
-    if matches!(utility.as_str(), "sh" | "bash" | "ash" | "dash") {
-        let child = Shell { name: utility, ..new_program(shell) };
+    if is_shell(&utility) {
+        let child = Shell {
+            name: utility,
+            ..new_program(shell)
+        };
         return Ok(Box::pin(crate::invoke(child, args)).await);
     }
     if applet::exists(&utility) {
         let mut call = Call::new(shell, utility, args);
         let result = applet::run(&mut call).await;
-        let flushed = if result.is_ok() { call.flush().await } else { Ok(()) };
+        let flushed = if result.is_ok() {
+            call.flush().await
+        } else {
+            Ok(())
+        };
         let result = flushed.and(result);
         return settle(shell, &name, result).await;
     }
     file(shell, &name, args).await
+}
+
+fn is_shell(name: &str) -> bool {
+    matches!(name, "sh" | "bash" | "ash" | "dash")
+}
+
+fn is_program(name: &str) -> bool {
+    is_shell(name) || applet::exists(name)
 }
 
 /// What the outcome of a built-in or utility means for the shell.
@@ -164,7 +221,11 @@ async fn settle(shell: &mut Shell, name: &str, result: Result<i32, Fail>) -> Don
         Err(Fail::Flow(flow)) => return Err(flow),
         Err(Fail::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
             // A built-in writes in the shell itself, which SIGPIPE would end.
-            return if applet::is_builtin(name) { Err(Flow::Exit(BROKEN_PIPE)) } else { Ok(BROKEN_PIPE) };
+            return if applet::is_builtin(name) {
+                Err(Flow::Exit(BROKEN_PIPE))
+            } else {
+                Ok(BROKEN_PIPE)
+            };
         }
         Err(Fail::Io(error)) => (strerror(&error), 1),
         Err(Fail::Message(message, status)) => (message, status),
@@ -192,7 +253,10 @@ async fn file(shell: &mut Shell, name: &str, args: Vec<String>) -> Done {
         Some(shell.path(name))
     } else {
         let folders = shell.get("PATH").unwrap_or_default();
-        folders.split(':').map(|folder| shell.path(folder).join(name)).find(|path| path.is_file())
+        folders
+            .split(':')
+            .map(|folder| shell.path(folder).join(name))
+            .find(|path| path.is_file())
     };
     let Some(path) = path else {
         shell.complain(&format!("{name}: not found")).await;
@@ -202,27 +266,60 @@ async fn file(shell: &mut Shell, name: &str, args: Vec<String>) -> Done {
         Ok(bytes) => bytes,
         Err(error) => {
             let found = path.exists();
-            let reason = if found { strerror(&error) } else { "not found".into() };
+            let reason = if found {
+                strerror(&error)
+            } else {
+                "not found".into()
+            };
             shell.complain(&format!("{name}: {reason}")).await;
             return Ok(if found { 126 } else { 127 });
         }
     };
     if bytes.starts_with(b"\0asm") {
-        shell.complain(&format!("{name}: a WebAssembly module cannot be started from inside a container")).await;
+        shell
+            .complain(&format!(
+                "{name}: a WebAssembly module cannot be started from inside a container"
+            ))
+            .await;
+        return Ok(126);
+    }
+    // As bash tells a script from a program of another machine: by the bytes of its first line.
+    if bytes
+        .iter()
+        .take_while(|byte| **byte != b'\n')
+        .any(|byte| *byte == 0)
+    {
+        shell.complain(&format!("{name}: Exec format error")).await;
         return Ok(126);
     }
     let text = String::from_utf8_lossy(&bytes);
-    let interpreter = text.strip_prefix("#!").and_then(|rest| rest.lines().next()).unwrap_or("/bin/sh");
+    let interpreter = text
+        .strip_prefix("#!")
+        .and_then(|rest| rest.lines().next())
+        .unwrap_or("/bin/sh");
     let words: Vec<&str> = interpreter.split_whitespace().collect();
-    let words = if words.first().is_some_and(|first| first.ends_with("/env")) { &words[1..] } else { &words[..] };
-    let base = words.first().and_then(|first| first.rsplit('/').next()).unwrap_or("sh");
-    if !matches!(base, "sh" | "bash" | "ash" | "dash") && !applet::exists(base) {
-        shell.complain(&format!("{name}: {base}: bad interpreter: not found")).await;
+    let words = if words.first().is_some_and(|first| first.ends_with("/env")) {
+        &words[1..]
+    } else {
+        &words[..]
+    };
+    let base = words
+        .first()
+        .and_then(|first| first.rsplit('/').next())
+        .unwrap_or("sh");
+    if !is_program(base) {
+        shell
+            .complain(&format!("{name}: {base}: bad interpreter: not found"))
+            .await;
         return Ok(126);
     }
     let mut argv = vec![base.to_owned()];
     argv.extend(words.iter().skip(1).map(|word| (*word).to_owned()));
-    argv.push(path.to_string_lossy().into_owned());
+    argv.push(if name.contains('/') {
+        name.to_owned()
+    } else {
+        path.to_string_lossy().into_owned()
+    });
     argv.extend(args);
     let base = argv.remove(0);
     Box::pin(call_program(shell, base, argv)).await

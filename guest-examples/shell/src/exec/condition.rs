@@ -3,25 +3,34 @@
 use super::Flow;
 use crate::builtin::test;
 use crate::expand::{self, arithmetic, pattern};
-use crate::shell::{Shell, Value, Variable};
 use crate::rt::Fut;
+use crate::shell::{Shell, Value, Variable};
 use crate::syntax::ast::Condition;
 use std::cmp::Ordering;
 
 /// 0 when it holds, 1 when not, 2 when it cannot be told.
-pub(super) fn evaluate<'a>(shell: &'a mut Shell, condition: &'a Condition) -> Fut<'a, Result<i32, Flow>> {
+pub(super) fn evaluate<'a>(
+    shell: &'a mut Shell,
+    condition: &'a Condition,
+) -> Fut<'a, Result<i32, Flow>> {
     Box::pin(async move {
         let holds = match condition {
             Condition::Not(inner) => evaluate(shell, inner).await? != 0,
-            Condition::And(left, right) => evaluate(shell, left).await? == 0 && evaluate(shell, right).await? == 0,
-            Condition::Or(left, right) => evaluate(shell, left).await? == 0 || evaluate(shell, right).await? == 0,
+            Condition::And(left, right) => {
+                evaluate(shell, left).await? == 0 && evaluate(shell, right).await? == 0
+            }
+            Condition::Or(left, right) => {
+                evaluate(shell, left).await? == 0 || evaluate(shell, right).await? == 0
+            }
             Condition::Word(word) => !expand::text(shell, word).await?.is_empty(),
             Condition::Unary(operator, word) => {
                 let operand = expand::text(shell, word).await?;
                 match test::unary(shell, operator, &operand) {
                     Some(holds) => holds,
                     None => {
-                        shell.complain(&format!("{operator}: unknown condition")).await;
+                        shell
+                            .complain(&format!("{operator}: unknown condition"))
+                            .await;
                         return Ok(2);
                     }
                 }
@@ -47,7 +56,10 @@ pub(super) fn evaluate<'a>(shell: &'a mut Shell, condition: &'a Condition) -> Fu
                             "<" => left < right,
                             ">" => left > right,
                             "-nt" | "-ot" | "-ef" => test::files(shell, &left, operator, &right),
-                            _ => match (arithmetic::evaluate(shell, &left), arithmetic::evaluate(shell, &right)) {
+                            _ => match (
+                                arithmetic::evaluate(shell, &left),
+                                arithmetic::evaluate(shell, &right),
+                            ) {
                                 (Ok(left), Ok(right)) => compare(operator, left.cmp(&right)),
                                 (Err(message), _) | (_, Err(message)) => {
                                     shell.complain(&message).await;
@@ -78,8 +90,17 @@ pub(super) fn compare(operator: &str, ordering: Ordering) -> bool {
 fn matches_regex(shell: &mut Shell, regex: &regex_lite::Regex, text: &str) -> bool {
     let found = regex.captures(text);
     let groups = found.iter().flat_map(|captures| captures.iter());
-    let groups = groups.enumerate().map(|(at, group)| (at, group.map_or(String::new(), |m| m.as_str().to_owned())));
+    let groups = groups
+        .enumerate()
+        .map(|(at, group)| (at, group.map_or(String::new(), |m| m.as_str().to_owned())));
     let value = Value::Array(groups.collect());
-    shell.variables.insert("BASH_REMATCH".into(), Variable { value, exported: false, readonly: false });
+    shell.variables.insert(
+        "BASH_REMATCH".into(),
+        Variable {
+            value,
+            exported: false,
+            readonly: false,
+        },
+    );
     found.is_some()
 }

@@ -61,7 +61,11 @@ pub fn run<'a>(shell: &'a mut Shell, node: &'a Node) -> Fut<'a, Done> {
                 let status = pipeline(shell, stages).await;
                 shell.condition_depth -= usize::from(*negated);
                 let status = status?;
-                if *negated { i32::from(status == 0) } else { errexit(shell, status)? }
+                if *negated {
+                    i32::from(status == 0)
+                } else {
+                    errexit(shell, status)?
+                }
             }
             Node::Background(command) => {
                 background(shell, command);
@@ -139,7 +143,11 @@ pub fn run<'a>(shell: &'a mut Shell, node: &'a Node) -> Fut<'a, Done> {
 /// `set -e`: a failure ends the shell, unless it is part of a condition.
 fn errexit(shell: &mut Shell, status: i32) -> Done {
     shell.status = status;
-    if status != 0 && shell.options.errexit && shell.condition_depth == 0 { Err(Flow::Exit(status)) } else { Ok(status) }
+    if status != 0 && shell.options.errexit && shell.condition_depth == 0 {
+        Err(Flow::Exit(status))
+    } else {
+        Ok(status)
+    }
 }
 
 /// Runs a command whose failure is an answer, not an error.
@@ -232,7 +240,11 @@ async fn pipeline(shell: &mut Shell, stages: &[Rc<Node>]) -> Done {
     let statuses = rt::join_all(running).await;
     let last = statuses.last().copied().unwrap_or_default();
     if shell.options.pipefail {
-        return Ok(statuses.into_iter().rev().find(|status| *status != 0).unwrap_or_default());
+        return Ok(statuses
+            .into_iter()
+            .rev()
+            .find(|status| *status != 0)
+            .unwrap_or_default());
     }
     Ok(last)
 }
@@ -244,7 +256,9 @@ fn background(shell: &mut Shell, command: &Rc<Node>) {
     let pid = shell.next_pid.get();
     shell.next_pid.set(pid + 1);
     let result = rt::spawn(subshell(child, Rc::clone(command)));
-    shell.jobs.retain(|(_, result)| result.get().is_none() || Rc::strong_count(result) > 1);
+    shell
+        .jobs
+        .retain(|(_, result)| result.get().is_none() || Rc::strong_count(result) > 1);
     shell.jobs.push((pid, result));
 }
 

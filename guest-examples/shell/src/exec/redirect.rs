@@ -58,12 +58,16 @@ async fn one(shell: &mut Shell, redirect: &Redirect) -> Result<Result<(), String
         RedirectKind::HereDocument(body) => {
             let body = body.borrow().clone();
             let text = expand::text(shell, &body).await?;
-            shell.fds.insert(redirect.fd.unwrap_or(0), Fd::text(text.into_bytes()));
+            shell
+                .fds
+                .insert(redirect.fd.unwrap_or(0), Fd::text(text.into_bytes()));
             return Ok(Ok(()));
         }
         RedirectKind::HereString(word) => {
             let text = expand::text(shell, word).await? + "\n";
-            shell.fds.insert(redirect.fd.unwrap_or(0), Fd::text(text.into_bytes()));
+            shell
+                .fds
+                .insert(redirect.fd.unwrap_or(0), Fd::text(text.into_bytes()));
             return Ok(Ok(()));
         }
     };
@@ -94,12 +98,15 @@ pub fn open_path(shell: &Shell, name: &str, options: &OpenOptions) -> io::Result
         // What the container's first process has open, whatever is redirected here: logging to it is common.
         "/proc/1/fd/1" => return Ok(Fd::Stdout),
         "/proc/1/fd/2" => return Ok(Fd::Stderr),
-        other => {
-            other.strip_prefix("/dev/fd/").or_else(|| other.strip_prefix("/proc/self/fd/")).and_then(|n| n.parse().ok())
-        }
+        other => other
+            .strip_prefix("/dev/fd/")
+            .or_else(|| other.strip_prefix("/proc/self/fd/"))
+            .and_then(|n| n.parse().ok()),
     };
     if let Some(number) = descriptor {
-        return shell.fd(number).ok_or_else(|| io::ErrorKind::NotFound.into());
+        return shell
+            .fd(number)
+            .ok_or_else(|| io::ErrorKind::NotFound.into());
     }
     if path.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
@@ -112,7 +119,11 @@ fn duplicate(shell: &mut Shell, number: u32, target: &str) -> Result<(), String>
         shell.fds.remove(&number);
         return Ok(());
     }
-    let source = target.trim_end_matches('-').parse().ok().and_then(|source| shell.fd(source));
+    let source = target
+        .trim_end_matches('-')
+        .parse()
+        .ok()
+        .and_then(|source| shell.fd(source));
     match source {
         Some(fd) => {
             shell.fds.insert(number, fd);

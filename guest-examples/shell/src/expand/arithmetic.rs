@@ -14,7 +14,13 @@ pub fn evaluate(shell: &mut Shell, text: &str) -> Result<i64, String> {
 }
 
 fn evaluate_at(shell: &mut Shell, text: &str, depth: usize) -> Result<i64, String> {
-    let mut evaluator = Evaluator { shell, text: text.as_bytes(), at: 0, depth, skip: 0 };
+    let mut evaluator = Evaluator {
+        shell,
+        text: text.as_bytes(),
+        at: 0,
+        depth,
+        skip: 0,
+    };
     if evaluator.peek().is_none() {
         return Ok(0);
     }
@@ -58,7 +64,10 @@ const BINARY: [(&str, u8); 18] = [
 
 impl Evaluator<'_> {
     fn error(&self) -> String {
-        format!("arithmetic expression: syntax error: \"{}\"", String::from_utf8_lossy(self.text).trim())
+        format!(
+            "arithmetic expression: syntax error: \"{}\"",
+            String::from_utf8_lossy(self.text).trim()
+        )
     }
 
     fn peek(&mut self) -> Option<u8> {
@@ -96,7 +105,11 @@ impl Evaluator<'_> {
         Ok(if condition != 0 { yes } else { no })
     }
 
-    fn branch(&mut self, skip: bool, parse: fn(&mut Self) -> Result<i64, String>) -> Result<i64, String> {
+    fn branch(
+        &mut self,
+        skip: bool,
+        parse: fn(&mut Self) -> Result<i64, String>,
+    ) -> Result<i64, String> {
         self.skip += usize::from(skip);
         let value = parse(self);
         self.skip -= usize::from(skip);
@@ -106,10 +119,14 @@ impl Evaluator<'_> {
     fn operator(&mut self, lowest: u8) -> Option<(&'static str, u8)> {
         self.peek();
         let rest = &self.text[self.at..];
-        let found = BINARY.iter().chain([&("%", 10)]).find(|(token, _)| rest.starts_with(token.as_bytes()))?;
+        let found = BINARY
+            .iter()
+            .chain([&("%", 10)])
+            .find(|(token, _)| rest.starts_with(token.as_bytes()))?;
         // `a += 1`, `a <<= 1`: no binary operator, but an assignment, which only a name may have in front.
         let next = rest.get(found.0.len());
-        let assigns = next == Some(&b'=') && !matches!(found.0, "==" | "!=" | "<=" | ">=" | "&&" | "||");
+        let assigns =
+            next == Some(&b'=') && !matches!(found.0, "==" | "!=" | "<=" | ">=" | "&&" | "||");
         (found.1 >= lowest && !assigns).then_some(*found)
     }
 
@@ -120,7 +137,11 @@ impl Evaluator<'_> {
             let skip = (token == "&&" && left == 0) || (token == "||" && left != 0);
             self.skip += usize::from(skip);
             // `**` binds to the right.
-            let right = self.binary(if token == "**" { precedence } else { precedence + 1 });
+            let right = self.binary(if token == "**" {
+                precedence
+            } else {
+                precedence + 1
+            });
             self.skip -= usize::from(skip);
             left = self.apply(token, left, right?)?;
         }
@@ -146,7 +167,8 @@ impl Evaluator<'_> {
             "+" => left.wrapping_add(right),
             "-" => left.wrapping_sub(right),
             "*" => left.wrapping_mul(right),
-            "**" => left.wrapping_pow(u32::try_from(right).map_err(|_| "exponent less than 0".to_owned())?),
+            "**" => left
+                .wrapping_pow(u32::try_from(right).map_err(|_| "exponent less than 0".to_owned())?),
             _ if right == 0 && self.skip > 0 => 0,
             _ if right == 0 => return Err("arithmetic expression: division by zero".into()),
             "/" => left.wrapping_div(right),
@@ -189,7 +211,11 @@ impl Evaluator<'_> {
         }
         if self.eat("(") {
             let value = self.comma()?;
-            return if self.eat(")") { Ok(value) } else { Err(self.error()) };
+            return if self.eat(")") {
+                Ok(value)
+            } else {
+                Err(self.error())
+            };
         }
         if let Some((name, index)) = self.name()? {
             return self.variable(&name, index);
@@ -199,11 +225,18 @@ impl Evaluator<'_> {
 
     /// A name, and the index behind it.
     fn name(&mut self) -> Result<Option<(String, Option<usize>)>, String> {
-        if !self.peek().is_some_and(|c| c.is_ascii_alphabetic() || c == b'_') {
+        if !self
+            .peek()
+            .is_some_and(|c| c.is_ascii_alphabetic() || c == b'_')
+        {
             return Ok(None);
         }
         let start = self.at;
-        while self.text.get(self.at).is_some_and(|c| c.is_ascii_alphanumeric() || *c == b'_') {
+        while self
+            .text
+            .get(self.at)
+            .is_some_and(|c| c.is_ascii_alphanumeric() || *c == b'_')
+        {
             self.at += 1;
         }
         let name = String::from_utf8_lossy(&self.text[start..self.at]).into_owned();
@@ -215,7 +248,8 @@ impl Evaluator<'_> {
         if !self.eat("]") {
             return Err(self.error());
         }
-        let index = usize::try_from(index).map_err(|_| format!("{name}[{index}]: bad array subscript"))?;
+        let index =
+            usize::try_from(index).map_err(|_| format!("{name}[{index}]: bad array subscript"))?;
         Ok(Some((name, Some(index))))
     }
 
@@ -246,11 +280,18 @@ impl Evaluator<'_> {
     /// The value of a variable, which may be an expression itself.
     fn read(&mut self, name: &str, index: Option<usize>) -> Result<i64, String> {
         let text = match index {
-            Some(index) => self.shell.elements(name).into_iter().find(|(at, _)| *at == index).map(|(_, text)| text),
+            Some(index) => self
+                .shell
+                .elements(name)
+                .into_iter()
+                .find(|(at, _)| *at == index)
+                .map(|(_, text)| text),
             None => self.shell.get(name),
         };
         match text {
-            None if self.shell.options.nounset && self.skip == 0 => Err(format!("{name}: parameter not set")),
+            None if self.shell.options.nounset && self.skip == 0 => {
+                Err(format!("{name}: parameter not set"))
+            }
             None => Ok(0),
             Some(text) => match text.trim().parse() {
                 Ok(value) if !text.trim().starts_with('0') => Ok(value),
@@ -262,7 +303,9 @@ impl Evaluator<'_> {
     fn assign(&mut self, name: &str, index: Option<usize>, value: i64) -> Result<i64, String> {
         if self.skip == 0 {
             match index {
-                Some(index) => super::set_element(self.shell, name, index, value.to_string(), false)?,
+                Some(index) => {
+                    super::set_element(self.shell, name, index, value.to_string(), false)?
+                }
                 None => self.shell.set(name, value.to_string())?,
             }
         }
@@ -271,14 +314,25 @@ impl Evaluator<'_> {
 
     fn number(&mut self) -> Result<i64, String> {
         let start = self.at;
-        while self.text.get(self.at).is_some_and(|c| c.is_ascii_alphanumeric() || *c == b'#') {
+        while self
+            .text
+            .get(self.at)
+            .is_some_and(|c| c.is_ascii_alphanumeric() || *c == b'#')
+        {
             self.at += 1;
         }
         let digits = String::from_utf8_lossy(&self.text[start..self.at]);
-        let parsed = if let Some(hex) = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        let parsed = if let Some(hex) = digits
+            .strip_prefix("0x")
+            .or_else(|| digits.strip_prefix("0X"))
+        {
             i64::from_str_radix(hex, 16)
         } else if let Some((base, digits)) = digits.split_once('#') {
-            let base = base.parse().ok().filter(|base| (2..=36).contains(base)).ok_or_else(|| self.error())?;
+            let base = base
+                .parse()
+                .ok()
+                .filter(|base| (2..=36).contains(base))
+                .ok_or_else(|| self.error())?;
             i64::from_str_radix(digits, base)
         } else if digits.len() > 1 && digits.starts_with('0') {
             i64::from_str_radix(&digits, 8)

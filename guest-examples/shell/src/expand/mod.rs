@@ -38,13 +38,24 @@ pub async fn fields(shell: &mut Shell, words: &[Word]) -> Result<Vec<String>, Fl
     let mut result = Vec::new();
     for word in words {
         for word in braces(word) {
-            let mut expander = Expander { fields: Vec::new(), current: None, split: true };
+            let mut expander = Expander {
+                fields: Vec::new(),
+                current: None,
+                split: true,
+            };
             expander.parts(shell, &word, false).await?;
             expander.end_field();
             for field in expander.fields {
-                let found =
-                    if field.magic && !shell.options.noglob { glob::expand(&shell.cwd, &field.pattern) } else { Vec::new() };
-                if found.is_empty() { result.push(field.text) } else { result.extend(found) }
+                let found = if field.magic && !shell.options.noglob {
+                    glob::expand(&shell.cwd, &field.pattern)
+                } else {
+                    Vec::new()
+                };
+                if found.is_empty() {
+                    result.push(field.text)
+                } else {
+                    result.extend(found)
+                }
             }
         }
     }
@@ -68,7 +79,11 @@ pub async fn pattern_of(shell: &mut Shell, word: &Word) -> Result<String, Flow> 
 }
 
 async fn single(shell: &mut Shell, word: &Word) -> Result<Field, Flow> {
-    let mut expander = Expander { fields: Vec::new(), current: None, split: false };
+    let mut expander = Expander {
+        fields: Vec::new(),
+        current: None,
+        split: false,
+    };
     expander.parts(shell, word, false).await?;
     expander.end_field();
     let mut fields = expander.fields.into_iter();
@@ -104,7 +119,13 @@ pub async fn fatal(shell: &Shell, message: &str) -> Flow {
 ///
 /// # Errors
 /// The message, when the variable is readonly.
-pub fn set_element(shell: &mut Shell, name: &str, index: usize, text: String, append: bool) -> Result<(), String> {
+pub fn set_element(
+    shell: &mut Shell,
+    name: &str,
+    index: usize,
+    text: String,
+    append: bool,
+) -> Result<(), String> {
     shell.check_writable(name)?;
     let variable = shell.variables.entry(name.to_owned()).or_insert(Variable {
         value: Value::Unset,
@@ -136,7 +157,12 @@ fn braces(word: &Word) -> Vec<Word> {
     let rest = word[at + 1..].to_vec();
     let mut words = Vec::new();
     for choice in choices {
-        let combined: Word = word[..at].iter().chain(choice).chain(&rest).cloned().collect();
+        let combined: Word = word[..at]
+            .iter()
+            .chain(choice)
+            .chain(&rest)
+            .cloned()
+            .collect();
         words.extend(braces(&combined));
     }
     words
@@ -179,7 +205,10 @@ impl Expander {
                 continue;
             }
             let mut hard = !is_blank(c);
-            while rest.peek().is_some_and(|next| is_blank(*next) || (!hard && separators.contains(*next))) {
+            while rest
+                .peek()
+                .is_some_and(|next| is_blank(*next) || (!hard && separators.contains(*next)))
+            {
                 hard |= rest.next().is_some_and(|next| !is_blank(next));
             }
             if hard {
@@ -189,13 +218,25 @@ impl Expander {
         }
     }
 
-    fn parts<'a>(&'a mut self, shell: &'a mut Shell, parts: &'a [Part], quoted: bool) -> Fut<'a, Result<(), Flow>> {
+    fn parts<'a>(
+        &'a mut self,
+        shell: &'a mut Shell,
+        parts: &'a [Part],
+        quoted: bool,
+    ) -> Fut<'a, Result<(), Flow>> {
         Box::pin(async move {
             for (at, part) in parts.iter().enumerate() {
                 match part {
-                    Part::Literal(text) if at == 0 && !quoted && text.starts_with('~') && self.current.is_none() => {
+                    Part::Literal(text)
+                        if at == 0
+                            && !quoted
+                            && text.starts_with('~')
+                            && self.current.is_none() =>
+                    {
                         let (user, rest) = text.split_at(text.find('/').unwrap_or(text.len()));
-                        let home = shell.get("HOME").filter(|_| user == "~" && (parts.len() == 1 || !rest.is_empty()));
+                        let home = shell
+                            .get("HOME")
+                            .filter(|_| user == "~" && (parts.len() == 1 || !rest.is_empty()));
                         match home {
                             Some(home) => {
                                 self.quoted(&home);
@@ -232,6 +273,10 @@ impl Expander {
     }
 
     fn result(&mut self, shell: &Shell, text: &str, quoted: bool) {
-        if quoted { self.quoted(text) } else { self.unquoted(shell, text) }
+        if quoted {
+            self.quoted(text)
+        } else {
+            self.unquoted(shell, text)
+        }
     }
 }

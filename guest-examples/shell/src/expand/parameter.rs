@@ -25,17 +25,27 @@ impl Expander {
         let mut name = parameter.name.clone();
         if parameter.indirect {
             if is_subscript(parameter, "@") || is_subscript(parameter, "*") {
-                let indices: Vec<String> = shell.elements(&name).iter().map(|(index, _)| index.to_string()).collect();
+                let indices: Vec<String> = shell
+                    .elements(&name)
+                    .iter()
+                    .map(|(index, _)| index.to_string())
+                    .collect();
                 self.result(shell, &indices.join(" "), quoted);
                 return Ok(());
             }
             name = shell.get(&name).unwrap_or_default();
         }
-        let all = ["@", "*"].into_iter().find(|which| name == **which || is_subscript(parameter, which));
+        let all = ["@", "*"]
+            .into_iter()
+            .find(|which| name == **which || is_subscript(parameter, which));
         if let Some(which) = all {
             let values = match name.as_str() {
                 "@" | "*" => shell.positional.clone(),
-                _ => shell.elements(&name).into_iter().map(|(_, text)| text).collect(),
+                _ => shell
+                    .elements(&name)
+                    .into_iter()
+                    .map(|(_, text)| text)
+                    .collect(),
             };
             return self.all(shell, parameter, values, which, quoted).await;
         }
@@ -44,16 +54,25 @@ impl Expander {
                 let index = number(shell, index).await?;
                 let elements = shell.elements(&name);
                 let index = if index < 0 {
-                    elements.last().map_or(0, |(last, _)| i64::try_from(*last).unwrap_or(i64::MAX)) + 1 + index
+                    elements
+                        .last()
+                        .map_or(0, |(last, _)| i64::try_from(*last).unwrap_or(i64::MAX))
+                        + 1
+                        + index
                 } else {
                     index
                 };
-                elements.into_iter().find(|(at, _)| i64::try_from(*at) == Ok(index)).map(|(_, text)| text)
+                elements
+                    .into_iter()
+                    .find(|(at, _)| i64::try_from(*at) == Ok(index))
+                    .map(|(_, text)| text)
             }
             None => special(shell, &name),
         };
         match &parameter.operation {
-            Operation::Default(colon, word) | Operation::Assign(colon, word) | Operation::Error(colon, word)
+            Operation::Default(colon, word)
+            | Operation::Assign(colon, word)
+            | Operation::Error(colon, word)
                 if value.as_ref().is_none_or(|text| *colon && text.is_empty()) =>
             {
                 match &parameter.operation {
@@ -68,7 +87,11 @@ impl Expander {
                     }
                     _ => {
                         let message = text(shell, word).await?;
-                        let message = if message.is_empty() { "parameter not set".into() } else { message };
+                        let message = if message.is_empty() {
+                            "parameter not set".into()
+                        } else {
+                            message
+                        };
                         Err(fatal(shell, &format!("{name}: {message}")).await)
                     }
                 }
@@ -80,7 +103,10 @@ impl Expander {
                 Ok(())
             }
             operation => {
-                let assigned = matches!(operation, Operation::Default(..) | Operation::Assign(..) | Operation::Error(..));
+                let assigned = matches!(
+                    operation,
+                    Operation::Default(..) | Operation::Assign(..) | Operation::Error(..)
+                );
                 if value.is_none() && shell.options.nounset && !assigned {
                     return Err(fatal(shell, &format!("{name}: parameter not set")).await);
                 }
@@ -105,17 +131,24 @@ impl Expander {
                 self.result(shell, &values.len().to_string(), quoted);
                 return Ok(());
             }
-            Operation::Default(colon, word) if values.is_empty() || (*colon && values.iter().all(String::is_empty)) => {
+            Operation::Default(colon, word)
+                if values.is_empty() || (*colon && values.iter().all(String::is_empty)) =>
+            {
                 return self.parts(shell, word, quoted).await;
             }
             Operation::Alternative(_, word) => {
-                return if values.is_empty() { Ok(()) } else { self.parts(shell, word, quoted).await };
+                return if values.is_empty() {
+                    Ok(())
+                } else {
+                    self.parts(shell, word, quoted).await
+                };
             }
             Operation::Slice(offset, length) => {
                 if parameter.name == "@" || parameter.name == "*" {
                     values.insert(0, shell.name.clone());
                 }
-                let (start, end) = slice_bounds(shell, offset, length.as_ref(), values.len()).await?;
+                let (start, end) =
+                    slice_bounds(shell, offset, length.as_ref(), values.len()).await?;
                 values = values.into_iter().take(end).skip(start).collect();
             }
             operation => {
@@ -159,10 +192,15 @@ fn special(shell: &Shell, name: &str) -> Option<String> {
         "!" => shell.jobs.last().map(|(pid, _)| pid.to_string()),
         "0" => Some(shell.name.clone()),
         "-" => Some(
-            [(options.errexit, 'e'), (options.noglob, 'f'), (options.nounset, 'u'), (options.xtrace, 'x')]
-                .iter()
-                .filter_map(|(on, letter)| on.then_some(*letter))
-                .collect(),
+            [
+                (options.errexit, 'e'),
+                (options.noglob, 'f'),
+                (options.nounset, 'u'),
+                (options.xtrace, 'x'),
+            ]
+            .iter()
+            .filter_map(|(on, letter)| on.then_some(*letter))
+            .collect(),
         ),
         _ => match name.parse::<usize>() {
             Ok(position) => shell.positional.get(position - 1).cloned(),
@@ -176,11 +214,13 @@ async fn apply(shell: &mut Shell, operation: &Operation, value: String) -> Resul
         Operation::Length => value.chars().count().to_string(),
         Operation::TrimPrefix(longest, word) => {
             let glob = pattern_of(shell, word).await?;
-            pattern::prefix_end(&glob, &value, *longest).map_or(value.clone(), |end| value[end..].to_owned())
+            pattern::prefix_end(&glob, &value, *longest)
+                .map_or(value.clone(), |end| value[end..].to_owned())
         }
         Operation::TrimSuffix(longest, word) => {
             let glob = pattern_of(shell, word).await?;
-            pattern::suffix_start(&glob, &value, *longest).map_or(value.clone(), |start| value[..start].to_owned())
+            pattern::suffix_start(&glob, &value, *longest)
+                .map_or(value.clone(), |start| value[..start].to_owned())
         }
         Operation::Replace(place, word, with) => {
             let glob = pattern_of(shell, word).await?;
@@ -193,8 +233,18 @@ async fn apply(shell: &mut Shell, operation: &Operation, value: String) -> Resul
             chars.into_iter().take(end).skip(start).collect()
         }
         Operation::Case(upper, all) => {
-            let change = |text: &str| if *upper { text.to_uppercase() } else { text.to_lowercase() };
-            let first = if *all { value.len() } else { value.chars().next().map_or(0, char::len_utf8) };
+            let change = |text: &str| {
+                if *upper {
+                    text.to_uppercase()
+                } else {
+                    text.to_lowercase()
+                }
+            };
+            let first = if *all {
+                value.len()
+            } else {
+                value.chars().next().map_or(0, char::len_utf8)
+            };
             change(&value[..first]) + &value[first..]
         }
         _ => value,
@@ -208,7 +258,13 @@ async fn slice_bounds(
     available: usize,
 ) -> Result<(usize, usize), Flow> {
     let available = i64::try_from(available).unwrap_or(i64::MAX);
-    let from_end = |value: i64| if value < 0 { (available + value).max(0) } else { value.min(available) };
+    let from_end = |value: i64| {
+        if value < 0 {
+            (available + value).max(0)
+        } else {
+            value.min(available)
+        }
+    };
     let start = from_end(number(shell, offset).await?);
     let end = match length {
         None => available,
@@ -217,16 +273,19 @@ async fn slice_bounds(
             length => start.saturating_add(length).min(available),
         },
     };
-    Ok((usize::try_from(start).unwrap_or_default(), usize::try_from(end).unwrap_or_default()))
+    Ok((
+        usize::try_from(start).unwrap_or_default(),
+        usize::try_from(end).unwrap_or_default(),
+    ))
 }
 
 fn replace(place: Place, glob: &str, with: &str, value: &str) -> String {
     match place {
-        Place::Start => {
-            pattern::prefix_end(glob, value, true).map_or(value.to_owned(), |end| format!("{with}{}", &value[end..]))
-        }
-        Place::End => pattern::suffix_start(glob, value, true)
-            .map_or(value.to_owned(), |start| format!("{}{with}", &value[..start])),
+        Place::Start => pattern::prefix_end(glob, value, true)
+            .map_or(value.to_owned(), |end| format!("{with}{}", &value[end..])),
+        Place::End => pattern::suffix_start(glob, value, true).map_or(value.to_owned(), |start| {
+            format!("{}{with}", &value[..start])
+        }),
         Place::First | Place::All => {
             let mut result = String::new();
             let mut rest = value;
@@ -253,6 +312,8 @@ fn replace(place: Place, glob: &str, with: &str, value: &str) -> String {
 impl Shell {
     /// Whether a variable is set, for `[[ -v name ]]`.
     pub fn is_set(&self, name: &str) -> bool {
-        self.variables.get(name).is_some_and(|variable| !matches!(variable.value, Value::Unset))
+        self.variables
+            .get(name)
+            .is_some_and(|variable| !matches!(variable.value, Value::Unset))
     }
 }

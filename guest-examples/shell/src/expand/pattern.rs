@@ -57,7 +57,9 @@ fn bracket(pattern: &[char], c: char) -> Option<(usize, bool)> {
         match *pattern.get(at)? {
             ']' if at > first => return Some((at + 1, found != negated)),
             '[' if pattern.get(at + 1) == Some(&':') => {
-                let close = pattern[at..].windows(2).position(|pair| pair == [':', ']'])?;
+                let close = pattern[at..]
+                    .windows(2)
+                    .position(|pair| pair == [':', ']'])?;
                 let class: String = pattern[at + 2..at + close].iter().collect();
                 found |= in_class(&class, c);
                 at += close + 2;
@@ -68,7 +70,9 @@ fn bracket(pattern: &[char], c: char) -> Option<(usize, bool)> {
                     low = *pattern.get(at)?;
                 }
                 at += 1;
-                if pattern.get(at) == Some(&'-') && pattern.get(at + 1).is_some_and(|end| *end != ']') {
+                if pattern.get(at) == Some(&'-')
+                    && pattern.get(at + 1).is_some_and(|end| *end != ']')
+                {
                     found |= (low..=pattern[at + 1]).contains(&c);
                     at += 2;
                 } else {
@@ -112,7 +116,11 @@ pub fn escape(text: &str) -> String {
 
 /// The byte ranges of `text` at which a prefix that matches may end: the shortest, or the longest first.
 pub fn prefix_end(pattern: &str, text: &str, longest: bool) -> Option<usize> {
-    let mut ends: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+    let mut ends: Vec<usize> = text
+        .char_indices()
+        .map(|(at, _)| at)
+        .chain([text.len()])
+        .collect();
     if longest {
         ends.reverse();
     }
@@ -121,9 +129,15 @@ pub fn prefix_end(pattern: &str, text: &str, longest: bool) -> Option<usize> {
 
 /// Where a suffix that matches may start.
 pub fn suffix_start(pattern: &str, text: &str, longest: bool) -> Option<usize> {
-    let mut starts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+    let mut starts: Vec<usize> = text
+        .char_indices()
+        .map(|(at, _)| at)
+        .chain([text.len()])
+        .collect();
     if !longest {
         starts.reverse();
     }
-    starts.into_iter().find(|start| matches(pattern, &text[*start..]))
+    starts
+        .into_iter()
+        .find(|start| matches(pattern, &text[*start..]))
 }

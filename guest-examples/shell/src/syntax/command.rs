@@ -35,14 +35,18 @@ impl Parser {
             }
             commands.push(command);
             match self.peek() {
-                Some(';') if self.peek_at(1) != Some(';') && self.peek_at(1) != Some('&') => self.at += 1,
+                Some(';') if self.peek_at(1) != Some(';') && self.peek_at(1) != Some('&') => {
+                    self.at += 1
+                }
                 Some('\n' | ')' | ';') | None => {}
                 _ => return Err(self.unexpected()),
             }
         }
         self.depth -= 1;
         Ok(match (commands.len(), commands.pop()) {
-            (1, Some(only)) => Rc::try_unwrap(only).unwrap_or_else(|shared| Node::List(vec![shared])),
+            (1, Some(only)) => {
+                Rc::try_unwrap(only).unwrap_or_else(|shared| Node::List(vec![shared]))
+            }
             (_, last) => Node::List(commands.into_iter().chain(last).collect()),
         })
     }
@@ -66,7 +70,11 @@ impl Parser {
             }
             self.skip_lines()?;
             let right = Rc::new(self.pipeline()?);
-            left = if and { Node::And(Rc::new(left), right) } else { Node::Or(Rc::new(left), right) };
+            left = if and {
+                Node::And(Rc::new(left), right)
+            } else {
+                Node::Or(Rc::new(left), right)
+            };
         }
     }
 
@@ -89,7 +97,13 @@ impl Parser {
                 // `a |& b` is `a 2>&1 | b`.
                 let to_stdout = RedirectKind::Duplicate(vec![Part::Literal("1".into())]);
                 if let Some(left) = stages.pop() {
-                    stages.push(Rc::new(Node::Redirected(left, vec![Redirect { fd: Some(2), kind: to_stdout }])));
+                    stages.push(Rc::new(Node::Redirected(
+                        left,
+                        vec![Redirect {
+                            fd: Some(2),
+                            kind: to_stdout,
+                        }],
+                    )));
                 }
             }
             self.skip_lines()?;
@@ -113,7 +127,11 @@ impl Parser {
                 while let Some(redirect) = self.redirect()? {
                     redirects.push(redirect);
                 }
-                if redirects.is_empty() { compound } else { Node::Redirected(Rc::new(compound), redirects) }
+                if redirects.is_empty() {
+                    compound
+                } else {
+                    Node::Redirected(Rc::new(compound), redirects)
+                }
             }
             None => self.simple()?,
         };
@@ -122,7 +140,10 @@ impl Parser {
     }
 
     fn simple(&mut self) -> Parsed<Node> {
-        let mut simple = Simple { line: self.line(), ..Simple::default() };
+        let mut simple = Simple {
+            line: self.line(),
+            ..Simple::default()
+        };
         loop {
             self.skip_blanks();
             if let Some(redirect) = self.redirect()? {
@@ -133,11 +154,11 @@ impl Parser {
                 matches!(word.as_slice(), [Part::Literal(name)]
                     if matches!(name.as_str(), "export" | "local" | "readonly" | "declare" | "typeset"))
             });
-            if simple.words.is_empty() || declares {
-                if let Some(assignment) = self.assignment(declares)? {
-                    simple.assignments.push(assignment);
-                    continue;
-                }
+            if (simple.words.is_empty() || declares)
+                && let Some(assignment) = self.assignment(declares)?
+            {
+                simple.assignments.push(assignment);
+                continue;
             }
             match self.peek() {
                 None | Some('\n' | ';' | '&' | '|' | ')') => break,
@@ -178,23 +199,34 @@ impl Parser {
     fn assignment(&mut self, only_arrays: bool) -> Parsed<Option<Assignment>> {
         let start = self.at;
         let mut name = String::new();
-        while let Some(c) = self.peek().filter(|c| c.is_ascii_alphanumeric() || *c == '_') {
+        while let Some(c) = self
+            .peek()
+            .filter(|c| c.is_ascii_alphanumeric() || *c == '_')
+        {
             name.push(c);
             self.at += 1;
         }
         let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         let mut index = None;
         if starts_well && self.peek() == Some('[') {
-            let close = self.text.iter().skip(self.at).position(|&c| c == ']' || c == '\n').map(|i| i + self.at);
+            let close = self
+                .text
+                .iter()
+                .skip(self.at)
+                .position(|&c| c == ']' || c == '\n')
+                .map(|i| i + self.at);
             let after = close.and_then(|close| self.text.get(close + 1).copied());
-            if close.is_some_and(|close| self.text.get(close) == Some(&']')) && matches!(after, Some('=' | '+')) {
+            if close.is_some_and(|close| self.text.get(close) == Some(&']'))
+                && matches!(after, Some('=' | '+'))
+            {
                 self.at += 1;
                 index = Some(self.word_until(&[']'])?);
                 self.at += 1;
             }
         }
         let append = starts_well && self.eat("+=");
-        if !(append || (starts_well && self.eat("="))) || (only_arrays && self.peek() != Some('(')) {
+        if !(append || (starts_well && self.eat("="))) || (only_arrays && self.peek() != Some('('))
+        {
             self.at = start;
             return Ok(None);
         }
@@ -213,7 +245,12 @@ impl Parser {
         } else {
             Value::Scalar(self.word_or_nothing()?)
         };
-        Ok(Some(Assignment { name, index, append, value }))
+        Ok(Some(Assignment {
+            name,
+            index,
+            append,
+            value,
+        }))
     }
 
     /// A redirection, if one stands here.
@@ -240,10 +277,17 @@ impl Parser {
         } else if self.eat("<<") {
             let strip_tabs = self.eat("-");
             let delimiter = self.target()?;
-            let quoted = !delimiter.iter().all(|part| matches!(part, Part::Literal(_)));
+            let quoted = !delimiter
+                .iter()
+                .all(|part| matches!(part, Part::Literal(_)));
             let body = Rc::new(RefCell::new(Vec::new()));
             let delimiter = literal_text(&delimiter);
-            self.pending.push(Pending { delimiter, quoted, strip_tabs, body: Rc::clone(&body) });
+            self.pending.push(Pending {
+                delimiter,
+                quoted,
+                strip_tabs,
+                body: Rc::clone(&body),
+            });
             RedirectKind::HereDocument(body)
         } else if self.eat("<&") || self.eat(">&") {
             let output = self.text.get(self.at - 2) == Some(&'>');
@@ -254,7 +298,10 @@ impl Parser {
             if output && fd.is_none() && !number && !expands {
                 RedirectKind::Both(target, false)
             } else {
-                return Ok(Some(Redirect { fd: fd.or(Some(u32::from(output))), kind: RedirectKind::Duplicate(target) }));
+                return Ok(Some(Redirect {
+                    fd: fd.or(Some(u32::from(output))),
+                    kind: RedirectKind::Duplicate(target),
+                }));
             }
         } else if self.eat("<>") {
             RedirectKind::ReadWrite(self.target()?)

@@ -81,7 +81,11 @@ impl Parser {
             if self.eat_keyword("elif") {
                 continue;
             }
-            let otherwise = if self.eat_keyword("else") { Some(self.body(&["fi"])?) } else { None };
+            let otherwise = if self.eat_keyword("else") {
+                Some(self.body(&["fi"])?)
+            } else {
+                None
+            };
             self.expect_keyword("fi")?;
             return Ok(Node::If(branches, otherwise));
         }
@@ -102,7 +106,10 @@ impl Parser {
             let step = self.arithmetic_until("))")?;
             self.skip_blanks();
             self.eat(";");
-            return Ok(Node::ForArithmetic([initial, condition, step], self.do_group()?));
+            return Ok(Node::ForArithmetic(
+                [initial, condition, step],
+                self.do_group()?,
+            ));
         }
         let name = self.bare_word();
         if name.is_empty() {
@@ -152,7 +159,11 @@ impl Parser {
             let body = Rc::new(self.list(&["esac"])?);
             let falls_through = self.eat(";&");
             let ended = falls_through || self.eat(";;");
-            arms.push(Arm { patterns, body, falls_through });
+            arms.push(Arm {
+                patterns,
+                body,
+                falls_through,
+            });
             if !ended {
                 self.expect_keyword("esac")?;
                 return Ok(Node::Case(subject, arms));
@@ -199,7 +210,9 @@ impl Parser {
             return Ok(inner);
         }
         let bare = self.bare_word();
-        let is_unary = bare.len() == 2 && bare.starts_with('-') && self.peek_at(2).is_some_and(char::is_whitespace);
+        let is_unary = bare.len() == 2
+            && bare.starts_with('-')
+            && self.peek_at(2).is_some_and(char::is_whitespace);
         if is_unary {
             self.at += 2;
             self.skip_blanks();
@@ -214,7 +227,10 @@ impl Parser {
             }
             _ => {
                 let word = self.bare_word();
-                let known = ["=", "==", "!=", "=~", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef"];
+                let known = [
+                    "=", "==", "!=", "=~", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot",
+                    "-ef",
+                ];
                 if !known.contains(&word.as_str()) {
                     return Ok(Condition::Word(left));
                 }
@@ -223,7 +239,11 @@ impl Parser {
             }
         };
         self.skip_blanks();
-        let right = if operator == "=~" { self.regex_word()? } else { self.word()? };
+        let right = if operator == "=~" {
+            self.regex_word()?
+        } else {
+            self.word()?
+        };
         Ok(Condition::Binary(left, operator, right))
     }
 

@@ -65,7 +65,12 @@ struct Parser {
 
 impl Parser {
     fn new(text: &str) -> Self {
-        Self { text: text.chars().collect(), at: 0, depth: 0, pending: Vec::new() }
+        Self {
+            text: text.chars().collect(),
+            at: 0,
+            depth: 0,
+            pending: Vec::new(),
+        }
     }
 
     fn peek(&self) -> Option<char> {
@@ -83,7 +88,9 @@ impl Parser {
     }
 
     fn looking_at(&self, text: &str) -> bool {
-        text.chars().enumerate().all(|(ahead, c)| self.peek_at(ahead) == Some(c))
+        text.chars()
+            .enumerate()
+            .all(|(ahead, c)| self.peek_at(ahead) == Some(c))
     }
 
     fn eat(&mut self, text: &str) -> bool {
@@ -95,11 +102,20 @@ impl Parser {
     }
 
     fn expect(&mut self, text: &str) -> Parsed<()> {
-        if self.eat(text) { Ok(()) } else { Err(self.unexpected()) }
+        if self.eat(text) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     fn line(&self) -> usize {
-        1 + self.text.iter().take(self.at).filter(|&&c| c == '\n').count()
+        1 + self
+            .text
+            .iter()
+            .take(self.at)
+            .filter(|&&c| c == '\n')
+            .count()
     }
 
     fn error(&self, message: impl Into<String>) -> SyntaxError {
@@ -113,10 +129,19 @@ impl Parser {
         };
         let token: String = match first {
             '\n' => "newline".into(),
-            c if "()<>|&;".contains(c) => {
-                self.text.iter().skip(self.at).take(2).take_while(|&&other| other == c).collect()
-            }
-            _ => self.text.iter().skip(self.at).take_while(|c| !c.is_whitespace() && !"()<>|&;".contains(**c)).collect(),
+            c if "()<>|&;".contains(c) => self
+                .text
+                .iter()
+                .skip(self.at)
+                .take(2)
+                .take_while(|&&other| other == c)
+                .collect(),
+            _ => self
+                .text
+                .iter()
+                .skip(self.at)
+                .take_while(|c| !c.is_whitespace() && !"()<>|&;".contains(**c))
+                .collect(),
         };
         self.error(format!("Syntax error: \"{token}\" unexpected"))
     }
@@ -124,7 +149,11 @@ impl Parser {
     /// Enters one level of nesting; the caller leaves it with `self.depth -= 1`.
     fn enter(&mut self) -> Parsed<()> {
         self.depth += 1;
-        if self.depth > MAX_DEPTH { Err(self.error("nested too deeply")) } else { Ok(()) }
+        if self.depth > MAX_DEPTH {
+            Err(self.error("nested too deeply"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Skips blanks, continued lines and a comment, but no newline.
@@ -169,15 +198,22 @@ impl Parser {
                     }
                     line.push(c);
                 }
-                let text = if pending.strip_tabs { line.trim_start_matches('\t') } else { &line };
+                let text = if pending.strip_tabs {
+                    line.trim_start_matches('\t')
+                } else {
+                    &line
+                };
                 if text == pending.delimiter {
                     break;
                 }
                 body.push_str(text);
                 body.push('\n');
             }
-            *pending.body.borrow_mut() =
-                if pending.quoted { vec![ast::Part::Quoted(body)] } else { parse_text(&body)? };
+            *pending.body.borrow_mut() = if pending.quoted {
+                vec![ast::Part::Quoted(body)]
+            } else {
+                parse_text(&body)?
+            };
         }
         Ok(())
     }
@@ -193,7 +229,10 @@ impl Parser {
 
     fn at_keyword(&self, keyword: &str) -> bool {
         let word = self.bare_word();
-        word == keyword && !self.peek_at(word.chars().count()).is_some_and(|c| "\"'`$\\".contains(c))
+        word == keyword
+            && !self
+                .peek_at(word.chars().count())
+                .is_some_and(|c| "\"'`$\\".contains(c))
     }
 
     fn eat_keyword(&mut self, keyword: &str) -> bool {
@@ -206,6 +245,10 @@ impl Parser {
 
     fn expect_keyword(&mut self, keyword: &str) -> Parsed<()> {
         self.skip_lines()?;
-        if self.eat_keyword(keyword) { Ok(()) } else { Err(self.unexpected()) }
+        if self.eat_keyword(keyword) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 }

@@ -16,7 +16,11 @@ impl Parser {
     pub(super) fn word(&mut self) -> Parsed<Word> {
         let start = self.at;
         let word = self.word_or_nothing()?;
-        if self.at == start { Err(self.unexpected()) } else { Ok(word) }
+        if self.at == start {
+            Err(self.unexpected())
+        } else {
+            Ok(word)
+        }
     }
 
     /// The word that stands here, or one without parts.
@@ -27,7 +31,11 @@ impl Parser {
     /// A word that ends only before one of `stops`.
     pub(super) fn word_until(&mut self, stops: &[char]) -> Parsed<Word> {
         let word = self.parts(&|c| stops.contains(&c), false)?;
-        if self.peek().is_none() { Err(SyntaxError::Incomplete) } else { Ok(word) }
+        if self.peek().is_none() {
+            Err(SyntaxError::Incomplete)
+        } else {
+            Ok(word)
+        }
     }
 
     fn parts(&mut self, stop: &dyn Fn(char) -> bool, in_double: bool) -> Parsed<Word> {
@@ -205,7 +213,10 @@ impl Parser {
 
     fn name(&mut self) -> String {
         let mut name = String::new();
-        while let Some(c) = self.peek().filter(|c| c.is_ascii_alphanumeric() || *c == '_') {
+        while let Some(c) = self
+            .peek()
+            .filter(|c| c.is_ascii_alphanumeric() || *c == '_')
+        {
             name.push(c);
             self.at += 1;
         }
@@ -215,10 +226,16 @@ impl Parser {
     /// The rest of `${…}`.
     fn parameter(&mut self, in_double: bool) -> Parsed<Parameter> {
         let mut parameter = plain(String::new());
-        if self.peek() == Some('#') && !matches!(self.peek_at(1), Some('}' | ':' | '%' | '-' | '=' | '+')) {
+        if self.peek() == Some('#')
+            && !matches!(self.peek_at(1), Some('}' | ':' | '%' | '-' | '=' | '+'))
+        {
             self.at += 1;
             parameter.operation = Operation::Length;
-        } else if self.peek() == Some('!') && self.peek_at(1).is_some_and(|c| c.is_ascii_alphabetic() || c == '_') {
+        } else if self.peek() == Some('!')
+            && self
+                .peek_at(1)
+                .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        {
             self.at += 1;
             parameter.indirect = true;
         }
@@ -254,7 +271,11 @@ impl Parser {
             '^' | ',' => Operation::Case(operator == '^', doubled),
             ':' => {
                 let offset = self.operand(&[':', '}'], false)?;
-                let length = if self.eat(":") { Some(self.operand(&['}'], false)?) } else { None };
+                let length = if self.eat(":") {
+                    Some(self.operand(&['}'], false)?)
+                } else {
+                    None
+                };
                 Operation::Slice(offset, length)
             }
             '/' => {
@@ -266,7 +287,11 @@ impl Parser {
                 };
                 self.at += usize::from(matches!(place, Place::Start | Place::End));
                 let pattern = self.operand(&['/', '}'], false)?;
-                let text = if self.eat("/") { self.operand(&['}'], false)? } else { Vec::new() };
+                let text = if self.eat("/") {
+                    self.operand(&['}'], false)?
+                } else {
+                    Vec::new()
+                };
                 Operation::Replace(place, pattern, text)
             }
             _ => return Err(self.error("Bad substitution")),
@@ -350,10 +375,8 @@ impl Parser {
         }
         self.at = start + 1;
         let mut words = Vec::new();
-        loop {
-            let Ok(word) = self.parts(&|c| c == ',' || c == '}' || ends_word(c) || stop(c), false) else {
-                break;
-            };
+        let ends = |c: char| c == ',' || c == '}' || ends_word(c) || stop(c);
+        while let Ok(word) = self.parts(&ends, false) {
             words.push(word);
             if self.eat(",") {
                 continue;
@@ -368,7 +391,12 @@ impl Parser {
     }
 
     fn brace_range(&mut self) -> Option<Vec<Word>> {
-        let text: String = self.text.iter().skip(self.at).take_while(|c| **c != '}' && !ends_word(**c)).collect();
+        let text: String = self
+            .text
+            .iter()
+            .skip(self.at)
+            .take_while(|c| **c != '}' && !ends_word(**c))
+            .collect();
         if self.text.get(self.at + text.chars().count()) != Some(&'}') {
             return None;
         }
@@ -378,29 +406,45 @@ impl Parser {
             [first, last, step] => (*first, *last, step.parse::<i64>().ok()?.abs().max(1)),
             _ => return None,
         };
-        let words: Vec<Word> = if let (Ok(first), Ok(last)) = (first.parse::<i64>(), last.parse::<i64>()) {
-            let count = first.abs_diff(last) / step.unsigned_abs();
-            let count = i64::try_from(count).ok().filter(|count| *count < MAX_RANGE)?;
-            let sign = if first <= last { step } else { -step };
-            (0..=count).map(|i| vec![Part::Literal((first + i * sign).to_string())]).collect()
-        } else {
-            let mut letters = [first, last].map(|end| end.chars().next().filter(|c| end.len() == 1 && c.is_ascii_alphabetic()));
-            let reversed = letters[0] > letters[1];
-            letters.sort_unstable();
-            let [Some(low), Some(high)] = letters else {
-                return None;
+        let words: Vec<Word> =
+            if let (Ok(first), Ok(last)) = (first.parse::<i64>(), last.parse::<i64>()) {
+                let count = first.abs_diff(last) / step.unsigned_abs();
+                let count = i64::try_from(count)
+                    .ok()
+                    .filter(|count| *count < MAX_RANGE)?;
+                let sign = if first <= last { step } else { -step };
+                (0..=count)
+                    .map(|i| vec![Part::Literal((first + i * sign).to_string())])
+                    .collect()
+            } else {
+                let mut letters = [first, last].map(|end| {
+                    end.chars()
+                        .next()
+                        .filter(|c| end.len() == 1 && c.is_ascii_alphabetic())
+                });
+                let reversed = letters[0] > letters[1];
+                letters.sort_unstable();
+                let [Some(low), Some(high)] = letters else {
+                    return None;
+                };
+                let mut words: Vec<Word> = (low..=high)
+                    .map(|c| vec![Part::Literal(c.to_string())])
+                    .collect();
+                if reversed {
+                    words.reverse();
+                }
+                words
             };
-            let mut words: Vec<Word> = (low..=high).map(|c| vec![Part::Literal(c.to_string())]).collect();
-            if reversed {
-                words.reverse();
-            }
-            words
-        };
         self.at += text.chars().count() + 1;
         Some(words)
     }
 }
 
 fn plain(name: String) -> Parameter {
-    Parameter { name, index: None, indirect: false, operation: Operation::None }
+    Parameter {
+        name,
+        index: None,
+        indirect: false,
+        operation: Operation::None,
+    }
 }

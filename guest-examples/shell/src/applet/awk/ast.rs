@@ -34,7 +34,12 @@ pub(super) enum Stmt {
     /// `while`; `do` first runs the body (true).
     While(bool, Expr, Box<Self>),
     /// `for (;;)`.
-    For(Option<Box<Self>>, Option<Expr>, Option<Box<Self>>, Box<Self>),
+    For(
+        Option<Box<Self>>,
+        Option<Expr>,
+        Option<Box<Self>>,
+        Box<Self>,
+    ),
     /// `for (name in array)`.
     ForIn(String, String, Box<Self>),
     /// `{ … }`.

@@ -9,8 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Their names.
 pub(super) const NAMES: [&str; 24] = [
-    "length", "substr", "index", "split", "sub", "gsub", "gensub", "match", "sprintf", "sin", "cos", "atan2", "exp", "log",
-    "sqrt", "int", "rand", "srand", "tolower", "toupper", "system", "close", "systime", "strftime",
+    "length", "substr", "index", "split", "sub", "gsub", "gensub", "match", "sprintf", "sin",
+    "cos", "atan2", "exp", "log", "sqrt", "int", "rand", "srand", "tolower", "toupper", "system",
+    "close", "systime", "strftime",
 ];
 
 impl Machine {
@@ -19,7 +20,9 @@ impl Machine {
         match (name, args) {
             ("length", [Expr::Name(array)]) if self.is_array(array) => {
                 let array = self.array_name(array);
-                return Ok(Value::Number(float(self.arrays.get(&array).map_or(0, |elements| elements.len()))));
+                return Ok(Value::Number(float(
+                    self.arrays.get(&array).map_or(0, |elements| elements.len()),
+                )));
             }
             ("split", [text, Expr::Name(array), rest @ ..]) => {
                 let text = self.evaluate(text)?.text();
@@ -31,11 +34,16 @@ impl Machine {
                 let parts = self.split(&text, &separator)?;
                 let count = parts.len();
                 let array = self.array_name(array);
-                let elements = parts.into_iter().enumerate().map(|(at, part)| ((at + 1).to_string(), Value::from_input(part)));
+                let elements = parts
+                    .into_iter()
+                    .enumerate()
+                    .map(|(at, part)| ((at + 1).to_string(), Value::from_input(part)));
                 self.arrays.insert(array, elements.collect());
                 return Ok(Value::Number(float(count)));
             }
-            ("sub" | "gsub", [regex, with, rest @ ..]) => return self.substitute(name == "gsub", regex, with, rest.first()),
+            ("sub" | "gsub", [regex, with, rest @ ..]) => {
+                return self.substitute(name == "gsub", regex, with, rest.first());
+            }
             _ => {}
         }
         if let ("match", [text, regex]) = (name, args) {
@@ -56,23 +64,46 @@ impl Machine {
         let number = |at: usize| values.get(at).map(Value::number).unwrap_or_default();
         Ok(match name {
             "length" => {
-                let text = if values.is_empty() { self.field(0).text() } else { text(0) };
+                let text = if values.is_empty() {
+                    self.field(0).text()
+                } else {
+                    text(0)
+                };
                 Value::Number(float(text.chars().count()))
             }
             "substr" => {
                 // Characters from round(m) to round(m + n), as far as there are any.
                 let start = number(1).round_ties_even();
-                let end = if values.len() > 2 { start + number(2).round_ties_even() } else { f64::INFINITY };
+                let end = if values.len() > 2 {
+                    start + number(2).round_ties_even()
+                } else {
+                    f64::INFINITY
+                };
                 let inside = |at: usize| float(at + 1) >= start && float(at + 1) < end;
-                Value::Text(text(0).chars().enumerate().filter(|(at, _)| inside(*at)).map(|(_, c)| c).collect())
+                Value::Text(
+                    text(0)
+                        .chars()
+                        .enumerate()
+                        .filter(|(at, _)| inside(*at))
+                        .map(|(_, c)| c)
+                        .collect(),
+                )
             }
             "index" => {
                 let whole = text(0);
-                Value::Number(whole.find(&text(1)).map_or(0.0, |at| float(whole[..at].chars().count() + 1)))
+                Value::Number(
+                    whole
+                        .find(&text(1))
+                        .map_or(0.0, |at| float(whole[..at].chars().count() + 1)),
+                )
             }
             "gensub" => {
                 let regex = self.regex(&text(0))?;
-                let target = if values.len() > 3 { text(3) } else { self.field(0).text() };
+                let target = if values.len() > 3 {
+                    text(3)
+                } else {
+                    self.field(0).text()
+                };
                 let all = text(2).starts_with(['g', 'G']);
                 let wanted = if all { 1.0 } else { number(2).max(1.0) };
                 let (mut result, mut end) = (String::new(), 0);
@@ -108,16 +139,29 @@ impl Machine {
             "toupper" => Value::Text(text(0).to_uppercase()),
             "systime" => Value::Number(now()),
             "strftime" => {
-                let format = if values.is_empty() { "%a %b %e %H:%M:%S UTC %Y".into() } else { text(0) };
+                let format = if values.is_empty() {
+                    "%a %b %e %H:%M:%S UTC %Y".into()
+                } else {
+                    text(0)
+                };
                 let time = if values.len() > 1 { number(1) } else { now() };
-                Value::Text(format_time(&format, format!("{time:.0}").parse().unwrap_or(0), 0))
+                Value::Text(format_time(
+                    &format,
+                    format!("{time:.0}").parse().unwrap_or(0),
+                    0,
+                ))
             }
             "close" => {
                 let name = text(0);
-                let known = self.files.remove(&name).is_some() | self.readers.remove(&name).is_some();
+                let known =
+                    self.files.remove(&name).is_some() | self.readers.remove(&name).is_some();
                 Value::Number(if known { 0.0 } else { -1.0 })
             }
-            _ => return Err(Leave::Error(format!("{name}: commands cannot be run from awk here"))),
+            _ => {
+                return Err(Leave::Error(format!(
+                    "{name}: commands cannot be run from awk here"
+                )));
+            }
         })
     }
 
@@ -131,7 +175,13 @@ impl Machine {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    fn substitute(&mut self, global: bool, regex: &Expr, with: &Expr, target: Option<&Expr>) -> Result<Value, Leave> {
+    fn substitute(
+        &mut self,
+        global: bool,
+        regex: &Expr,
+        with: &Expr,
+        target: Option<&Expr>,
+    ) -> Result<Value, Leave> {
         let regex = self.regex_of(regex)?;
         let with = self.evaluate(with)?.text();
         let whole = Expr::Field(Box::new(Expr::Number(0.0)));
@@ -184,7 +234,9 @@ pub(super) fn float(count: usize) -> f64 {
 }
 
 fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64().floor())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64().floor())
 }
 
 /// The conversion letters of a format, `*` among them.
@@ -219,10 +271,16 @@ fn integers_cut(format: &str, args: &[String]) -> Vec<String> {
     args.iter()
         .enumerate()
         .map(|(at, arg)| match letters.get(at) {
-            Some('d' | 'i' | 'o' | 'x' | 'X' | 'u' | '*') => format!("{:.0}", crate::applet::sort::number(arg).trunc()),
+            Some('d' | 'i' | 'o' | 'x' | 'X' | 'u' | '*') => {
+                format!("{:.0}", crate::applet::sort::number(arg).trunc())
+            }
             Some('e' | 'E' | 'f' | 'F' | 'g' | 'G') => crate::applet::sort::number(arg).to_string(),
             Some('c') => match arg.parse::<f64>() {
-                Ok(code) => format!("{code:.0}").parse().ok().and_then(char::from_u32).map_or(arg.clone(), String::from),
+                Ok(code) => format!("{code:.0}")
+                    .parse()
+                    .ok()
+                    .and_then(char::from_u32)
+                    .map_or(arg.clone(), String::from),
                 Err(_) => arg.clone(),
             },
             _ => arg.clone(),

@@ -16,16 +16,23 @@ use value::Value;
 
 /// `awk [-F separator] [-v name=value…] program|-f file [argument…]`.
 pub async fn awk(call: &mut Call<'_>) -> Outcome {
-    let options = call.options("+F:v:f:", &[("field-separator", 'F'), ("assign", 'v'), ("file", 'f')])?;
+    let options = call.options(
+        "+F:v:f:",
+        &[("field-separator", 'F'), ("assign", 'v'), ("file", 'f')],
+    )?;
     let mut text = String::new();
     for (_, name) in options.iter().filter(|(option, _)| *option == 'f') {
-        let file = call.open(name).map_err(|error| Fail::usage(format!("can't open file {name}: {}", strerror(&error))))?;
+        let file = call.open(name).map_err(|error| {
+            Fail::usage(format!("can't open file {name}: {}", strerror(&error)))
+        })?;
         text.push_str(&String::from_utf8_lossy(&file.read_to_end().await?));
         text.push('\n');
     }
     if !options.has('f') {
         if call.args.is_empty() {
-            return Err(Fail::usage("usage: awk [-F fs][-v var=value][prog | -f progfile][file ...]"));
+            return Err(Fail::usage(
+                "usage: awk [-F fs][-v var=value][prog | -f progfile][file ...]",
+            ));
         }
         text = call.args.remove(0);
     }
@@ -33,11 +40,17 @@ pub async fn awk(call: &mut Call<'_>) -> Outcome {
     let mut machine = Machine::new(call.shell.cwd.clone(), call.shell.environment(), &call.args);
     machine.functions.clone_from(&program.functions);
     if let Some(separator) = options.value('F') {
-        let separator = if separator == "t" { "\t".to_owned() } else { unescaped(separator) };
+        let separator = if separator == "t" {
+            "\t".to_owned()
+        } else {
+            unescaped(separator)
+        };
         machine.set_variable("FS", Value::Text(separator));
     }
     for (_, assignment) in options.iter().filter(|(option, _)| *option == 'v') {
-        let (name, value) = assignment.split_once('=').ok_or_else(|| Fail::usage("invalid -v argument"))?;
+        let (name, value) = assignment
+            .split_once('=')
+            .ok_or_else(|| Fail::usage("invalid -v argument"))?;
         machine.set_variable(name, Value::from_input(unescaped(value)));
     }
 
@@ -56,7 +69,11 @@ pub async fn awk(call: &mut Call<'_>) -> Outcome {
             _ => 0,
         };
         // An exit in END is the end; one before it still runs END (XCU awk, exit).
-        let mut ended = if reads || program.begin.is_empty() { Ok(()) } else { Err(Leave::Exit(code)) };
+        let mut ended = if reads || program.begin.is_empty() {
+            Ok(())
+        } else {
+            Err(Leave::Exit(code))
+        };
         for statement in &program.end {
             ended = ended.and_then(|()| machine.execute(statement));
         }
@@ -74,7 +91,8 @@ pub async fn awk(call: &mut Call<'_>) -> Outcome {
 }
 
 fn unescaped(text: &str) -> String {
-    String::from_utf8_lossy(&crate::escape::unescape(text, crate::escape::Style::Quote).0).into_owned()
+    String::from_utf8_lossy(&crate::escape::unescape(text, crate::escape::Style::Quote).0)
+        .into_owned()
 }
 
 /// Writes what the program has printed.
@@ -90,11 +108,16 @@ async fn print(call: &mut Call<'_>, machine: &mut Machine) -> Result<(), Fail> {
 }
 
 /// All records of all operands.
-async fn records(call: &mut Call<'_>, machine: &mut Machine, program: &ast::Program) -> Result<Result<(), Leave>, Fail> {
+async fn records(
+    call: &mut Call<'_>,
+    machine: &mut Machine,
+    program: &ast::Program,
+) -> Result<Result<(), Leave>, Fail> {
     let mut operands = std::mem::take(&mut call.args);
     let is_assignment = |operand: &String| {
         operand.split_once('=').is_some_and(|(name, _)| {
-            name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         })
     };
     if operands.iter().all(is_assignment) {
@@ -110,9 +133,21 @@ async fn records(call: &mut Call<'_>, machine: &mut Machine, program: &ast::Prog
         }
         let input = match call.open(&operand) {
             Ok(input) => input,
-            Err(error) => return Ok(Err(Leave::Error(format!("cannot open \"{operand}\" ({})", strerror(&error))))),
+            Err(error) => {
+                return Ok(Err(Leave::Error(format!(
+                    "cannot open \"{operand}\" ({})",
+                    strerror(&error)
+                ))));
+            }
         };
-        machine.set_variable("FILENAME", Value::Text(if operand == "-" { String::new() } else { operand }));
+        machine.set_variable(
+            "FILENAME",
+            Value::Text(if operand == "-" {
+                String::new()
+            } else {
+                operand
+            }),
+        );
         machine.set_variable("FNR", Value::Number(0.0));
         while let Some(record) = next_record(call, &input, machine).await? {
             machine.start_record(record);
@@ -126,7 +161,11 @@ async fn records(call: &mut Call<'_>, machine: &mut Machine, program: &ast::Prog
     Ok(Ok(()))
 }
 
-async fn next_record(call: &mut Call<'_>, input: &Fd, machine: &Machine) -> Result<Option<String>, Fail> {
+async fn next_record(
+    call: &mut Call<'_>,
+    input: &Fd,
+    machine: &Machine,
+) -> Result<Option<String>, Fail> {
     let separator = machine.variable("RS").text();
     match separator.as_bytes() {
         b"\n" => call.next_text(input).await,

@@ -11,9 +11,20 @@ const MAX_DEPTH: usize = 100;
 /// # Errors
 /// The message, with the line.
 pub(super) fn parse(text: &str) -> Result<Program, String> {
-    let mut parser = Parser { text: text.chars().collect(), at: 0, depth: 0, no_in: false, no_greater: false };
+    let mut parser = Parser {
+        text: text.chars().collect(),
+        at: 0,
+        depth: 0,
+        no_in: false,
+        no_greater: false,
+    };
     parser.program().map_err(|message| {
-        let line = 1 + parser.text.iter().take(parser.at).filter(|c| **c == '\n').count();
+        let line = 1 + parser
+            .text
+            .iter()
+            .take(parser.at)
+            .filter(|c| **c == '\n')
+            .count();
         format!("line {line}: {message}")
     })
 }
@@ -54,7 +65,10 @@ impl Parser {
 
     fn looking_at(&mut self, token: &str) -> bool {
         self.skip(false);
-        token.chars().enumerate().all(|(ahead, c)| self.text.get(self.at + ahead) == Some(&c))
+        token
+            .chars()
+            .enumerate()
+            .all(|(ahead, c)| self.text.get(self.at + ahead) == Some(&c))
     }
 
     fn eat(&mut self, token: &str) -> bool {
@@ -64,17 +78,31 @@ impl Parser {
     }
 
     fn expect(&mut self, token: &str) -> Parsed<()> {
-        if self.eat(token) { Ok(()) } else { Err(self.unexpected(&format!("expected `{token}'"))) }
+        if self.eat(token) {
+            Ok(())
+        } else {
+            Err(self.unexpected(&format!("expected `{token}'")))
+        }
     }
 
     fn unexpected(&mut self, what: &str) -> String {
-        let near: String = self.text.iter().skip(self.at).take(12).take_while(|c| **c != '\n').collect();
+        let near: String = self
+            .text
+            .iter()
+            .skip(self.at)
+            .take(12)
+            .take_while(|c| **c != '\n')
+            .collect();
         format!("syntax error near `{near}': {what}")
     }
 
     fn word(&mut self) -> String {
         self.skip(false);
-        let word = self.text.iter().skip(self.at).take_while(|c| c.is_ascii_alphanumeric() || **c == '_');
+        let word = self
+            .text
+            .iter()
+            .skip(self.at)
+            .take_while(|c| c.is_ascii_alphanumeric() || **c == '_');
         word.collect::<String>()
     }
 
@@ -119,7 +147,9 @@ impl Parser {
                 }
                 self.skip(true);
                 let body = self.block()?;
-                program.functions.insert(name, (parameters, std::rc::Rc::new(body)));
+                program
+                    .functions
+                    .insert(name, (parameters, std::rc::Rc::new(body)));
             } else if self.looking_at("{") {
                 let body = self.block()?;
                 program.rules.push((Pattern::Always, Some(body)));
@@ -131,7 +161,11 @@ impl Parser {
                 } else {
                     Pattern::When(first)
                 };
-                let body = if self.looking_at("{") { Some(self.block()?) } else { None };
+                let body = if self.looking_at("{") {
+                    Some(self.block()?)
+                } else {
+                    None
+                };
                 program.rules.push((pattern, body));
             }
         }
@@ -242,13 +276,25 @@ impl Parser {
             }
         }
         self.at = start;
-        let initial = if self.looking_at(";") { None } else { Some(Box::new(self.simple()?)) };
+        let initial = if self.looking_at(";") {
+            None
+        } else {
+            Some(Box::new(self.simple()?))
+        };
         self.expect(";")?;
         self.skip(true);
-        let condition = if self.looking_at(";") { None } else { Some(self.expr()?) };
+        let condition = if self.looking_at(";") {
+            None
+        } else {
+            Some(self.expr()?)
+        };
         self.expect(";")?;
         self.skip(true);
-        let step = if self.looking_at(")") { None } else { Some(Box::new(self.simple()?)) };
+        let step = if self.looking_at(")") {
+            None
+        } else {
+            Some(Box::new(self.simple()?))
+        };
         self.expect(")")?;
         Ok(Stmt::For(initial, condition, step, self.body()?))
     }
@@ -272,12 +318,20 @@ impl Parser {
             "exit" | "return" => {
                 self.at += word.len();
                 let value = if ends(self) { None } else { Some(self.expr()?) };
-                Ok(if word == "exit" { Stmt::Exit(value) } else { Stmt::Return(value) })
+                Ok(if word == "exit" {
+                    Stmt::Exit(value)
+                } else {
+                    Stmt::Return(value)
+                })
             }
             "delete" => {
                 self.at += word.len();
                 let name = self.name()?;
-                let index = if self.eat("[") { Some(self.list("]")?) } else { None };
+                let index = if self.eat("[") {
+                    Some(self.list("]")?)
+                } else {
+                    None
+                };
                 Ok(Stmt::Delete(name, index))
             }
             _ => self.expr().map(Stmt::Expr),
@@ -298,7 +352,8 @@ impl Parser {
                 arguments.clear();
             }
         }
-        if arguments.is_empty() && !matches!(self.peek(), None | Some(';' | '\n' | '}' | '>' | '|')) {
+        if arguments.is_empty() && !matches!(self.peek(), None | Some(';' | '\n' | '}' | '>' | '|'))
+        {
             loop {
                 arguments.push(self.expr()?);
                 if !self.eat(",") {
@@ -309,7 +364,11 @@ impl Parser {
         }
         self.no_greater = saved;
         let append = self.eat(">>");
-        let target = if append || self.eat(">") { Some((append, self.concatenation()?)) } else { None };
+        let target = if append || self.eat(">") {
+            Some((append, self.concatenation()?))
+        } else {
+            None
+        };
         if self.looking_at("|") {
             return Err("pipes to commands are not supported".into());
         }
@@ -318,7 +377,10 @@ impl Parser {
 
     /// Expressions between commas, up to and with `end`.
     fn list(&mut self, end: &str) -> Parsed<Vec<Expr>> {
-        let saved = (std::mem::take(&mut self.no_in), std::mem::take(&mut self.no_greater));
+        let saved = (
+            std::mem::take(&mut self.no_in),
+            std::mem::take(&mut self.no_greater),
+        );
         let mut list = Vec::new();
         self.skip(true);
         while !self.eat(end) {
@@ -348,10 +410,21 @@ impl Parser {
         if !matches!(left, Expr::Name(_) | Expr::Element(..) | Expr::Field(_)) {
             return Ok(left);
         }
-        for (token, operator) in [("+=", "+"), ("-=", "-"), ("*=", "*"), ("/=", "/"), ("%=", "%"), ("^=", "^")] {
+        for (token, operator) in [
+            ("+=", "+"),
+            ("-=", "-"),
+            ("*=", "*"),
+            ("/=", "/"),
+            ("%=", "%"),
+            ("^=", "^"),
+        ] {
             if self.eat(token) {
                 self.skip(true);
-                return Ok(Expr::Assign(Box::new(left), operator, Box::new(self.expr()?)));
+                return Ok(Expr::Assign(
+                    Box::new(left),
+                    operator,
+                    Box::new(self.expr()?),
+                ));
             }
         }
         if self.looking_at("=") && !self.looking_at("==") {
@@ -372,7 +445,11 @@ impl Parser {
         self.skip(true);
         self.expect(":")?;
         self.skip(true);
-        Ok(Expr::Choice(Box::new(condition), Box::new(yes), Box::new(self.expr()?)))
+        Ok(Expr::Choice(
+            Box::new(condition),
+            Box::new(yes),
+            Box::new(self.expr()?),
+        ))
     }
 
     fn or(&mut self) -> Parsed<Expr> {
@@ -418,11 +495,16 @@ impl Parser {
             if self.looking_at("!~") || (operator == ">" && self.no_greater) {
                 continue;
             }
-            if self.no_greater && operator == ">=" && self.looking_at(">") && !self.looking_at(">=") {
+            if self.no_greater && operator == ">=" && self.looking_at(">") && !self.looking_at(">=")
+            {
                 continue;
             }
             if self.eat(operator) {
-                return Ok(Expr::Binary(operator, Box::new(left), Box::new(self.concatenation()?)));
+                return Ok(Expr::Binary(
+                    operator,
+                    Box::new(left),
+                    Box::new(self.concatenation()?),
+                ));
             }
         }
         Ok(left)
@@ -432,12 +514,14 @@ impl Parser {
         let mut left = self.sum()?;
         loop {
             let starts = match self.peek() {
-                Some(c) if c.is_ascii_alphabetic() || c == '_' => !(self.word() == "in"),
+                Some(c) if c.is_ascii_alphabetic() || c == '_' => self.word() != "in",
                 Some(c) => c.is_ascii_digit() || "\"$(.!-+".contains(c),
                 None => false,
             };
             // `a -b` is a difference, `a !~ b` a match, `a != b` a comparison.
-            let operator = self.looking_at("!~") || self.looking_at("!=") || matches!(self.peek(), Some('-' | '+'));
+            let operator = self.looking_at("!~")
+                || self.looking_at("!=")
+                || matches!(self.peek(), Some('-' | '+'));
             if !starts || operator {
                 return Ok(left);
             }
@@ -462,7 +546,10 @@ impl Parser {
     fn product(&mut self) -> Parsed<Expr> {
         let mut left = self.unary()?;
         loop {
-            let Some(operator) = ["*", "/", "%"].into_iter().find(|token| self.looking_at(token)) else {
+            let Some(operator) = ["*", "/", "%"]
+                .into_iter()
+                .find(|token| self.looking_at(token))
+            else {
                 return Ok(left);
             };
             if self.looking_at("**") || self.looking_at(&format!("{operator}=")) {
@@ -518,7 +605,10 @@ impl Parser {
         let mut bracket = false;
         loop {
             let Some(c) = self.text.get(self.at).copied().filter(|c| *c != '\n') else {
-                return Err(format!("unterminated {}", if end == '"' { "string" } else { "regexp" }));
+                return Err(format!(
+                    "unterminated {}",
+                    if end == '"' { "string" } else { "regexp" }
+                ));
             };
             self.at += 1;
             match c {
@@ -567,16 +657,24 @@ impl Parser {
             }
             Some(c) if c.is_ascii_digit() || c == '.' => {
                 let rest: String = self.text.iter().skip(self.at).take(40).collect();
-                let mut end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+                let mut end = rest
+                    .find(|c: char| !c.is_ascii_digit() && c != '.')
+                    .unwrap_or(rest.len());
                 if rest[end..].starts_with(['e', 'E']) {
                     let digits = rest[end + 1..].trim_start_matches(['+', '-']);
-                    let exponent = digits.len() - digits.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+                    let exponent = digits.len()
+                        - digits
+                            .trim_start_matches(|c: char| c.is_ascii_digit())
+                            .len();
                     if exponent > 0 {
                         end = rest.len() - digits.len() + exponent;
                     }
                 }
                 self.at += end;
-                rest[..end].parse().map(Expr::Number).map_err(|_| format!("bad number `{}'", &rest[..end]))
+                rest[..end]
+                    .parse()
+                    .map(Expr::Number)
+                    .map_err(|_| format!("bad number `{}'", &rest[..end]))
             }
             _ => {
                 let name = self.name()?;
@@ -587,13 +685,24 @@ impl Parser {
 
     fn named(&mut self, name: String) -> Parsed<Expr> {
         if name == "getline" {
-            let starts = matches!(self.peek(), Some(c) if c.is_ascii_alphabetic() || c == '_' || c == '$');
-            let target = if starts { Some(Box::new(self.primary()?)) } else { None };
-            let file = if self.eat("<") { Some(Box::new(self.primary()?)) } else { None };
+            let starts =
+                matches!(self.peek(), Some(c) if c.is_ascii_alphabetic() || c == '_' || c == '$');
+            let target = if starts {
+                Some(Box::new(self.primary()?))
+            } else {
+                None
+            };
+            let file = if self.eat("<") {
+                Some(Box::new(self.primary()?))
+            } else {
+                None
+            };
             return Ok(Expr::Getline(target, file));
         }
         // A function of the user has its parenthesis directly behind its name.
-        if self.text.get(self.at) == Some(&'(') || (super::run::is_function(&name) && self.looking_at("(")) {
+        if self.text.get(self.at) == Some(&'(')
+            || (super::run::is_function(&name) && self.looking_at("("))
+        {
             self.expect("(")?;
             return Ok(Expr::Call(name, self.list(")")?));
         }

@@ -68,12 +68,31 @@ pub(super) fn is_function(name: &str) -> bool {
 impl Machine {
     /// A machine with the variables that every program finds.
     pub(super) fn new(cwd: PathBuf, environment: Vec<(String, String)>, args: &[String]) -> Self {
-        let texts = [("FS", " "), ("OFS", " "), ("ORS", "\n"), ("RS", "\n"), ("SUBSEP", "\x1c"), ("OFMT", "%.6g"), ("CONVFMT", "%.6g")];
-        let mut variables: HashMap<String, Value> = texts.map(|(name, text)| (name.to_owned(), Value::Text(text.to_owned()))).into();
-        variables.insert("ARGC".into(), Value::Number(super::functions::float(args.len() + 1)));
-        let environment = environment.into_iter().map(|(name, value)| (name, Value::from_input(value))).collect();
+        let texts = [
+            ("FS", " "),
+            ("OFS", " "),
+            ("ORS", "\n"),
+            ("RS", "\n"),
+            ("SUBSEP", "\x1c"),
+            ("OFMT", "%.6g"),
+            ("CONVFMT", "%.6g"),
+        ];
+        let mut variables: HashMap<String, Value> = texts
+            .map(|(name, text)| (name.to_owned(), Value::Text(text.to_owned())))
+            .into();
+        variables.insert(
+            "ARGC".into(),
+            Value::Number(super::functions::float(args.len() + 1)),
+        );
+        let environment = environment
+            .into_iter()
+            .map(|(name, value)| (name, Value::from_input(value)))
+            .collect();
         let all = std::iter::once("awk".to_owned()).chain(args.iter().cloned());
-        let argv = all.enumerate().map(|(at, arg)| (at.to_string(), Value::from_input(arg))).collect();
+        let argv = all
+            .enumerate()
+            .map(|(at, arg)| (at.to_string(), Value::from_input(arg)))
+            .collect();
         Self {
             output: Vec::new(),
             errors: Vec::new(),
@@ -107,7 +126,10 @@ impl Machine {
         // A bad separator was an error when it was set; here it is no separator.
         self.fields = self.split(&record, &separator).unwrap_or_default();
         self.record = record;
-        self.variables.insert("NF".into(), Value::Number(super::functions::float(self.fields.len())));
+        self.variables.insert(
+            "NF".into(),
+            Value::Number(super::functions::float(self.fields.len())),
+        );
     }
 
     /// Applies all rules to the current record.
@@ -142,7 +164,9 @@ impl Machine {
 
     /// Sets a variable or parameter; `NF` changes the record.
     pub(super) fn set_variable(&mut self, name: &str, value: Value) {
-        if let Some(Local::Value(local)) = self.frames.last_mut().and_then(|frame| frame.get_mut(name)) {
+        if let Some(Local::Value(local)) =
+            self.frames.last_mut().and_then(|frame| frame.get_mut(name))
+        {
             *local = value;
             return;
         }
@@ -162,7 +186,10 @@ impl Machine {
     pub(super) fn field(&self, number: usize) -> Value {
         match number {
             0 => Value::from_input(self.record.clone()),
-            _ => self.fields.get(number - 1).map_or(Value::Unset, |field| Value::from_input(field.clone())),
+            _ => self
+                .fields
+                .get(number - 1)
+                .map_or(Value::Unset, |field| Value::from_input(field.clone())),
         }
     }
 
@@ -201,7 +228,10 @@ impl Machine {
         if let Some(regex) = self.regexes.get(text) {
             return Ok(Rc::clone(regex));
         }
-        let regex = Rc::new(extended_regex(text, false).map_err(|error| Leave::Error(format!("bad regex {text}: {error}")))?);
+        let regex = Rc::new(
+            extended_regex(text, false)
+                .map_err(|error| Leave::Error(format!("bad regex {text}: {error}")))?,
+        );
         self.regexes.insert(text.to_owned(), Rc::clone(&regex));
         Ok(regex)
     }
@@ -224,12 +254,17 @@ impl Machine {
             " " => text.split_whitespace().map(str::to_owned).collect(),
             "" => text.chars().map(String::from).collect(),
             _ if plain => text.split(separator).map(str::to_owned).collect(),
-            _ => self.regex(separator)?.split(text).map(str::to_owned).collect(),
+            _ => self
+                .regex(separator)?
+                .split(text)
+                .map(str::to_owned)
+                .collect(),
         })
     }
 
     fn block(&mut self, body: &[Stmt]) -> Result<(), Leave> {
-        body.iter().try_for_each(|statement| self.execute(statement))
+        body.iter()
+            .try_for_each(|statement| self.execute(statement))
     }
 
     /// The body of a loop; true when the loop ends.
@@ -245,7 +280,9 @@ impl Machine {
     pub(super) fn execute(&mut self, statement: &Stmt) -> Result<(), Leave> {
         match statement {
             Stmt::Expr(expr) => self.evaluate(expr).map(drop),
-            Stmt::Print(arguments, formatted, target) => self.print(arguments, *formatted, target.as_ref()),
+            Stmt::Print(arguments, formatted, target) => {
+                self.print(arguments, *formatted, target.as_ref())
+            }
             Stmt::Block(body) => self.block(body),
             Stmt::If(condition, yes, no) => match (self.evaluate(condition)?.is_true(), no) {
                 (true, _) => self.execute(yes),
@@ -281,12 +318,18 @@ impl Machine {
             }
             Stmt::ForIn(name, array, body) => {
                 let array = self.array_name(array);
-                let mut keys: Vec<String> = self.arrays.get(&array).map(|elements| elements.keys().cloned().collect()).unwrap_or_default();
+                let mut keys: Vec<String> = self
+                    .arrays
+                    .get(&array)
+                    .map(|elements| elements.keys().cloned().collect())
+                    .unwrap_or_default();
                 // POSIX leaves the order open; that of numbers is what people expect.
-                keys.sort_by(|left, right| match (left.parse::<f64>(), right.parse::<f64>()) {
-                    (Ok(left), Ok(right)) => left.total_cmp(&right),
-                    _ => left.cmp(right),
-                });
+                keys.sort_by(
+                    |left, right| match (left.parse::<f64>(), right.parse::<f64>()) {
+                        (Ok(left), Ok(right)) => left.total_cmp(&right),
+                        _ => left.cmp(right),
+                    },
+                );
                 for key in keys {
                     self.set_variable(name, Value::from_input(key));
                     if self.turn(body)? {
@@ -303,10 +346,14 @@ impl Machine {
                     Some(status) => self.evaluate(status)?.number(),
                     None => 0.0,
                 };
-                Err(Leave::Exit(format!("{status:.0}").parse::<i32>().unwrap_or(0) & 0xff))
+                Err(Leave::Exit(
+                    format!("{status:.0}").parse::<i32>().unwrap_or(0) & 0xff,
+                ))
             }
             Stmt::Return(value) => {
-                let value = value.as_ref().map_or(Ok(Value::Unset), |value| self.evaluate(value))?;
+                let value = value
+                    .as_ref()
+                    .map_or(Ok(Value::Unset), |value| self.evaluate(value))?;
                 Err(Leave::Return(value))
             }
             Stmt::Delete(name, index) => {
@@ -323,7 +370,12 @@ impl Machine {
         }
     }
 
-    fn print(&mut self, arguments: &[Expr], formatted: bool, target: Option<&(bool, Expr)>) -> Result<(), Leave> {
+    fn print(
+        &mut self,
+        arguments: &[Expr],
+        formatted: bool,
+        target: Option<&(bool, Expr)>,
+    ) -> Result<(), Leave> {
         let mut values = Vec::with_capacity(arguments.len());
         for argument in arguments {
             values.push(self.evaluate(argument)?.text());
@@ -334,7 +386,11 @@ impl Machine {
             };
             self.format(format, args)
         } else {
-            let line = if arguments.is_empty() { self.record.clone() } else { values.join(&self.variable("OFS").text()) };
+            let line = if arguments.is_empty() {
+                self.record.clone()
+            } else {
+                values.join(&self.variable("OFS").text())
+            };
             line + &self.variable("ORS").text()
         };
         let Some((append, name)) = target else {
@@ -349,12 +405,24 @@ impl Machine {
             _ => {
                 if !self.files.contains_key(&name) {
                     let path = crate::shell::normalize(&self.cwd.join(&name));
-                    let opened = OpenOptions::new().create(true).append(*append).write(true).truncate(!append).open(path);
-                    let file = opened.map_err(|error| Leave::Error(format!("cannot open \"{name}\" ({})", crate::io::strerror(&error))))?;
+                    let opened = OpenOptions::new()
+                        .create(true)
+                        .append(*append)
+                        .write(true)
+                        .truncate(!append)
+                        .open(path);
+                    let file = opened.map_err(|error| {
+                        Leave::Error(format!(
+                            "cannot open \"{name}\" ({})",
+                            crate::io::strerror(&error)
+                        ))
+                    })?;
                     self.files.insert(name.clone(), file);
                 }
                 if let Some(file) = self.files.get_mut(&name) {
-                    file.write_all(text.as_bytes()).map_err(|error| Leave::Error(format!("{name}: {}", crate::io::strerror(&error))))?;
+                    file.write_all(text.as_bytes()).map_err(|error| {
+                        Leave::Error(format!("{name}: {}", crate::io::strerror(&error)))
+                    })?;
                 }
             }
         }
@@ -375,12 +443,19 @@ impl Machine {
             Expr::Element(name, index) => {
                 let (array, key) = (self.array_name(name), self.key(index)?);
                 // To name an element makes it (XCU awk).
-                self.arrays.entry(array).or_default().entry(key).or_default().clone()
+                self.arrays
+                    .entry(array)
+                    .or_default()
+                    .entry(key)
+                    .or_default()
+                    .clone()
             }
             Expr::Field(number) => {
                 let number = self.evaluate(number)?.number();
                 if number < 0.0 {
-                    return Err(Leave::Error(format!("trying to access out of range field {number}")));
+                    return Err(Leave::Error(format!(
+                        "trying to access out of range field {number}"
+                    )));
                 }
                 self.field(index(number))
             }
@@ -394,11 +469,19 @@ impl Machine {
                 value
             }
             Expr::Choice(condition, yes, no) => {
-                let chosen = if self.evaluate(condition)?.is_true() { yes } else { no };
+                let chosen = if self.evaluate(condition)?.is_true() {
+                    yes
+                } else {
+                    no
+                };
                 self.evaluate(chosen)?
             }
-            Expr::Binary("&&", left, right) => Value::from_bool(self.evaluate(left)?.is_true() && self.evaluate(right)?.is_true()),
-            Expr::Binary("||", left, right) => Value::from_bool(self.evaluate(left)?.is_true() || self.evaluate(right)?.is_true()),
+            Expr::Binary("&&", left, right) => {
+                Value::from_bool(self.evaluate(left)?.is_true() && self.evaluate(right)?.is_true())
+            }
+            Expr::Binary("||", left, right) => {
+                Value::from_bool(self.evaluate(left)?.is_true() || self.evaluate(right)?.is_true())
+            }
             Expr::Binary(operator, left, right) => {
                 let (left, right) = (self.evaluate(left)?, self.evaluate(right)?);
                 match *operator {
@@ -418,7 +501,11 @@ impl Machine {
             }
             Expr::In(index, array) => {
                 let (array, key) = (self.array_name(array), self.key(index)?);
-                Value::from_bool(self.arrays.get(&array).is_some_and(|elements| elements.contains_key(&key)))
+                Value::from_bool(
+                    self.arrays
+                        .get(&array)
+                        .is_some_and(|elements| elements.contains_key(&key)),
+                )
             }
             Expr::Unary('!', inner) => Value::from_bool(!self.evaluate(inner)?.is_true()),
             Expr::Unary('-', inner) => Value::Number(-self.evaluate(inner)?.number()),
@@ -438,20 +525,27 @@ impl Machine {
                     }
                 }
                 let mut line = Vec::new();
-                let count = self.readers.get_mut(&name).map_or(Ok(0), |reader| reader.read_until(b'\n', &mut line));
+                let count = self
+                    .readers
+                    .get_mut(&name)
+                    .map_or(Ok(0), |reader| reader.read_until(b'\n', &mut line));
                 match count {
                     Ok(0) => return Ok(Value::Number(0.0)),
                     Err(_) => return Ok(Value::Number(-1.0)),
                     Ok(_) => {}
                 }
-                let text = String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned();
+                let text = String::from_utf8_lossy(&line)
+                    .trim_end_matches('\n')
+                    .to_owned();
                 match target {
                     Some(target) => self.assign(target, Value::from_input(text))?,
                     None => self.set_record(text),
                 }
                 Value::Number(1.0)
             }
-            Expr::Getline(_, None) => return Err(Leave::Error("getline is supported only with a file".into())),
+            Expr::Getline(_, None) => {
+                return Err(Leave::Error("getline is supported only with a file".into()));
+            }
         })
     }
 
@@ -464,11 +558,14 @@ impl Machine {
             }
             Expr::Field(number) => match index(self.evaluate(number)?.number()) {
                 0 => self.set_record(value.text()),
-                number if number > MAX_FIELD => return Err(Leave::Error(format!("field {number} is too high"))),
+                number if number > MAX_FIELD => {
+                    return Err(Leave::Error(format!("field {number} is too high")));
+                }
                 number => {
                     if self.fields.len() < number {
                         self.fields.resize(number, String::new());
-                        self.variables.insert("NF".into(), Value::Number(super::functions::float(number)));
+                        self.variables
+                            .insert("NF".into(), Value::Number(super::functions::float(number)));
                     }
                     self.fields[number - 1] = value.text();
                     self.rebuild();
@@ -481,7 +578,11 @@ impl Machine {
 
     fn call(&mut self, name: &str, args: &[Expr]) -> Result<Value, Leave> {
         let Some((parameters, body)) = self.functions.get(name).cloned() else {
-            return if is_function(name) { self.builtin(name, args) } else { Err(Leave::Error(format!("calling undefined function {name}"))) };
+            return if is_function(name) {
+                self.builtin(name, args)
+            } else {
+                Err(Leave::Error(format!("calling undefined function {name}")))
+            };
         };
         if self.frames.len() >= MAX_CALLS {
             return Err(Leave::Error(format!("{name}: functions nest too deeply")));
@@ -489,7 +590,9 @@ impl Machine {
         let mut frame = HashMap::new();
         for (at, parameter) in parameters.into_iter().enumerate() {
             let local = match args.get(at) {
-                Some(Expr::Name(array)) if self.is_array(array) => Local::Array(self.array_name(array)),
+                Some(Expr::Name(array)) if self.is_array(array) => {
+                    Local::Array(self.array_name(array))
+                }
                 Some(arg) => Local::Value(self.evaluate(arg)?),
                 None => Local::Value(Value::Unset),
             };

@@ -68,7 +68,9 @@ impl Value {
         if matches!(self, Self::Text(_)) || matches!(other, Self::Text(_)) {
             return self.text().cmp(&other.text());
         }
-        self.number().partial_cmp(&other.number()).unwrap_or(Ordering::Equal)
+        self.number()
+            .partial_cmp(&other.number())
+            .unwrap_or(Ordering::Equal)
     }
 }
 
@@ -77,7 +79,19 @@ pub(super) fn format_number(number: f64) -> String {
     // Up to 2^53 a float holds every integer.
     if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 {
         // There is no "-0".
-        return if number == 0.0 { "0".into() } else { format!("{number:.0}") };
+        return if number == 0.0 {
+            "0".into()
+        } else {
+            format!("{number:.0}")
+        };
     }
-    if number.is_finite() { format!("{}{}", if number < 0.0 { "-" } else { "" }, general(number.abs(), 6, false)) } else { format!("{number}").to_lowercase() }
+    if number.is_finite() {
+        format!(
+            "{}{}",
+            if number < 0.0 { "-" } else { "" },
+            general(number.abs(), 6, false)
+        )
+    } else {
+        format!("{number}").to_lowercase()
+    }
 }
