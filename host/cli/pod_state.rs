@@ -127,7 +127,7 @@ mod tests {
 
     use super::*;
 
-    fn word(status: serde_json::Value) -> String {
+    fn word(status: &serde_json::Value) -> String {
         let pod = json!({"metadata": {"name": "web"}, "status": status});
         pod_word(&serde_json::from_value(pod).unwrap())
     }
@@ -179,7 +179,7 @@ mod tests {
             ),
         ];
         for (status, expected) in cases {
-            assert_eq!(word(status.clone()), expected, "{status}");
+            assert_eq!(word(&status), expected, "{status}");
         }
     }
 

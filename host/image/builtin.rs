@@ -125,7 +125,11 @@ macro_rules! rootfs {
 
 /// An empty directory.
 const fn directory(path: &'static str) -> ImageFile {
-    ImageFile { path, bytes: &[], mode: 0o755 }
+    ImageFile {
+        path,
+        bytes: &[],
+        mode: 0o755,
+    }
 }
 
 const SHELL_FILES: &[ImageFile] = &[

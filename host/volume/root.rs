@@ -90,7 +90,11 @@ pub(crate) fn write(
             continue;
         }
         let is_directory = file.path.ends_with('/');
-        let directory = if is_directory { Some(target.as_path()) } else { target.parent() };
+        let directory = if is_directory {
+            Some(target.as_path())
+        } else {
+            target.parent()
+        };
         if let Some(directory) = directory
             && !made.contains(directory)
         {

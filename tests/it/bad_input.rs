@@ -237,8 +237,12 @@ fn a_hundred_megabytes_without_newline_harm_nobody() {
     assert_eq!(end.code, Some(0), "{}", end.stderr);
     // The log keeps 50 MiB: what was written faster than it was read is lost, and the reader is told how much.
     let printed = end.stdout.bytes().filter(|byte| *byte == b'x').count();
-    let told = |line: &str| {
-        let count = line.split_once("[")?.1.split_once(" bytes of this log are lost")?.0;
+    let told = |line: &str| -> Option<usize> {
+        let count = line
+            .split_once('[')?
+            .1
+            .split_once(" bytes of this log are lost")?
+            .0;
         count.parse().ok()
     };
     let lost: usize = end.stdout.lines().filter_map(told).sum();

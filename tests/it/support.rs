@@ -61,10 +61,6 @@ impl Wasmpod {
         this
     }
 
-    pub(crate) fn dir(&self) -> &Path {
-        self.dir.path()
-    }
-
     /// Puts a file beside the manifest.
     pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.dir.path().join(name);
@@ -324,7 +320,6 @@ pub(crate) fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) ->
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
-    pub(crate) head: String,
     pub(crate) body: String,
 }
 
@@ -344,7 +339,6 @@ pub(crate) fn http_get(address: SocketAddr, path: &str) -> Option<Response> {
     let status = head.split(' ').nth(1)?.parse().ok()?;
     Some(Response {
         status,
-        head: head.to_owned(),
         body: body.to_owned(),
     })
 }

@@ -76,8 +76,15 @@ fn no_module_has_a_name_that_says_nothing() {
 fn tests_are_never_switched_off_and_never_sleep() {
     let found = breaches(&["host", "tests/it", "tests/support"], |file, text| {
         // A file of tests, or the tests at the end of a file.
-        let at_end = || text.split_once("\nmod tests {").map_or("", |(_, rest)| rest);
-        let of_tests = if file.contains("test") { text } else { at_end() };
+        let at_end = || {
+            text.split_once("\nmod tests {")
+                .map_or("", |(_, rest)| rest)
+        };
+        let of_tests = if file.contains("test") {
+            text
+        } else {
+            at_end()
+        };
         let mut found = lines(of_tests, "an ignored test", |line| {
             line.trim_start().starts_with("#[ignore")
         });
