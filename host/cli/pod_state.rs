@@ -3,6 +3,9 @@
 
 use wasmpod::k8s::{ContainerState, ContainerStatus, Pod};
 
+/// The exit code of a program that ended at SIGTERM: 128 + 15. Here that is only ever a stop that was asked for.
+const SIGTERM_CODE: i32 = 143;
+
 /// The word for a pod: `Pending`, `ContainerCreating`, `Init:0/1`, `Running`, `Completed`, `Error`,
 /// `CrashLoopBackOff`, `Terminating`…
 pub(crate) fn pod_word(pod: &Pod) -> String {
@@ -58,7 +61,9 @@ pub(crate) fn container_words(status: &ContainerStatus) -> String {
             ..
         }) => {
             let reason = end.reason.as_deref().unwrap_or("Terminated");
-            if end.exit_code == 0 {
+            if end.exit_code == SIGTERM_CODE {
+                "Stopped (SIGTERM)".to_owned()
+            } else if end.exit_code == 0 {
                 reason.to_owned()
             } else {
                 format!("{reason} (exit code {})", end.exit_code)
@@ -109,6 +114,9 @@ fn container_reason(status: &ContainerStatus) -> Option<String> {
         );
     }
     let end = state.terminated.as_ref()?;
+    if end.exit_code == SIGTERM_CODE {
+        return Some("Stopped".to_owned());
+    }
     Some(
         end.reason
             .clone()

@@ -13,16 +13,8 @@ const STDIN: &str = "-";
 /// The endings of the files that count as manifests in a folder, as `kubectl apply -f` has it.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 
-/// What the FILE arguments name.
-pub(crate) struct Sources {
-    /// The texts, in the order of the arguments; of a folder in the order of the files' names.
-    pub(crate) texts: Vec<Source>,
-    /// The folder from which relative module paths count: that of the first manifest.
-    pub(crate) base: PathBuf,
-}
-
-/// Reads all that the arguments name.
-pub(crate) fn read(files: &[PathBuf]) -> anyhow::Result<Sources> {
+/// Reads all that the arguments name, in their order; of a folder in the order of the files' names.
+pub(crate) fn read(files: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
     let mut texts = Vec::new();
     let mut stdin_seen = false;
     for file in files {
@@ -42,17 +34,7 @@ pub(crate) fn read(files: &[PathBuf]) -> anyhow::Result<Sources> {
             texts.push(read_file(file)?);
         }
     }
-    let base = files
-        .iter()
-        .find(|file| file.as_os_str() != STDIN)
-        .map_or_else(PathBuf::new, |file| {
-            if file.is_dir() {
-                file.clone()
-            } else {
-                file.parent().unwrap_or(Path::new("")).to_owned()
-            }
-        });
-    Ok(Sources { texts, base })
+    Ok(texts)
 }
 
 fn manifests_of(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
@@ -111,12 +93,10 @@ mod tests {
         }
         let sources = read(&[dir.path().to_owned()]).unwrap();
         let texts: Vec<_> = sources
-            .texts
             .iter()
             .map(|source| source.text.as_slice())
             .collect();
         assert_eq!(texts, [b"a", b"b", b"c"]);
-        assert_eq!(sources.base, dir.path());
     }
 
     #[test]

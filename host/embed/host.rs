@@ -31,7 +31,8 @@ impl HostBuilder {
         self
     }
 
-    /// The folder from which relative paths of modules count; the working directory by default.
+    /// The folder from which the names of sources count, the working directory by default: a relative path of a module
+    /// counts from the folder of its manifest.
     pub fn base_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.base_dir = dir.into();
         self

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
@@ -16,17 +17,17 @@ use crate::error::NodeError;
 use crate::images::Images;
 use crate::publish::{Publication, PublishRule, is_meant, publications};
 
-/// Reads the images of all pods and has their programs prepared, each once, side by side.
+/// Reads the images of all pods (each with the folder of its manifest) and has their programs prepared, each once, side by side.
 pub(crate) async fn prepare(
-    pods: &[Pod],
+    pods: &[(Pod, PathBuf)],
     images: &Arc<Images>,
     runtime: &Arc<dyn ContainerRuntime>,
     progress: &ProgressSink,
 ) -> Result<(), NodeError> {
     let (mut errors, mut programs) = (Vec::new(), BTreeMap::new());
-    for pod in pods {
+    for (pod, base) in pods {
         for container in containers(pod) {
-            match program_of(container, images).await {
+            match program_of(container, images, base).await {
                 Ok(Some(program)) => {
                     programs
                         .entry(program.digest)
@@ -68,10 +69,11 @@ pub(crate) async fn prepare(
 async fn program_of(
     container: &Container,
     images: &Arc<Images>,
+    base: &Path,
 ) -> Result<Option<Arc<Program>>, wasmpod_image::ImageError> {
     let reference = container.image.clone().unwrap_or_default();
-    let images = Arc::clone(images);
-    let read = tokio::task::spawn_blocking(move || images.get(&reference)).await;
+    let (images, base) = (Arc::clone(images), base.to_owned());
+    let read = tokio::task::spawn_blocking(move || images.get(&reference, &base)).await;
     let Ok(image) = read else { return Ok(None) };
     let image = image?;
     let of_image = ImageProcess {
@@ -87,21 +89,21 @@ async fn program_of(
 
 /// What is published of each pod, in the pods' order.
 pub(crate) async fn publish(
-    pods: &[Pod],
+    pods: &[(Pod, PathBuf)],
     rules: &[PublishRule],
     services: &[Service],
 ) -> Result<Vec<Vec<Publication>>, NodeError> {
     let mut errors: Vec<_> = rules
         .iter()
-        .filter(|rule| !pods.iter().any(|pod| is_meant(&rule.pod, pod)))
+        .filter(|rule| !pods.iter().any(|(pod, _)| is_meant(&rule.pod, pod)))
         .map(|rule| NodeError::NoSuchPod {
             pod: rule.pod.clone(),
-            pods: pods.iter().map(name_of).collect(),
+            pods: pods.iter().map(|(pod, _)| name_of(pod)).collect(),
         })
         .collect();
     let mut all = Vec::new();
     let mut taken: BTreeMap<(SocketAddr, bool), (String, String)> = BTreeMap::new();
-    for pod in pods {
+    for (pod, _) in pods {
         let name = name_of(pod);
         let mut of_pod = Vec::new();
         for publication in publications(pod, rules, services).map_err(NodeError::from)? {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wasmpod_lifecycle::HostFacts;
@@ -17,7 +17,7 @@ use wasmpod_volume::VolumePolicy;
 
 use crate::admission::{self, name_of};
 use crate::error::NodeError;
-use crate::images::{Images, KnownImages};
+use crate::images::{Images, ImagesOf};
 use crate::objects::{Namespaced, Objects};
 use crate::publish::{Publication, PublishRule};
 use crate::running::RunningPod;
@@ -27,7 +27,7 @@ use crate::state_dir::StateDir;
 pub struct AgentConfig {
     /// Where it keeps the files of its pods; made if it is not there.
     pub state_dir: PathBuf,
-    /// The folder from which relative paths of modules count.
+    /// The folder from which the names of manifests count, and with them the relative paths of modules in them.
     pub base_dir: PathBuf,
     /// How many threads run pods; one for each processor unless said.
     pub workers: Option<NonZeroUsize>,
@@ -78,7 +78,7 @@ impl Agent {
             None => Workers::one_per_core(),
         };
         Ok(Self {
-            images: Arc::new(Images::new(config.base_dir.clone())),
+            images: Arc::default(),
             network: Arc::new(Network::new()),
             pods: Mutex::default(),
             workers: workers.map_err(NodeError::Workers)?,
@@ -99,8 +99,13 @@ impl Agent {
             manifests.secrets,
             manifests.services,
         ));
-        let mut pods = manifests.pods;
-        for pod in &mut pods {
+        let folders = manifests
+            .pod_sources
+            .iter()
+            .map(|source| Path::new(source).parent().unwrap_or(Path::new("")))
+            .map(|folder| self.config.base_dir.join(folder));
+        let mut pods: Vec<_> = manifests.pods.into_iter().zip(folders).collect();
+        for (pod, _) in &mut pods {
             identify(pod);
             if self.lock().contains_key(&key(pod)) {
                 return Err(NodeError::AlreadyRuns {
@@ -117,8 +122,8 @@ impl Agent {
         .await?;
         let published = admission::publish(&pods, &self.config.publish, objects.services()).await?;
         let mut running = Vec::new();
-        for (pod, publications) in pods.into_iter().zip(published) {
-            running.push(self.start_pod(pod, &publications, &objects)?);
+        for ((pod, base), publications) in pods.into_iter().zip(published) {
+            running.push(self.start_pod(pod, base, &publications, &objects)?);
         }
         Ok(running)
     }
@@ -126,6 +131,7 @@ impl Agent {
     fn start_pod(
         &self,
         pod: Pod,
+        base: PathBuf,
         publications: &[Publication],
         objects: &Arc<Objects>,
     ) -> Result<RunningPod, NodeError> {
@@ -137,7 +143,10 @@ impl Agent {
                 host_ips: vec![HOST_IP.to_owned()],
             },
             runtime: Arc::clone(&self.config.runtime),
-            images: Arc::new(KnownImages(Arc::clone(&self.images))),
+            images: Arc::new(ImagesOf {
+                images: Arc::clone(&self.images),
+                base,
+            }),
             sources: Arc::new(Namespaced {
                 objects: Arc::clone(objects),
                 namespace: key.0.clone(),

@@ -25,6 +25,7 @@ pub(crate) struct Wasmpod {
     args: Vec<String>,
     stdin: Option<Vec<u8>>,
     state: Option<PathBuf>,
+    under: Vec<String>,
 }
 
 /// What a program that has ended left.
@@ -43,6 +44,7 @@ impl Wasmpod {
             args,
             stdin: None,
             state: None,
+            under: Vec::new(),
         }
     }
 
@@ -79,12 +81,27 @@ impl Wasmpod {
         self
     }
 
+    /// Another program that starts it, which finds the state directory in `STATE`.
+    pub(crate) fn under(mut self, command: &[&str]) -> Self {
+        self.under = command.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
     pub(crate) fn start(self) -> Running {
         let state = self
             .state
             .clone()
             .unwrap_or_else(|| self.dir.path().join("state"));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wasmpod"));
+        let program = env!("CARGO_BIN_EXE_wasmpod");
+        let mut command = match self.under.split_first() {
+            None => Command::new(program),
+            Some((first, rest)) => {
+                std::fs::create_dir_all(&state).unwrap();
+                let mut command = Command::new(first);
+                command.args(rest).arg(program).env("STATE", &state);
+                command
+            }
+        };
         command.args(&self.args);
         if self.args.first().is_some_and(|verb| verb == "up") {
             command.arg("--state-dir").arg(&state);

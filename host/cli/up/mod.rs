@@ -36,13 +36,11 @@ enum End {
 
 pub(crate) fn run(args: &UpArgs) -> anyhow::Result<Outcome> {
     let sources = sources::read(&args.manifests.files)?;
-    let manifests = wasmpod::read(&sources.texts)?;
+    let manifests = wasmpod::read(&sources)?;
     if !args.verbosity.quiet {
         report::warnings(&manifests.warnings);
     }
-    let mut host = Host::builder()
-        .base_dir(sources.base)
-        .publish(args.publish.iter().cloned());
+    let mut host = Host::builder().publish(args.publish.iter().cloned());
     if let Some(dir) = &args.state_dir {
         host = host.state_dir(dir);
     }

@@ -205,6 +205,7 @@ fn style_of(words: &str) -> anstyle::Style {
     let word = words.split([' ', ':', ',']).next().unwrap_or_default();
     match word {
         "Running" | "Completed" => paint::GOOD,
+        "Stopped" => paint::DIM,
         "Pending" | "ContainerCreating" | "PodInitializing" | "Init" | "Waiting"
         | "Terminating" => paint::WARNING,
         _ => paint::ERROR,

@@ -42,6 +42,8 @@ impl Source {
 pub struct Manifests {
     /// The pods.
     pub pods: Vec<Pod>,
+    /// The name of the source of each pod, in the order of `pods`: relative paths in a pod count from its folder.
+    pub pod_sources: Vec<String>,
     /// The config maps.
     pub config_maps: Vec<ConfigMap>,
     /// The secrets, `stringData` already merged into `data`.
@@ -193,7 +195,10 @@ impl Reading {
         let Some(object) = object else { return };
         self.unique(text, document, kind, &name, &object);
         match object {
-            object::Object::Pod(pod) => self.manifests.pods.push(*pod),
+            object::Object::Pod(pod) => {
+                self.manifests.pods.push(*pod);
+                self.manifests.pod_sources.push(text.name.to_owned());
+            }
             object::Object::ConfigMap(map) => self.manifests.config_maps.push(*map),
             object::Object::Secret(secret) => self.manifests.secrets.push(*secret),
             object::Object::Service(service) => self.manifests.services.push(*service),
