@@ -4,7 +4,7 @@
 //! A built-in image is a Wasm program of ours with the usual behaviour of the image whose name it answers to; it is
 //! not that image, and is always shown as such.
 //!
-//! This crate reads module files and looks at their outline ([`format`]). Whether a module can run here, which
+//! This crate reads module files and looks at their outline ([`mod@format`]). Whether a module can run here, which
 //! imports it needs, and its compilation are the engine's business. Pulling from a registry is not here yet.
 
 mod builtin;

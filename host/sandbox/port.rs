@@ -1,7 +1,7 @@
 //! The port behind which the engine stands: the verbs of the Container Runtime Interface, for containers that are
 //! WebAssembly programs.
 //!
-//! The `runtime` crate implements [`ContainerRuntime`]; [`crate::fake`] implements it with a script, so that every
+//! The `runtime` crate implements [`ContainerRuntime`]; the `fake` module implements it with a script, so that every
 //! order of events and every failure of a pod is tested without an engine. The names follow the CRI
 //! (`k8s.io/cri-api`, `runtime/v1/api.proto`), without its wire format: everything a container may touch is handed
 //! over as an object, already opened.
