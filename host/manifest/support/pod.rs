@@ -26,7 +26,7 @@ pub(super) const TABLES: &[Table] = &[
         definition: "io.k8s.api.core.v1.PodSpec",
         title: "Pod spec",
         fields: &[
-            Field::ignored("activeDeadlineSeconds", LATER),
+            Field::yes("activeDeadlineSeconds"),
             Field::ignored("affinity", SCHEDULING),
             Field::ignored("automountServiceAccountToken", NO_ACCOUNTS),
             Field::yes("containers"),
