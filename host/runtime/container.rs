@@ -281,6 +281,7 @@ async fn live(container: &Container, guest: Guest, ticker: Arc<Ticker>) {
         future: Some(Box::pin(instance.run())),
         ipc,
         ticker,
+        turns_to_give_up: 0,
     };
     let mut stop = container.stop.subscribe();
     let exit = tokio::select! {
@@ -314,12 +315,21 @@ impl Drop for Report {
     }
 }
 
+/// Turns that a guest gives up after it has computed for a whole tick.
+///
+/// What its neighbours wait for takes several tasks, one waking the next: a request that comes by a published port goes
+/// through the port's task to the guest that answers, and back. If the computing guest ran between any two of them,
+/// each would wait for a tick. A turn costs it about a microsecond of a millisecond when nobody else has anything to do.
+const TURNS_GIVEN_UP: u32 = 6;
+
 /// A guest that is being run: the epoch clock ticks while it is polled, queues are settled when it waits, and a panic
 /// of host code ends it.
 struct Polled<F: Future> {
     future: Option<Pin<Box<F>>>,
     ipc: Arc<ContainerIpc>,
     ticker: Arc<Ticker>,
+    /// How many turns it still lets pass.
+    turns_to_give_up: u32,
 }
 
 impl<F: Future> Future for Polled<F> {
@@ -330,6 +340,12 @@ impl<F: Future> Future for Polled<F> {
         let Some(future) = this.future.as_mut() else {
             return Poll::Ready(Err("polled after its end".to_owned()));
         };
+        if this.turns_to_give_up > 0 {
+            this.turns_to_give_up -= 1;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let ticks = this.ticker.ticks();
         let running = this.ticker.enter();
         // Unwind safety: after a panic the future is only dropped, never polled again, and what it shares with other
         // containers (sockets, queues) is behind locks of the pod's crates, which recover from poisoning.
@@ -337,7 +353,12 @@ impl<F: Future> Future for Polled<F> {
         drop(running);
         this.ipc.settle();
         match polled {
-            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Pending) => {
+                if this.ticker.ticks() != ticks {
+                    this.turns_to_give_up = TURNS_GIVEN_UP;
+                }
+                Poll::Pending
+            }
             Ok(Poll::Ready(result)) => {
                 this.end();
                 Poll::Ready(Ok(result))

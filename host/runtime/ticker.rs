@@ -80,7 +80,6 @@ impl Ticker {
     }
 
     /// Ticks since the start.
-    #[cfg(test)]
     pub(crate) fn ticks(&self) -> u64 {
         self.shared.ticks.load(Ordering::SeqCst)
     }
