@@ -1,0 +1,139 @@
+//! What one container takes from the others: an endless loop beside nine that echo, all in one pod and so on one
+//! thread; and pods that do nothing at all.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use crate::bench::Bench;
+use crate::host::cpu_time;
+use crate::pods;
+use crate::process::PATIENCE;
+use crate::row::{Bar, Row, Unit};
+use crate::samples::{Samples, milliseconds};
+use crate::up::Up;
+
+const ECHOES: u16 = 9;
+const FIRST_PORT: u16 = 7001;
+const ROUND_TRIPS: usize = 300;
+/// The pause between two messages to one container: a client that asks now and then.
+const PAUSE: Duration = Duration::from_millis(1);
+
+const IDLE_PODS: usize = 10;
+/// After the start, until it has calmed down.
+const CALM: Duration = Duration::from_secs(1);
+const WATCHED: Duration = Duration::from_secs(5);
+
+pub(crate) fn beside_a_loop(bench: &Bench) -> anyhow::Result<Vec<Row>> {
+    let alone = round_trips(bench, false)?;
+    let beside = round_trips(bench, true)?;
+    let what = |percent| {
+        format!(
+            "nine containers echo 64 bytes over published ports beside one in an endless loop: p{percent}; twin: without the loop"
+        )
+    };
+    let row = |percent| {
+        let [ours, twin] =
+            [&beside, &alone].map(|samples| Samples::from_iter([samples.percentile(percent)]));
+        Row::new(what(percent), Unit::Milliseconds, ours).twin(twin)
+    };
+    Ok(vec![row(50), row(99).bar(Bar::AtMost(10.0))])
+}
+
+/// Milliseconds of each round trip, all echoing containers together.
+fn round_trips(bench: &Bench, has_loop: bool) -> anyhow::Result<Samples> {
+    let ports = FIRST_PORT..FIRST_PORT + ECHOES;
+    let echo = |port| {
+        pods::container(
+            &format!("echo-{port}"),
+            &bench.component,
+            &["tcp-echo", &format!("0.0.0.0:{port}")],
+        )
+    };
+    let mut containers: Vec<Value> = ports.clone().map(echo).collect();
+    if has_loop {
+        containers.insert(
+            0,
+            pods::container("loop", &bench.alone_component, &["spin"]),
+        );
+    }
+    let publish: Vec<_> = ports
+        .clone()
+        .map(|port| format!("--publish=0:fair:{port}"))
+        .collect();
+    let args: Vec<_> = publish
+        .iter()
+        .map(String::as_str)
+        .chain(["--no-logs"])
+        .collect();
+    let up = Up::start(bench, &pods::pod("fair", &containers).to_string(), &args)?;
+    let addresses: Vec<SocketAddr> = ports
+        .map(|port| up.published(&format!("fair:{port}")))
+        .collect::<anyhow::Result<_>>()?;
+    up.all_running(containers.len())?;
+    let clients: Vec<_> = addresses
+        .into_iter()
+        .map(|address| thread::spawn(move || ask(address)))
+        .collect();
+    let mut all = Vec::new();
+    for client in clients {
+        all.extend(client.join().ok().context("a client panicked")??);
+    }
+    up.stop()?;
+    Ok(all.into_iter().collect())
+}
+
+fn ask(address: SocketAddr) -> anyhow::Result<Vec<f64>> {
+    let mut stream = connect(address)?;
+    let mut answer = [0; 64];
+    let mut round_trips = Vec::with_capacity(ROUND_TRIPS);
+    for _ in 0..ROUND_TRIPS {
+        let start = Instant::now();
+        stream.write_all(&[0x5a; 64])?;
+        stream.read_exact(&mut answer)?;
+        round_trips.push(milliseconds(start.elapsed()));
+        thread::sleep(PAUSE);
+    }
+    Ok(round_trips)
+}
+
+/// A connection that is known to be answered: a published port takes connections before its container listens, and
+/// closes them again.
+fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
+    let limit = Instant::now() + PATIENCE;
+    loop {
+        let first = || -> std::io::Result<TcpStream> {
+            let mut stream = TcpStream::connect(address)?;
+            stream.set_nodelay(true)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.write_all(b"?")?;
+            stream.read_exact(&mut [0])?;
+            Ok(stream)
+        };
+        match first() {
+            Ok(stream) => return Ok(stream),
+            Err(error) if Instant::now() > limit => return Err(error).context("nobody echoes"),
+            Err(_) => thread::sleep(PAUSE),
+        }
+    }
+}
+
+pub(crate) fn idle(bench: &Bench) -> anyhow::Result<Vec<Row>> {
+    let manifest = pods::idle(IDLE_PODS, IDLE_PODS, &bench.alone_component);
+    let up = Up::start(bench, &manifest, &["--no-logs"])?;
+    up.all_running(IDLE_PODS)?;
+    thread::sleep(CALM);
+    let (start, before) = (Instant::now(), cpu_time(up.id())?);
+    thread::sleep(WATCHED);
+    let used = cpu_time(up.id())?.saturating_sub(before);
+    let share = used.as_secs_f64() / start.elapsed().as_secs_f64() * 100.0;
+    up.stop()?;
+    let what = "ten pods of one idle component each: processor time, of one core";
+    Ok(vec![
+        Row::new(what, Unit::Percent, Samples::from_iter([share])).bar(Bar::AtMost(1.0)),
+    ])
+}
