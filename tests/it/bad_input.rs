@@ -252,6 +252,37 @@ fn a_hundred_megabytes_without_newline_harm_nobody() {
     );
 }
 
+#[test]
+fn a_second_interrupt_ends_what_waits_for_its_reader() {
+    let up = Wasmpod::up_text(&pod("guest.wasm", ""), &[]).unread();
+    up.file("guest.wasm", &wat::parse_str(PRINTER).unwrap());
+    let state = tempfile::tempdir().unwrap();
+    let running = up.state(state.path()).start();
+    running.stderr.wait_until_contains("web/c: Completed");
+    running.interrupt();
+    let end = running.wait_interrupting();
+    assert_eq!(end.code, Some(130), "{end:?}");
+    assert_eq!(left_in(&state.path().join("run")), Vec::<String>::new());
+}
+
+#[test]
+fn a_port_that_a_neighbour_has_is_told_with_its_name() {
+    let manifest = pod("nginx", "  - {name: second, image: nginx}\n");
+    let running = Wasmpod::up_text(&manifest, &[]).start();
+    running
+        .stderr
+        .wait_until_contains("web/second: Error (exit code 1)");
+    running.stderr.wait_until_contains("PortInUse");
+    let end = running.stop();
+    assert_says(&end, 0, &["address in use by container \"c\""]);
+    assert!(
+        end.stdout
+            .contains("bind() to 0.0.0.0:80 failed (98: Address already in use)"),
+        "{}",
+        end.stdout
+    );
+}
+
 /// Prints 1,600 times 64 KiB of `x`.
 const PRINTER: &str = r#"(module
     (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,7 @@ pub(crate) struct Wasmpod {
     stdin: Option<Vec<u8>>,
     state: Option<PathBuf>,
     under: Vec<String>,
+    is_unread: bool,
 }
 
 /// What a program that has ended left.
@@ -45,6 +46,7 @@ impl Wasmpod {
             stdin: None,
             state: None,
             under: Vec::new(),
+            is_unread: false,
         }
     }
 
@@ -87,6 +89,12 @@ impl Wasmpod {
         self
     }
 
+    /// Nobody reads its standard output.
+    pub(crate) fn unread(mut self) -> Self {
+        self.is_unread = true;
+        self
+    }
+
     pub(crate) fn start(self) -> Running {
         let state = self
             .state
@@ -123,13 +131,16 @@ impl Wasmpod {
             // The program may refuse to read it all.
             std::thread::spawn(move || drop(stdin.write_all(&bytes)));
         }
-        let stdout = Text::collect(child.stdout.take().unwrap());
+        // Held open, a pipe that is not read fills up.
+        let unread = child.stdout.take_if(|_| self.is_unread);
+        let stdout = child.stdout.take().map_or_else(Text::none, Text::collect);
         let stderr = Text::collect(child.stderr.take().unwrap());
         Running {
             child,
             stdout,
             stderr,
             state,
+            _unread: unread,
             _dir: self.dir,
         }
     }
@@ -150,6 +161,7 @@ pub(crate) struct Running {
     pub(crate) stdout: Text,
     pub(crate) stderr: Text,
     state: PathBuf,
+    _unread: Option<ChildStdout>,
     _dir: TempDir,
 }
 
@@ -179,11 +191,22 @@ impl Running {
 
     /// Sends SIGINT, as Ctrl-C does, once.
     pub(crate) fn interrupt(&self) {
-        let sent = Command::new("kill")
-            .args(["-INT", &self.child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(sent.success());
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits until the program has ended, with Ctrl-C again and again.
+    pub(crate) fn wait_interrupting(mut self) -> Output {
+        eventually("the end after further interrupts", || {
+            if self.child.try_wait().unwrap().is_some() {
+                return Some(());
+            }
+            self.interrupt();
+            self.stderr.wait_a_little();
+            None
+        });
+        self.wait()
     }
 
     /// Ctrl-C, and how the program ended after it.
@@ -247,6 +270,11 @@ struct Collected {
 }
 
 impl Text {
+    /// A stream that says nothing.
+    fn none() -> Self {
+        Self::collect(std::io::empty())
+    }
+
     fn collect(from: impl Read + Send + 'static) -> Self {
         let this = Self(Arc::default());
         let writer = this.clone();

@@ -103,10 +103,11 @@ async fn supervise(
             humantime::format_duration(timeout)
         ));
     }
-    let was_killed = stop_all(&pods, &mut changes, &mut tree, &mut interrupts).await;
+    let mut was_killed = stop_all(&pods, &mut changes, &mut tree, &mut interrupts).await;
     tokio::select! {
         result = logs.finish() => result.context("cannot write the logs to standard output")?,
-        () = interrupts.next() => {}
+        // Whoever reads our output takes too long.
+        () = interrupts.next() => was_killed = true,
     }
     tree.finish();
     Ok(match end {
