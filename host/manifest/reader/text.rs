@@ -11,8 +11,7 @@ pub(crate) fn decode_text(bytes: &[u8]) -> Result<&str, Unreadable> {
         return Err(Unreadable::new(
             "source/size",
             format!(
-                "the file has {} bytes; a manifest may have at most {MAX_SOURCE_BYTES}",
-                bytes.len()
+                "the file has more than {MAX_SOURCE_BYTES} bytes, the most that a manifest may have"
             ),
         )
         .hint("split it into several files; large data belongs into a volume or an image"));
