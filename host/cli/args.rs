@@ -65,7 +65,7 @@ pub(crate) struct UpArgs {
     /// system pick one; /udp behind it for UDP
     #[arg(short, long, value_name = "[HOSTIP:]HOSTPORT:POD:PORT")]
     pub(crate) publish: Vec<PublishRule>,
-    /// End when all pods have completed, or stop them as soon as all are ready
+    /// End when all pods have completed, or stop them as soon as every container is ready or has completed
     #[arg(long, value_name = "STATE", default_value = "completed")]
     pub(crate) until: Until,
     /// Stop the pods and end with code 124 after this long, e.g. 90s or 2m30s

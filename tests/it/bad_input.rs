@@ -269,12 +269,26 @@ fn a_second_interrupt_ends_what_waits_for_its_reader() {
 fn a_port_that_a_neighbour_has_is_told_with_its_name() {
     let manifest = pod("nginx", "  - {name: second, image: nginx}\n");
     let running = Wasmpod::up_text(&manifest, &[]).start();
-    running
-        .stderr
-        .wait_until_contains("web/second: Error (exit code 1)");
-    running.stderr.wait_until_contains("PortInUse");
+    // Either may be the first to listen.
+    running.stderr.wait_until_contains("Error (exit code 1)");
+    let (loser, winner) = running.stderr.wait_for("PortInUse", |text| {
+        [("c", "second"), ("second", "c")].into_iter().find(|(loser, winner)| {
+            text.contains(&format!(
+                "PortInUse: container \"{loser}\": bind 0.0.0.0:80: address in use by container \"{winner}\""
+            ))
+        })
+    });
     let end = running.stop();
-    assert_says(&end, 0, &["address in use by container \"c\""]);
+    assert_eq!(end.code, Some(0), "{end:?}");
+    let (loses, goes_on) = (
+        format!("web/{loser}: Error (exit code 1)"),
+        format!("web/{winner}: Stopped"),
+    );
+    assert!(
+        end.stderr.contains(&loses) && end.stderr.contains(&goes_on),
+        "{}",
+        end.stderr
+    );
     assert!(
         end.stdout
             .contains("bind() to 0.0.0.0:80 failed (98: Address already in use)"),

@@ -26,7 +26,7 @@ use tree::Tree;
 enum End {
     /// All pods have ended by themselves.
     Completed,
-    /// All pods are ready, and that was wanted.
+    /// Every container is ready or has completed, and that was wanted.
     Ready,
     /// The time is up.
     TimedOut,
@@ -213,11 +213,7 @@ async fn wait(
         if pods.iter().all(PodHandle::has_ended) {
             return End::Completed;
         }
-        if args.until == Until::Ready
-            && pods
-                .iter()
-                .all(|pod| pod.is_ready() || pod.phase() == "Succeeded")
-        {
+        if args.until == Until::Ready && pods.iter().all(|pod| is_settled(&pod.pod())) {
             return End::Ready;
         }
         tokio::select! {
@@ -230,6 +226,24 @@ async fn wait(
             () = until(deadline) => return End::TimedOut,
         }
     }
+}
+
+/// Is every container of the pod ready, or has it completed? Kubernetes calls a pod with a helper that has done its work
+/// not ready; whoever waits for the pod to be up means this.
+fn is_settled(pod: &k8s::Pod) -> bool {
+    let status = pod.status.as_ref();
+    let containers = status.and_then(|status| status.container_statuses.as_deref());
+    let has_completed = |container: &k8s::ContainerStatus| {
+        let state = container.state.as_ref();
+        let end = state.and_then(|state| state.terminated.as_ref());
+        end.is_some_and(|end| end.exit_code == 0)
+    };
+    containers.is_some_and(|all| {
+        !all.is_empty()
+            && all
+                .iter()
+                .all(|container| container.ready || has_completed(container))
+    })
 }
 
 async fn until(deadline: Option<Instant>) {
@@ -307,6 +321,44 @@ impl Interrupts {
     async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending().await
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_pod_is_settled_when_each_container_is_ready_or_has_completed() {
+        let container = |ready: bool, state: &serde_json::Value| json!({"name": "c", "image": "i", "imageID": "", "ready": ready, "restartCount": 0, "state": state});
+        let running = json!({"running": {}});
+        let completed = json!({"terminated": {"exitCode": 0}});
+        let failed = json!({"terminated": {"exitCode": 1}});
+        let cases = [
+            (json!([]), false),
+            (
+                json!([container(true, &running), container(false, &completed)]),
+                true,
+            ),
+            (
+                json!([container(true, &running), container(false, &running)]),
+                false,
+            ),
+            (
+                json!([container(true, &running), container(false, &failed)]),
+                false,
+            ),
+        ];
+        for (statuses, settled) in cases {
+            let pod = json!({"metadata": {}, "status": {"containerStatuses": statuses}});
+            assert_eq!(
+                is_settled(&serde_json::from_value(pod).unwrap()),
+                settled,
+                "{statuses}"
+            );
         }
     }
 }
