@@ -164,6 +164,45 @@ spec:
     );
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_read_only_state_directory_is_one_error_with_a_hint() {
+    let script = "mount -t tmpfs -o ro none \"$STATE\" || exit 77; exec \"$@\"";
+    let namespace = [
+        "unshare",
+        "--mount",
+        "--map-root-user",
+        "sh",
+        "-c",
+        script,
+        "sh",
+    ];
+    let end = Wasmpod::up("mc2-message-queue.yaml", &[])
+        .under(&namespace)
+        .run();
+    assert_ne!(
+        end.code,
+        Some(77),
+        "this machine gives no mount namespaces: {}",
+        end.stderr
+    );
+    assert_eq!((end.code, end.stdout.as_str()), (Some(1), ""), "{end:?}");
+    let errors: Vec<_> = end
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("error: "))
+        .collect();
+    assert_eq!(errors.len(), 1, "{}", end.stderr);
+    assert!(
+        errors[0].contains("cannot use the state directory")
+            && errors[0].contains("Read-only file system")
+    );
+    assert!(
+        end.stderr
+            .contains("hint: choose a folder that you may write to with --state-dir")
+    );
+}
+
 #[test]
 fn the_examples_are_a_folder_that_runs() {
     let folder = example("");
