@@ -4,8 +4,11 @@
 use std::io::{self, Write as _};
 
 use wasmpod::{Report, ReportStyle, Warning};
+use wasmpod_api::Status;
+use wasmpod_api::client::ClientError;
 
 use crate::paint::{self, paint};
+use crate::runs::NoRuns;
 
 /// How a command ended, as the shell sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub(crate) enum Outcome {
     TimedOut,
     /// Ended by force at the second Ctrl-C: 128 + SIGINT.
     Killed,
+    /// As the command ended that ran on our behalf.
+    Code(u8),
 }
 
 impl Outcome {
@@ -30,6 +35,7 @@ impl Outcome {
             Self::Usage => 2,
             Self::TimedOut => 124,
             Self::Killed => 130,
+            Self::Code(code) => code,
         }
     }
 }
@@ -44,15 +50,32 @@ pub(crate) fn failure(error: &anyhow::Error) -> Outcome {
         stderr(format_args!("{}", report.render_with(&Painted).trim_end()));
         return Outcome::Failed;
     }
-    stderr(format_args!(
-        "{} {}",
-        paint(paint::ERROR, "error:"),
-        chain(error)
-    ));
+    match error.downcast_ref::<ClientError>().and_then(ClientError::status) {
+        Some(status) => stderr(format_args!("{}", from_server(status))),
+        None => stderr(format_args!(
+            "{} {}",
+            paint(paint::ERROR, "error:"),
+            chain(error)
+        )),
+    }
     for hint in error.chain().filter_map(hint_of) {
         stderr(format_args!("{} {hint}", paint(paint::HINT, "hint:")));
     }
     Outcome::Failed
+}
+
+/// What a server says is wrong, as kubectl shows it.
+fn from_server(status: &Status) -> String {
+    let from = match status.reason.as_str() {
+        "" => "Error from server:".to_owned(),
+        reason => format!("Error from server ({reason}):"),
+    };
+    format!("{} {status}", paint(paint::ERROR, from))
+}
+
+/// Prints one warning.
+pub(crate) fn warning(text: std::fmt::Arguments<'_>) {
+    stderr(format_args!("{} {text}", paint(paint::WARNING, "warning:")));
 }
 
 /// Prints the warnings of manifests.
@@ -89,6 +112,9 @@ fn chain(error: &anyhow::Error) -> String {
 fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<wasmpod::Error>() {
         return error.hint();
+    }
+    if error.is::<NoRuns>() {
+        return Some(NoRuns::HINT.to_owned());
     }
     error
         .downcast_ref::<wasmpod::ImageError>()
@@ -139,6 +165,16 @@ mod tests {
     fn a_cause_is_said_once() {
         let error = anyhow::Error::new(io::Error::other("disk on fire")).context("cannot read `a`");
         assert_eq!(chain(&error), "cannot read `a`: disk on fire");
+    }
+
+    #[test]
+    fn a_servers_words_are_kubectls() {
+        let status = Status::failure(404, "NotFound", "pods \"web\" not found");
+        let said = anstream::adapter::strip_str(&from_server(&status)).to_string();
+        assert_eq!(
+            said,
+            "Error from server (NotFound): pods \"web\" not found"
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::report::{self, Outcome};
 use crate::sources;
 
 pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<Outcome> {
-    let sources = sources::read(&args.manifests.files)?;
+    let sources = sources::read(&args.manifests.files())?;
     let manifests = wasmpod::read(&sources)?;
     if args.quiet {
         return Ok(Outcome::Done);

@@ -5,8 +5,9 @@
 use std::env;
 use std::path::PathBuf;
 
-/// The folder of the state of running pods.
-pub(crate) fn state() -> Option<PathBuf> {
+/// Where a host keeps the state of running pods when nobody says; nothing when this user has no place for it.
+#[must_use]
+pub fn state_dir() -> Option<PathBuf> {
     place("XDG_STATE_HOME", ".local/state").map(|dir| dir.join("wasmpod"))
 }
 

@@ -68,7 +68,7 @@ impl HostBuilder {
         };
         let state_dir = self
             .state_dir
-            .or_else(folders::state)
+            .or_else(folders::state_dir)
             .ok_or(Error::NoStateDir)?;
         let steps = Steps::new();
         let (notices, preparing) = (steps.clone(), steps.clone());

@@ -27,6 +27,7 @@ mod pod;
 mod progress;
 
 pub use error::Error;
+pub use folders::state_dir;
 pub use host::{Host, HostBuilder};
 pub use inspect::inspect;
 pub use pod::{Event, Events, PodHandle, Watch};
@@ -36,7 +37,9 @@ pub use wasmpod_image::{
     BuiltIn, Image, ImageError, Origin, Program, builtins, resolve as resolve_image,
 };
 pub use wasmpod_manifest::report::{Report, Style as ReportStyle, Warning};
-pub use wasmpod_manifest::{MAX_SOURCE_BYTES as MAX_MANIFEST_BYTES, Manifests, Source, k8s, read};
+pub use wasmpod_manifest::{
+    MAX_SOURCE_BYTES as MAX_MANIFEST_BYTES, Manifests, Source, k8s, quantity, read,
+};
 pub use wasmpod_node::{ParsePublishError, PublishRule, PublishedPort};
 pub use wasmpod_runtime::{Import, Inspection, Kind};
 pub use wasmpod_sandbox::logs::{LogItem, LogLine, LogOptions, LogReader, Stream as LogStream};

@@ -9,6 +9,8 @@ mod preparing;
 mod print;
 mod tree;
 
+use std::path::Path;
+
 use anyhow::Context as _;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, interval, sleep_until};
@@ -34,14 +36,14 @@ enum End {
     Stopped,
 }
 
-pub(crate) fn run(args: &UpArgs) -> anyhow::Result<Outcome> {
-    let sources = sources::read(&args.manifests.files)?;
+pub(crate) fn run(args: &UpArgs, state_dir: Option<&Path>) -> anyhow::Result<Outcome> {
+    let sources = sources::read(&args.manifests.files())?;
     let manifests = wasmpod::read(&sources)?;
     if !args.verbosity.quiet {
         report::warnings(&manifests.warnings);
     }
     let mut host = Host::builder().publish(args.publish.iter().cloned());
-    if let Some(dir) = &args.state_dir {
+    if let Some(dir) = state_dir {
         host = host.state_dir(dir);
     }
     if let Some(workers) = args.workers {

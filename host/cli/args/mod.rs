@@ -1,4 +1,8 @@
 //! The command line: verbs, flags, their help. Names follow kubectl and podman where they have the same thing.
+//!
+//! The verbs that look into running pods are in [`looking`].
+
+pub(crate) mod looking;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -20,6 +24,9 @@ pub(crate) struct Cli {
     /// When to use colour; `auto` means on a terminal, unless NO_COLOR is set
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
     pub(crate) color: ColorWhen,
+    /// Where pods keep their files while they run, and compiled code stays; also where running pods are looked for
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) state_dir: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -35,6 +42,25 @@ pub(crate) enum ColorWhen {
 pub(crate) enum Command {
     /// Run the pods of manifests until they end or Ctrl-C
     Up(Box<UpArgs>),
+    /// List objects of running pods
+    Get(looking::GetArgs),
+    /// Show an object and all that is known of it
+    Describe(looking::DescribeArgs),
+    /// Print the logs of a container
+    Logs(looking::LogsArgs),
+    /// Run a command in a container
+    Exec(looking::ExecArgs),
+    /// Join the standard streams of a running container
+    Attach(looking::AttachArgs),
+    /// Delete objects; a pod is stopped in its grace period
+    Delete(looking::DeleteArgs),
+    /// Wait for a condition of objects
+    Wait(looking::WaitArgs),
+    /// List events
+    Events(looking::EventsArgs),
+    /// Show how much CPU and memory pods use
+    #[command(subcommand)]
+    Top(looking::TopCommand),
     /// Check manifests and say everything that is wrong
     Validate(ValidateArgs),
     /// Show images
@@ -53,8 +79,18 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct ManifestArgs {
     /// Manifests: files, folders (their .yaml, .yml and .json files), or - for standard input
-    #[arg(value_name = "FILE", required = true)]
-    pub(crate) files: Vec<PathBuf>,
+    #[arg(value_name = "FILE", required_unless_present = "filenames")]
+    files: Vec<PathBuf>,
+    /// The same, as kubectl has it
+    #[arg(short = 'f', long = "filename", value_name = "FILE")]
+    filenames: Vec<PathBuf>,
+}
+
+impl ManifestArgs {
+    /// All of them; those without a flag first.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        self.files.iter().chain(&self.filenames).cloned().collect()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -77,9 +113,6 @@ pub(crate) struct UpArgs {
     /// How log lines are written to standard output
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
-    /// Where pods keep their files while they run, and compiled code stays
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state_dir: Option<PathBuf>,
     /// Let hostPath volumes reach this folder of the machine and what is in it
     #[arg(long, value_name = "PREFIX")]
     pub(crate) allow_host_path: Vec<PathBuf>,
