@@ -1,6 +1,6 @@
 //! How long ago, and when, as kubectl writes it (apimachinery pkg/util/duration, HumanDuration; RFC 1123 times).
 
-use wasmpod::k8s::jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, tz::TimeZone};
 
 /// A span of time in one or two units: `45s`, `3m10s`, `25m`, `5h2m`, `3d4h`, `12d`, `2y30d`.
 pub(crate) fn human(seconds: i64) -> String {

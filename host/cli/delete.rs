@@ -153,7 +153,7 @@ fn from_manifests(manifests: &wasmpod::Manifests) -> anyhow::Result<Vec<Target>>
         anyhow::Ok(())
     };
     for workload in &manifests.workloads {
-        add(workload.kind(), workload.metadata())?;
+        add(workload.kind().name(), workload.metadata())?;
     }
     for pod in &manifests.pods {
         add("Pod", &pod.metadata)?;

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use serde_json::{Value, json};
 use wasmpod::k8s::Event;
-use wasmpod::k8s::jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, tz::TimeZone};
 use wasmpod_api::Table;
 use wasmpod_api::client::Accept;
 use wasmpod_api::table::{Column, Row};

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use wasmpod::k8s::jiff::Timestamp;
+use jiff::Timestamp;
 
 use crate::jsonpath::Template;
 

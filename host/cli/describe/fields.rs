@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use wasmpod::k8s::jiff::Timestamp;
+use jiff::Timestamp;
 use wasmpod::k8s::{LabelSelector, ObjectMeta, OwnerReference};
 
 use super::View;

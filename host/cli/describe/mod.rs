@@ -22,7 +22,7 @@ use std::io::Write as _;
 pub(crate) use events::interval;
 
 use serde_json::Value;
-use wasmpod::k8s::jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, tz::TimeZone};
 use wasmpod_api::Resource;
 
 use crate::args::looking::DescribeArgs;

@@ -2,7 +2,7 @@
 //! description has them.
 
 use serde_json::Value;
-use wasmpod::k8s::jiff::Timestamp;
+use jiff::Timestamp;
 
 use super::View;
 use super::fields::{at, at_or_none, head, items, map, metadata, moment};

@@ -1,7 +1,7 @@
 //! What makes pods: deployments, replica sets, daemon sets, stateful sets, jobs and cron jobs.
 
 use serde_json::Value;
-use wasmpod::k8s::jiff::Timestamp;
+use jiff::Timestamp;
 use wasmpod::k8s::{LabelSelector, ObjectMeta, PodTemplateSpec};
 
 use super::View;
