@@ -26,3 +26,14 @@ pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
 };
 pub use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 pub use k8s_openapi::jiff;
+
+// The kinds that a store keeps besides those above, and what all kinds have in common.
+pub use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
+pub use k8s_openapi::api::batch::v1::{CronJob, Job};
+pub use k8s_openapi::api::core::v1::{
+    Endpoints, Namespace, Node, PersistentVolume, PersistentVolumeClaim, ReplicationController,
+};
+pub use k8s_openapi::api::discovery::v1::EndpointSlice;
+pub use k8s_openapi::{
+    ClusterResourceScope, Metadata, NamespaceResourceScope, Resource, ResourceScope,
+};
