@@ -247,7 +247,7 @@ impl Driver {
                 self.events
                     .warning(None, "DeadlineExceeded", message.to_owned());
             }
-            Action::Finish => {}
+            Action::Finish | Action::Probe { .. } | Action::RunHook { .. } => {}
         }
     }
 
