@@ -8,6 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use wasmpod_manifest::k8s::jiff::Timestamp;
 use wasmpod_manifest::k8s::{
     Container, Event, EventSource, ObjectMeta, ObjectReference, Pod, Time,
 };
@@ -68,17 +69,21 @@ impl Recorder {
 
     /// Records what a pod's sandbox tells.
     pub(crate) fn of_sandbox(&self, pod: &Pod, event: &PodEvent) {
-        let mut involved = reference(&Object::from(Arc::new(Pod {
-            metadata: pod.metadata.clone(),
-            ..Pod::default()
-        })));
+        let mut involved = reference(Kind::Pod, &pod.metadata);
         involved.field_path = event
             .container
             .as_deref()
             .map(|container| field_path(pod, container));
         let (reason, message) = (&event.reason, event.message.clone());
         let time = Time(event.time);
-        self.write(involved, Component::Kubelet, event.severity, reason, message, time);
+        self.write(
+            involved,
+            Component::Kubelet,
+            event.severity,
+            reason,
+            message,
+            time,
+        );
     }
 
     /// Records something of any object.
@@ -91,7 +96,14 @@ impl Recorder {
         message: String,
     ) {
         let time = Time(self.store.now());
-        self.write(reference(object), component, severity, reason, message, time);
+        self.write(
+            reference(object.kind(), object.metadata()),
+            component,
+            severity,
+            reason,
+            message,
+            time,
+        );
     }
 
     fn write(
@@ -105,19 +117,29 @@ impl Recorder {
     ) {
         let mut hasher = DefaultHasher::new();
         let path = &involved.field_path;
-        (&involved.uid, path, component.name(), severity.as_str(), reason, &message).hash(&mut hasher);
+        (
+            &involved.uid,
+            path,
+            component.name(),
+            severity.as_str(),
+            reason,
+            &message,
+        )
+            .hash(&mut hasher);
         let object_name = involved.name.clone().unwrap_or_default();
         let name = format!("{object_name}.{:016x}", hasher.finish());
         // An event of an object of the cluster is in the namespace default.
         let namespace = involved.namespace.clone();
-        let counted = self.store.update(Kind::Event, namespace.as_deref(), &name, &mut |object| {
-            if let Object::Event(event) = object {
-                let event = Arc::make_mut(event);
-                event.count = Some(event.count.unwrap_or(1).saturating_add(1));
-                event.last_timestamp = Some(time.clone());
-            }
-            Ok(())
-        });
+        let counted = self
+            .store
+            .update(Kind::Event, namespace.as_deref(), &name, &mut |object| {
+                if let Object::Event(event) = object {
+                    let event = Arc::make_mut(event);
+                    event.count = Some(event.count.unwrap_or(1).saturating_add(1));
+                    event.last_timestamp = Some(time.clone());
+                }
+                Ok(())
+            });
         if counted.is_ok() {
             return;
         }
@@ -151,11 +173,12 @@ impl Recorder {
         drop(self.store.create(event.into()));
     }
 
-    /// Removes events whose time is over, and the oldest when there are too many.
-    pub(crate) fn sweep(&self) {
+    /// Removes events whose time is over, and the oldest when there are too many. Says when to come again: when the
+    /// next one's time is over.
+    pub(crate) fn sweep(&self) -> Option<Timestamp> {
         let (events, _) = self.store.list(Kind::Event, None);
         let Ok(limit) = self.store.now().checked_sub(EVENT_TTL) else {
-            return;
+            return None;
         };
         let mut by_age: Vec<_> = events
             .iter()
@@ -171,20 +194,23 @@ impl Recorder {
         };
         for (index, (time, object)) in by_age.into_iter().enumerate() {
             if index >= surplus && time >= limit {
-                break;
+                return time.checked_add(EVENT_TTL).ok();
             }
             // Somebody else may have deleted it meanwhile.
-            drop(self.store.delete(Kind::Event, object.namespace(), object.name()));
+            drop(
+                self.store
+                    .delete(Kind::Event, object.namespace(), object.name()),
+            );
         }
+        None
     }
 }
 
 /// How events and others refer to an object.
-pub(crate) fn reference(object: &Object) -> ObjectReference {
-    let metadata = object.metadata();
+pub(crate) fn reference(kind: Kind, metadata: &ObjectMeta) -> ObjectReference {
     ObjectReference {
-        api_version: Some(object.kind().api_version().to_owned()),
-        kind: Some(object.kind().name().to_owned()),
+        api_version: Some(kind.api_version().to_owned()),
+        kind: Some(kind.name().to_owned()),
         namespace: metadata.namespace.clone(),
         name: metadata.name.clone(),
         uid: metadata.uid.clone(),
@@ -195,7 +221,10 @@ pub(crate) fn reference(object: &Object) -> ObjectReference {
 
 /// `spec.containers{name}`, or that of an init container.
 fn field_path(pod: &Pod, container: &str) -> String {
-    let init = pod.spec.iter().flat_map(|spec| spec.init_containers.iter().flatten());
+    let init = pod
+        .spec
+        .iter()
+        .flat_map(|spec| spec.init_containers.iter().flatten());
     let mut init = init.map(|container: &Container| &container.name);
     if init.any(|name| name == container) {
         format!("spec.initContainers{{{container}}}")

@@ -57,6 +57,8 @@ impl RunningPod {
 #[derive(Debug)]
 pub struct KnownPod {
     store: Store,
+    namespace: String,
+    name: String,
     uid: String,
     /// As it was when its sandbox heard of it last (the sandbox has this very copy), or when it was created.
     wanted: Mutex<Arc<Pod>>,
@@ -77,14 +79,29 @@ enum Stage {
 
 impl KnownPod {
     fn new(store: Store, pod: &Arc<Pod>) -> Self {
+        let (namespace, name) = key(pod);
         Self {
             store,
+            namespace,
+            name,
             uid: pod.metadata.uid.clone().unwrap_or_default(),
             wanted: Mutex::new(Arc::clone(pod)),
             running: OnceLock::new(),
             stage: watch::Sender::new(Stage::Waiting),
             asked_grace: Mutex::default(),
         }
+    }
+
+    /// `metadata.namespace`
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// `metadata.name`
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// `metadata.uid`
@@ -105,10 +122,7 @@ impl KnownPod {
 
     /// Its object, while it has this uid.
     fn stored(&self) -> Option<Arc<Pod>> {
-        let wanted = self.wanted();
-        let metadata = &wanted.metadata;
-        let name = metadata.name.as_deref().unwrap_or_default();
-        match self.store.get(Kind::Pod, metadata.namespace.as_deref(), name) {
+        match self.store.get(Kind::Pod, Some(&self.namespace), &self.name) {
             Some(Object::Pod(pod)) if pod.metadata.uid.as_deref() == Some(&self.uid) => Some(pod),
             _ => None,
         }
@@ -197,7 +211,10 @@ fn with_status(mut pod: Arc<Pod>, status: &SandboxStatus) -> Arc<Pod> {
 
 /// Is its phase one that does not change any more?
 pub(crate) fn is_terminal(pod: &Pod) -> bool {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    let phase = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.phase.as_deref());
     matches!(phase, Some("Succeeded" | "Failed"))
 }
 

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use wasmpod_manifest::k8s::{
-    Node, NodeAddress, NodeCondition, NodeSpec, NodeStatus, NodeSystemInfo, ObjectMeta, Quantity, Time,
-};
 use wasmpod_manifest::k8s::jiff::Timestamp;
+use wasmpod_manifest::k8s::{
+    Node, NodeAddress, NodeCondition, NodeSpec, NodeStatus, NodeSystemInfo, ObjectMeta, Quantity,
+    Time,
+};
 use wasmpod_network::POD_CIDR;
 
 use crate::schedule::{Allocatable, MAX_PODS};
@@ -24,25 +25,31 @@ impl Allocatable {
     /// group of this process has.
     pub(crate) fn of_this_machine() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut system = sysinfo::System::new();
-        system.refresh_memory();
-        let of_group = system.cgroup_limits().map(|limits| limits.total_memory);
-        let memory = [Some(system.total_memory()), of_group];
+        // Where the machine does not say, memory is not counted.
+        let memory = sysinfo::System::new().ok().map(|mut system| {
+            system.refresh_memory();
+            let of_group = system.cgroup_limits().map(|limits| limits.total_memory);
+            [Some(system.total_memory()), of_group]
+        });
+        let memory = memory.into_iter().flatten().flatten();
         Self {
             cpu_millicores: u64::try_from(cores).unwrap_or(1).saturating_mul(1000),
-            memory_bytes: memory.into_iter().flatten().filter(|bytes| *bytes > 0).min(),
+            memory_bytes: memory.filter(|bytes| *bytes > 0).min(),
             pods: MAX_PODS,
         }
     }
 
     fn quantities(&self) -> BTreeMap<String, Quantity> {
-        let memory = self.memory_bytes.map(|bytes| ("memory", format!("{}Ki", bytes / 1024)));
+        let memory = self
+            .memory_bytes
+            .map(|bytes| ("memory", format!("{}Ki", bytes / 1024)));
         let list = [
             ("cpu", format_cpu(self.cpu_millicores)),
             ("pods", self.pods.to_string()),
         ];
         let list = list.into_iter().chain(memory);
-        list.map(|(name, amount)| (name.to_owned(), Quantity(amount))).collect()
+        list.map(|(name, amount)| (name.to_owned(), Quantity(amount)))
+            .collect()
     }
 }
 
@@ -63,10 +70,30 @@ pub(crate) fn node(name: &str, machine: &Allocatable, now: Timestamp) -> Node {
         ("kubernetes.io/arch", architecture),
     ];
     let conditions = [
-        ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-        ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-        ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
-        ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
+        (
+            "MemoryPressure",
+            "False",
+            "KubeletHasSufficientMemory",
+            "kubelet has sufficient memory available",
+        ),
+        (
+            "DiskPressure",
+            "False",
+            "KubeletHasNoDiskPressure",
+            "kubelet has no disk pressure",
+        ),
+        (
+            "PIDPressure",
+            "False",
+            "KubeletHasSufficientPID",
+            "kubelet has sufficient PID available",
+        ),
+        (
+            "Ready",
+            "True",
+            "KubeletReady",
+            "kubelet is posting ready status",
+        ),
     ];
     let conditions = conditions.map(|(type_, status, reason, message)| NodeCondition {
         type_: type_.to_owned(),
@@ -84,7 +111,11 @@ pub(crate) fn node(name: &str, machine: &Allocatable, now: Timestamp) -> Node {
     Node {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),
-            labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
+            labels: Some(
+                labels
+                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                    .into(),
+            ),
             ..ObjectMeta::default()
         },
         spec: Some(NodeSpec {
@@ -93,18 +124,22 @@ pub(crate) fn node(name: &str, machine: &Allocatable, now: Timestamp) -> Node {
             ..NodeSpec::default()
         }),
         status: Some(NodeStatus {
-            addresses: Some(vec![address("InternalIP", HOST_IP), address("Hostname", name)]),
+            addresses: Some(vec![
+                address("InternalIP", HOST_IP),
+                address("Hostname", name),
+            ]),
             allocatable: Some(machine.quantities()),
             capacity: Some(machine.quantities()),
             conditions: Some(conditions.into()),
             node_info: Some(NodeSystemInfo {
                 architecture: architecture.to_owned(),
-                container_runtime_version: concat!("wasmpod://", env!("CARGO_PKG_VERSION")).to_owned(),
-                kernel_version: text(sysinfo::System::kernel_version()),
+                container_runtime_version: concat!("wasmpod://", env!("CARGO_PKG_VERSION"))
+                    .to_owned(),
+                kernel_version: text(sysinfo::System::kernel_version().ok()),
                 kubelet_version: VERSION.to_owned(),
                 kube_proxy_version: String::new(),
                 operating_system: os.to_owned(),
-                os_image: text(sysinfo::System::long_os_version()),
+                os_image: text(sysinfo::System::long_os_version().ok()),
                 ..NodeSystemInfo::default()
             }),
             ..NodeStatus::default()

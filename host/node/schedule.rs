@@ -63,11 +63,15 @@ impl Requests {
     fn of_requirements(resources: Option<&ResourceRequirements>) -> Self {
         let text = |name: &str| {
             let resources = resources?;
-            let get = |list: &Option<std::collections::BTreeMap<_, _>>| list.as_ref()?.get(name).cloned();
+            let get =
+                |list: &Option<std::collections::BTreeMap<_, _>>| list.as_ref()?.get(name).cloned();
             // What is limited but not requested is requested in full.
             get(&resources.requests).or_else(|| get(&resources.limits))
         };
-        let bytes = |name| text(name).and_then(|q: wasmpod_manifest::k8s::Quantity| quantity::parse_bytes(&q.0).ok());
+        let bytes = |name| {
+            text(name)
+                .and_then(|q: wasmpod_manifest::k8s::Quantity| quantity::parse_bytes(&q.0).ok())
+        };
         Self {
             cpu_millicores: text("cpu")
                 .and_then(|q| quantity::parse_millicores(&q.0).ok())
@@ -161,7 +165,12 @@ pub(crate) fn fit(
             is_hopeless |= wanted > all;
         }
     };
-    check("cpu", wanted.cpu_millicores, used.cpu_millicores, machine.cpu_millicores);
+    check(
+        "cpu",
+        wanted.cpu_millicores,
+        used.cpu_millicores,
+        machine.cpu_millicores,
+    );
     if let Some(memory) = machine.memory_bytes {
         check("memory", wanted.memory_bytes, used.memory_bytes, memory);
     }
@@ -171,7 +180,10 @@ pub(crate) fn fit(
     if reasons.is_empty() {
         Ok(())
     } else {
-        Err(Misfit { reasons, is_hopeless })
+        Err(Misfit {
+            reasons,
+            is_hopeless,
+        })
     }
 }
 
@@ -198,11 +210,21 @@ mod tests {
             (vec![("1", None)], vec![("100m", None)], 1000),
             (vec![("1", None), ("50m", None)], vec![("2", None)], 2000),
             (vec![("100m", Some("Always"))], vec![("200m", None)], 300),
-            (vec![("100m", Some("Always")), ("500m", None)], vec![("200m", None)], 600),
-            (vec![("500m", None), ("100m", Some("Always"))], vec![("200m", None)], 500),
+            (
+                vec![("100m", Some("Always")), ("500m", None)],
+                vec![("200m", None)],
+                600,
+            ),
+            (
+                vec![("500m", None), ("100m", Some("Always"))],
+                vec![("200m", None)],
+                500,
+            ),
         ] {
             let list = |list: &[(&str, Option<&str>)]| {
-                list.iter().map(|(cpu, policy)| container(cpu, *policy)).collect::<Vec<_>>()
+                list.iter()
+                    .map(|(cpu, policy)| container(cpu, *policy))
+                    .collect::<Vec<_>>()
             };
             let spec = json!({"initContainers": list(&init), "containers": list(&main)});
             assert_eq!(requests(&spec).0, expected, "{spec}");
@@ -211,7 +233,8 @@ mod tests {
 
     #[test]
     fn limits_count_where_nothing_is_requested_and_the_pods_own_requests_count_before_all() {
-        let limited = json!({"containers": [{"name": "c", "resources": {"limits": {"memory": "1Ki"}}}]});
+        let limited =
+            json!({"containers": [{"name": "c", "resources": {"limits": {"memory": "1Ki"}}}]});
         assert_eq!(requests(&limited), (0, 1024));
         let own = json!({
             "resources": {"requests": {"cpu": "2"}}, "overhead": {"cpu": "250m"},
@@ -222,7 +245,11 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_said_in_the_schedulers_words() {
-        let machine = Allocatable { cpu_millicores: 2000, memory_bytes: Some(1000), pods: 2 };
+        let machine = Allocatable {
+            cpu_millicores: 2000,
+            memory_bytes: Some(1000),
+            pods: 2,
+        };
         let wanted = |cpu_millicores, memory_bytes| Requests {
             cpu_millicores,
             memory_bytes,
@@ -232,9 +259,21 @@ mod tests {
         assert_eq!(fit(wanted(500, 500), used, 1, machine), Ok(()));
         assert_eq!(fit(wanted(0, 0), wanted(9000, 9000), 1, machine), Ok(()));
         for (wanted, pods, expected) in [
-            (wanted(501, 0), 1, "1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."),
-            (wanted(501, 501), 2, "1 Insufficient cpu, 1 Insufficient memory, 1 Too many pods. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."),
-            (wanted(0, 1001), 1, "1 Insufficient memory. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."),
+            (
+                wanted(501, 0),
+                1,
+                "1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.",
+            ),
+            (
+                wanted(501, 501),
+                2,
+                "1 Insufficient cpu, 1 Insufficient memory, 1 Too many pods. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.",
+            ),
+            (
+                wanted(0, 1001),
+                1,
+                "1 Insufficient memory. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.",
+            ),
         ] {
             let message = fit(wanted, used, pods, machine).unwrap_err().message();
             assert_eq!(message, format!("0/1 nodes are available: {expected}"));
