@@ -4,12 +4,20 @@
 //! are left out: the service account and the tolerations that admission plugins add. Nothing that
 //! the user wrote is changed, but for a negative grace period, which the API server reads as 1.
 
+mod batch;
 mod container;
+mod pod_resources;
 mod service;
+mod storage;
+mod workload;
 
-use crate::k8s::{ConfigMap, ObjectMeta, Pod, Secret, Volume};
+use crate::k8s::{
+    ConfigMap, Namespace, ObjectMeta, Pod, PodSpec, PodTemplateSpec, Secret, Volume,
+};
 
 pub(crate) use service::service;
+pub(crate) use storage::{persistent_volume, persistent_volume_claim};
+pub(crate) use workload::workload;
 
 /// The namespace of objects that name none.
 pub(crate) const NAMESPACE: &str = "default";
@@ -30,7 +38,19 @@ pub(crate) fn metadata(metadata: &mut ObjectMeta) {
 /// The defaults of a pod.
 pub(crate) fn pod(pod: &mut Pod) {
     metadata(&mut pod.metadata);
-    let Some(spec) = &mut pod.spec else { return };
+    if let Some(spec) = &mut pod.spec {
+        pod_spec(spec);
+    }
+}
+
+/// The defaults of a pod's template.
+fn pod_template(template: &mut PodTemplateSpec) {
+    if let Some(spec) = &mut template.spec {
+        pod_spec(spec);
+    }
+}
+
+fn pod_spec(spec: &mut PodSpec) {
     set(&mut spec.restart_policy, "Always");
     set(&mut spec.dns_policy, "ClusterFirst");
     set(&mut spec.scheduler_name, "default-scheduler");
@@ -50,6 +70,7 @@ pub(crate) fn pod(pod: &mut Pod) {
     {
         container::container(one);
     }
+    pod_resources::pod_resources(spec);
     spec.volumes.iter_mut().flatten().for_each(volume);
 }
 
@@ -62,6 +83,14 @@ fn volume(volume: &mut Volume) {
     }
     if let Some(source) = &mut volume.host_path {
         source.type_.get_or_insert_default();
+    }
+}
+
+/// The defaults of a namespace: the label by which selectors find it.
+pub(crate) fn namespace(namespace: &mut Namespace) {
+    if let Some(name) = namespace.metadata.name.clone() {
+        let labels = namespace.metadata.labels.get_or_insert_default();
+        labels.insert("kubernetes.io/metadata.name".to_owned(), name);
     }
 }
 
