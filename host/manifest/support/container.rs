@@ -93,8 +93,12 @@ pub(super) const TABLES: &[Table] = &[
         fields: &[
             Field::yes("configMapKeyRef"),
             Field::yes("fieldRef"),
-            Field::rejected("fileKeyRef", "comes later", "use configMapKeyRef"),
-            Field::rejected("resourceFieldRef", "comes later", "write the value itself"),
+            Field::rejected(
+                "fileKeyRef",
+                "Kubernetes still changes the format of such files",
+                "have the container read the file itself, or use configMapKeyRef",
+            ),
+            Field::yes("resourceFieldRef"),
             Field::yes("secretKeyRef"),
         ],
     },
@@ -129,6 +133,15 @@ pub(super) const TABLES: &[Table] = &[
         definition: "io.k8s.api.core.v1.ObjectFieldSelector",
         title: "Field reference",
         fields: &[Field::yes("apiVersion"), Field::yes("fieldPath")],
+    },
+    Table {
+        definition: "io.k8s.api.core.v1.ResourceFieldSelector",
+        title: "Resource field reference",
+        fields: &[
+            Field::yes("containerName"),
+            Field::yes("divisor"),
+            Field::yes("resource"),
+        ],
     },
     Table {
         definition: "io.k8s.api.core.v1.ConfigMapEnvSource",

@@ -6,11 +6,13 @@
 //! does not exist. `docs/compatibility.md` is generated from here ([`compatibility_markdown`]).
 
 mod check;
+mod claim;
 mod config;
 mod container;
 mod markdown;
 mod metadata;
 mod pod;
+mod projected;
 mod service;
 mod volume;
 
@@ -124,6 +126,8 @@ pub fn tables() -> impl Iterator<Item = &'static Table> {
         pod::TABLES,
         container::TABLES,
         volume::TABLES,
+        projected::TABLES,
+        claim::TABLES,
         config::TABLES,
         service::TABLES,
         metadata::TABLES,

@@ -169,6 +169,18 @@ fn mounts(mounts: &[VolumeMount], path: &Path, volumes: &VolumeNames, findings: 
         if let Some(sub_path) = mount.sub_path.as_deref().filter(|p| !p.is_empty()) {
             descending_path(sub_path, &path.field("subPath"), findings);
         }
+        if let Some(expression) = mount.sub_path_expr.as_deref().filter(|e| !e.is_empty()) {
+            let path = path.field("subPathExpr");
+            if mount.sub_path.as_deref().is_some_and(|p| !p.is_empty()) {
+                findings.invalid(
+                    "mount/sub-path",
+                    &path,
+                    expression,
+                    "subPathExpr and subPath are mutually exclusive",
+                );
+            }
+            descending_path(expression, &path, findings);
+        }
         if let Some(propagation) = mount.mount_propagation.as_deref() {
             let supported = ["Bidirectional", "HostToContainer", "None"];
             findings.one_of(

@@ -6,8 +6,10 @@
 //! the rules serve objects that never were text. Rules of fields that are rejected or ignored here
 //! are held only where they are cheap and a user would want to know.
 
+mod claim;
 mod config;
 mod container;
+mod downward;
 mod env;
 mod finding;
 mod metadata;
@@ -15,6 +17,7 @@ pub(crate) mod names;
 mod path;
 mod pod;
 mod probe;
+mod projected;
 mod resources;
 mod service;
 mod volume;
