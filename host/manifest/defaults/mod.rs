@@ -12,7 +12,8 @@ mod storage;
 mod workload;
 
 use crate::k8s::{
-    ConfigMap, Namespace, ObjectMeta, Pod, PodSpec, PodTemplateSpec, Secret, Volume,
+    ConfigMap, DownwardAPIVolumeFile, Namespace, ObjectMeta, Pod, PodSpec, PodTemplateSpec,
+    Quantity, ResourceFieldSelector, Secret, Volume,
 };
 
 pub(crate) use service::service;
@@ -25,7 +26,7 @@ pub(crate) const NAMESPACE: &str = "default";
 /// `DefaultTerminationGracePeriodSeconds` of the core API.
 const GRACE_PERIOD_SECONDS: i64 = 30;
 
-/// The mode of projected files: `ConfigMapVolumeSourceDefaultMode` and its twin for secrets.
+/// The mode of projected files: `ConfigMapVolumeSourceDefaultMode` and its three twins.
 const FILE_MODE: i32 = 0o644;
 
 /// The defaults of all namespaced objects.
@@ -81,9 +82,44 @@ fn volume(volume: &mut Volume) {
     if let Some(source) = &mut volume.secret {
         source.default_mode.get_or_insert(FILE_MODE);
     }
+    if let Some(source) = &mut volume.downward_api {
+        source.default_mode.get_or_insert(FILE_MODE);
+        source.items.iter_mut().flatten().for_each(downward_file);
+    }
+    if let Some(source) = &mut volume.projected {
+        source.default_mode.get_or_insert(FILE_MODE);
+        let parts = source.sources.iter_mut().flatten();
+        parts
+            .filter_map(|part| part.downward_api.as_mut())
+            .flat_map(|part| part.items.iter_mut().flatten())
+            .for_each(downward_file);
+    }
+    if let Some(template) = volume
+        .ephemeral
+        .as_mut()
+        .and_then(|source| source.volume_claim_template.as_mut())
+    {
+        set(&mut template.spec.volume_mode, "Filesystem");
+    }
     if let Some(source) = &mut volume.host_path {
         source.type_.get_or_insert_default();
     }
+}
+
+fn downward_file(file: &mut DownwardAPIVolumeFile) {
+    if let Some(reference) = &mut file.field_ref {
+        set(&mut reference.api_version, "v1");
+    }
+    if let Some(reference) = &mut file.resource_field_ref {
+        divisor(reference);
+    }
+}
+
+/// `0` stands for 1 of the resource's own unit.
+fn divisor(reference: &mut ResourceFieldSelector) {
+    reference
+        .divisor
+        .get_or_insert_with(|| Quantity("0".to_owned()));
 }
 
 /// The defaults of a namespace: the label by which selectors find it.
