@@ -2,41 +2,50 @@
 //!
 //! The driver spawns the task and hears from it through [`Outcome`]s. Making an image ready may take long and can be
 //! given up ([`Job::cancelled`]); what follows takes microseconds and is carried through.
+//!
+//! * `prepare`: what is found out before there is an instance: image, environment, process
+//! * `limits`: what the spec says of memory and CPU
 
-use std::sync::Arc;
+mod limits;
+mod prepare;
 
-use tokio::sync::{mpsc, watch};
-use wasmpod_image::Image;
-use wasmpod_lifecycle::environment::{self, PodFacts};
-use wasmpod_lifecycle::pod::{ContainerIndex, StartFailure};
-use wasmpod_lifecycle::process::{self, ImageProcess};
-use wasmpod_manifest::k8s::{Container, Quantity};
-use wasmpod_manifest::quantity;
-use wasmpod_volume::{ImageFile, RootFiles};
+use std::sync::{Arc, Mutex};
 
-use crate::config::{DEFAULT_MEMORY_LIMIT_BYTES, SandboxConfig, Sources, node_facts};
-use crate::cpu::CpuShare;
+use tokio::sync::{Semaphore, mpsc, watch};
+use wasmpod_lifecycle::pod::{ContainerIndex, HookKind, ProbeKind, ProbeOutcome, StartFailure};
+use wasmpod_manifest::k8s::Container;
+use wasmpod_volume::ContainerRoot;
+
+use crate::config::SandboxConfig;
 use crate::events::PodEvents;
 use crate::handle::PodProgress;
 use crate::logs::{ContainerLog, LogFile, LogSink, Stream};
-use crate::port::{
-    ContainerConfig, ContainerId, Exit, ExitReason, PodIdentity, Progress, ProgressSink,
-    RuntimeError,
-};
+use crate::port::{ContainerConfig, ContainerId, Exit, ExitReason, PodIdentity, RuntimeError};
 use crate::resources::Resources;
-use crate::signal::{Role, StopSignal};
-use crate::stdio::{GuestInput, GuestOutput};
+use crate::running::{
+    ContainerStreams, MAX_EXECS_PER_CONTAINER, RunningContainer, RunningContainers,
+};
+use crate::signal::{MainProcess, Role, StopSignal};
+use crate::spec;
+use crate::stdio::{
+    Attachments, ContainerOutput, GuestInput, GuestOutput, GuestStreams, Terminal, TerminalSize,
+    input,
+};
 use crate::tasks::{CatchPanic, PodTasks};
 use crate::termination;
+
+pub(crate) use limits::memory_limit;
+use prepare::Prepared;
+pub(crate) use prepare::{pod_ips, set_term};
 
 /// One instance to be run.
 pub(crate) struct Job {
     pub(crate) index: ContainerIndex,
     pub(crate) attempt: u32,
-    pub(crate) container: Container,
-    pub(crate) identity: PodIdentity,
+    pub(crate) identity: Arc<PodIdentity>,
     pub(crate) config: Arc<SandboxConfig>,
     pub(crate) resources: Arc<Resources>,
+    pub(crate) running: Arc<RunningContainers>,
     pub(crate) log: Arc<ContainerLog>,
     pub(crate) events: PodEvents,
     pub(crate) progress: watch::Sender<PodProgress>,
@@ -46,7 +55,7 @@ pub(crate) struct Job {
     pub(crate) cancelled: watch::Receiver<bool>,
 }
 
-/// What a [`Job`] tells the driver.
+/// What a task tells the driver.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) container: ContainerIndex,
@@ -58,13 +67,25 @@ pub(crate) enum What {
     /// The image is known: its `imageID`.
     Image(String),
     /// The guest runs.
-    Started(ContainerId),
+    Started(Arc<RunningContainer>),
     /// It could not be started.
     Failed(StartFailure),
     /// The start was given up.
     Cancelled,
     /// It has ended, and nothing of it is left.
     Exited(Exit),
+    /// A probe was tried.
+    Probed {
+        attempt: u32,
+        probe: ProbeKind,
+        outcome: ProbeOutcome,
+    },
+    /// A hook has run.
+    HookFinished {
+        attempt: u32,
+        hook: HookKind,
+        result: Result<(), String>,
+    },
 }
 
 /// Why there is no running guest.
@@ -79,17 +100,9 @@ impl From<StartFailure> for NotStarted {
     }
 }
 
-/// What was found out about a container before its instance is made.
-struct Prepared {
-    image: Arc<Image>,
-    program: Arc<wasmpod_image::Program>,
-    args: Vec<String>,
-    env: Vec<(String, String)>,
-    working_dir: String,
-}
-
-struct Running {
-    id: ContainerId,
+/// An instance that runs, and its log.
+struct Started {
+    container: Arc<RunningContainer>,
     log: Arc<LogFile>,
 }
 
@@ -101,9 +114,9 @@ impl Job {
         }
         .await;
         self.progress
-            .send_if_modified(|all| all.remove(&self.container.name).is_some());
-        let running = match start {
-            Ok(Ok(running)) => running,
+            .send_if_modified(|all| all.remove(self.name()).is_some());
+        let started = match start {
+            Ok(Ok(started)) => started,
             Ok(Err(NotStarted::Cancelled)) => return self.tell(What::Cancelled).await,
             Ok(Err(NotStarted::Failed(failure))) => return self.tell(What::Failed(failure)).await,
             Err(panic) => {
@@ -111,276 +124,239 @@ impl Job {
                 return self.tell(What::Exited(Exit::internal_error(panic))).await;
             }
         };
-        self.tell(What::Started(running.id.clone())).await;
-        let wait = self.config.runtime.wait_container(&running.id);
+        let running = Arc::clone(&started.container);
+        self.tell(What::Started(running)).await;
+        let wait = self.config.runtime.wait_container(&started.container.id);
         let exit = CatchPanic { future: wait }
             .await
             .unwrap_or_else(Exit::internal_error);
-        let exit = self.finish(&running, exit).await;
+        let exit = self.finish(started, exit).await;
         self.tell(What::Exited(exit)).await;
     }
 
-    async fn start(&self) -> Result<Running, NotStarted> {
+    async fn start(&self) -> Result<Started, NotStarted> {
         let mut cancelled = self.cancelled.clone();
         let prepared = tokio::select! {
             prepared = self.prepare() => prepared?,
             // An error means that the driver is gone, and with it the reason to start.
             _ = cancelled.wait_for(|cancelled| *cancelled) => return Err(NotStarted::Cancelled),
         };
+        let spec = self
+            .spec()
+            .ok_or_else(|| create_error("not in its pod".to_owned()))?;
         let log = self
             .log
             .begin(self.attempt)
             .map_err(|error| create_error(format!("cannot make the container's log: {error}")))?;
-        let root = self.root_files(&prepared);
-        let attached = self
-            .resources
-            .volumes
-            .attach(&self.container, self.attempt, &root);
-        let root = attached.map_err(|error| StartFailure::Create {
-            reason: match error.reason() {
-                "CreateContainerConfigError" => "CreateContainerConfigError",
-                _ => "CreateContainerError",
-            },
-            message: error.to_string(),
-        });
-        let root = match root {
-            Ok(root) => root,
-            // The log stays open: the next try goes on with it.
-            Err(failure) => return Err(failure.into()),
-        };
+        // When this fails the log stays open: the next try goes on with it.
+        let root = self.make_root(spec, &prepared)?;
+        let (guest, streams) = standard_streams(spec, &log);
+        let main_process = MainProcess::new();
+        let stop_signal = stop_signal(spec);
+        let cpu = limits::cpu_share(&self.config.pod, spec);
         let config = ContainerConfig {
-            pod: self.identity.clone(),
-            name: self.container.name.clone(),
+            pod: PodIdentity::clone(&self.identity),
+            name: spec.name.clone(),
             attempt: self.attempt,
             program: prepared.program,
             args: prepared.args,
-            env: prepared.env,
-            working_dir: prepared.working_dir,
+            env: prepared.env.clone(),
+            working_dir: prepared.working_dir.clone(),
             root,
-            network: self.resources.network.attach(&self.container.name),
-            ipc: self.resources.ipc.attach(&self.container.name),
-            memory_limit_bytes: memory_limit(&self.container),
-            cpu: cpu_share(&self.container),
-            stdin: GuestInput::Empty,
-            stdout: GuestOutput::Log(LogSink::to_file(Arc::clone(&log), Stream::Stdout)),
-            stderr: GuestOutput::Log(LogSink::to_file(Arc::clone(&log), Stream::Stderr)),
-            terminal: None,
-            role: Role::default(),
-            stop_signal: StopSignal::TERM,
+            network: self.resources.network.attach(&spec.name),
+            ipc: self.resources.ipc.attach(&spec.name),
+            memory_limit_bytes: memory_limit(&self.config.pod, spec),
+            cpu: cpu.clone(),
+            stdin: guest.stdin,
+            stdout: guest.stdout,
+            stderr: guest.stderr,
+            terminal: guest.terminal,
+            role: Role::Main(main_process.clone()),
+            stop_signal,
             tasks: self.tasks.clone(),
             clock: self.config.clock,
         };
-        match self.create_and_start(config).await {
-            Ok(id) => Ok(Running { id, log }),
+        let id = match self.create_and_start(config).await {
+            Ok(id) => id,
             Err(failure) => {
                 if matches!(failure, StartFailure::Start { .. }) {
                     log.end();
                 }
                 self.detach();
-                Err(failure.into())
+                return Err(failure.into());
             }
-        }
+        };
+        let container = Arc::new(RunningContainer {
+            index: self.index,
+            attempt: self.attempt,
+            id,
+            identity: Arc::clone(&self.identity),
+            config: Arc::clone(&self.config),
+            resources: Arc::clone(&self.resources),
+            tasks: self.tasks.clone(),
+            events: self.events.clone(),
+            image: prepared.image,
+            env: prepared.env,
+            working_dir: prepared.working_dir,
+            cpu,
+            main_process,
+            stop_signal,
+            streams,
+            seats: Semaphore::new(MAX_EXECS_PER_CONTAINER as usize),
+            exit: watch::Sender::new(None),
+        });
+        self.running.add(Arc::clone(&container));
+        Ok(Started { container, log })
     }
 
-    /// Finds the image and all that can be known before an instance exists.
-    async fn prepare(&self) -> Result<Prepared, StartFailure> {
-        let reference = self.container.image.as_deref().unwrap_or_default();
-        let policy = self.container.image_pull_policy.as_deref();
-        let image = self
-            .config
-            .images
-            .resolve(reference, policy)
-            .await
-            .map_err(|failure| StartFailure::Image {
-                reason: failure.reason,
-                message: failure.message,
-            })?;
-        let message = format!("Container image \"{reference}\" already present on machine");
-        self.events.normal(self.name(), "Pulled", message);
-
-        let network = &self.resources.network;
-        let facts = PodFacts {
-            pod_ips: pod_ips(&self.resources),
-            ..node_facts(&self.config.host)
-        };
-        let sources = Sources {
-            objects: self.config.sources.as_ref(),
-            pod: &self.config.pod,
-            facts: &facts,
-        };
-        let environment = environment::resolve(&self.config.pod, &self.container, &facts, &sources)
-            .map_err(|error| StartFailure::Create {
-                reason: error.reason(),
-                message: error.to_string(),
-            })?;
-        if !environment.invalid_names.is_empty() {
-            let message = format!(
-                "Keys [{}] from envFrom were skipped since they are considered invalid environment variable names.",
-                environment.invalid_names.join(", ")
-            );
-            self.events
-                .warning(self.name(), "InvalidEnvironmentVariableNames", message);
-        }
-        let of_image = ImageProcess {
-            entrypoint: &image.config.entrypoint,
-            cmd: &image.config.cmd,
-            working_dir: &image.config.working_dir,
-        };
-        let process = process::resolve(&self.container, of_image, &environment.own)
-            .map_err(|error| create_error(error.to_string()))?;
-        let argv0 = process.args.first().map(String::as_str).unwrap_or_default();
-        let program = Arc::clone(image.program(argv0));
-        let prepared = self.config.runtime.prepare(&program, self.progress_sink());
-        prepared.await.map_err(|error| runtime_error(&error))?;
-        self.tell(What::Image(format!("sha256:{}", program.digest.hex())))
-            .await;
-        let env = environment.over_image(&image.config.env, network.hostname());
-        let (args, working_dir) = (process.args, process.working_dir);
-        Ok(Prepared {
-            image,
-            program,
-            args,
-            env,
-            working_dir,
+    fn make_root(
+        &self,
+        spec: &Container,
+        prepared: &Prepared,
+    ) -> Result<ContainerRoot, StartFailure> {
+        let files = self.root_files(spec, prepared);
+        let spec = prepare::with_sub_paths(spec, &prepared.own_env)?;
+        let attached = self.resources.volumes.attach(&spec, self.attempt, &files);
+        attached.map_err(|error| StartFailure::Create {
+            reason: match error.reason() {
+                "CreateContainerConfigError" => "CreateContainerConfigError",
+                _ => "CreateContainerError",
+            },
+            message: error.to_string(),
         })
     }
 
     async fn create_and_start(&self, config: ContainerConfig) -> Result<ContainerId, StartFailure> {
         let runtime = &self.config.runtime;
-        let name = &self.container.name;
+        let name = self.name();
         let id = runtime
             .create_container(config)
             .await
             .map_err(|error| runtime_error(&error))?;
-        self.events
-            .normal(self.name(), "Created", format!("Created container: {name}"));
+        self.normal("Created", format!("Created container: {name}"));
         if let Err(error) = runtime.start_container(&id).await {
             runtime.remove_container(&id).await;
             return Err(StartFailure::Start {
                 message: error.to_string(),
             });
         }
-        self.events
-            .normal(self.name(), "Started", format!("Started container {name}"));
+        self.normal("Started", format!("Started container {name}"));
         Ok(id)
     }
 
-    /// The guest has ended: completes its log, reads its last words, and removes it.
-    async fn finish(&self, running: &Running, mut exit: Exit) -> Exit {
-        let has_report = matches!(
-            exit.reason,
-            ExitReason::Trapped | ExitReason::OomKilled | ExitReason::InternalError
-        );
-        if let (true, Some(message)) = (has_report, &exit.message) {
-            let stderr = LogSink::to_file(Arc::clone(&running.log), Stream::Stderr);
+    /// The guest has ended: ends what runs beside it, completes its log, reads its last words, and removes it.
+    async fn finish(&self, started: Started, mut exit: Exit) -> Exit {
+        let Started { container, log } = started;
+        if let (true, Some(message)) = (has_report(&exit), &exit.message) {
+            let stderr = LogSink::to_file(Arc::clone(&log), Stream::Stderr);
             stderr.write_all(message.trim_end().as_bytes());
             stderr.write_all(b"\n");
         }
-        running.log.end();
-        let volumes = &self.resources.volumes;
-        let own = termination::message(volumes, &self.container, self.attempt, &self.log, &exit);
-        if let Some(own) = own.await {
-            exit.message = Some(own);
+        log.end();
+        self.running.remove(&container);
+        container.end(exit.clone()).await;
+        if let Some(spec) = self.spec() {
+            let volumes = &self.resources.volumes;
+            let own = termination::message(volumes, spec, self.attempt, &self.log, &exit);
+            if let Some(own) = own.await {
+                exit.message = Some(own);
+            }
         }
         exit.message = exit.message.map(termination::bounded);
-        self.config.runtime.remove_container(&running.id).await;
+        self.config.runtime.remove_container(&container.id).await;
         self.detach();
         exit
     }
 
     fn detach(&self) {
-        if let Err(error) = self
-            .resources
-            .volumes
-            .detach(&self.container.name, self.attempt)
-        {
+        let detached = self.resources.volumes.detach(self.name(), self.attempt);
+        if let Err(error) = detached {
             let message = format!("Cannot remove the container's root directory: {error}");
-            self.events.warning(self.name(), "FailedKillPod", message);
+            self.warning("FailedKillPod", message);
         }
     }
 
-    fn root_files(&self, prepared: &Prepared) -> RootFiles {
-        let network = &self.resources.network;
-        let of_image = prepared.image.files.iter().map(|file| ImageFile {
-            path: file.path.to_owned(),
-            bytes: Arc::from(file.bytes),
-            mode: file.mode,
-        });
-        // The kubelet mounts an empty file there; here it is one of the root's own.
-        let last_words = ImageFile {
-            path: termination::path(&self.container).to_owned(),
-            bytes: Arc::from([]),
-            mode: 0o666,
-        };
-        RootFiles {
-            hosts: network.hosts_file(),
-            hostname: format!("{}\n", network.hostname()),
-            resolv_conf: network.resolv_conf(),
-            image: of_image.chain([last_words]).collect(),
-            working_dir: prepared.working_dir.clone(),
-        }
+    fn spec(&self) -> Option<&Container> {
+        spec::container(&self.config.pod, self.index)
     }
 
-    fn progress_sink(&self) -> ProgressSink {
-        let (name, progress) = (self.container.name.clone(), self.progress.clone());
-        Arc::new(move |step: Progress| {
-            progress.send_modify(|all| {
-                all.insert(name.clone(), step);
-            });
-        })
+    fn name(&self) -> &str {
+        self.spec().map_or("", |spec| &spec.name)
     }
 
-    fn name(&self) -> Option<&str> {
-        Some(&self.container.name)
+    fn normal(&self, reason: &str, message: String) {
+        self.events.normal(Some(self.name()), reason, message);
+    }
+
+    fn warning(&self, reason: &str, message: String) {
+        self.events.warning(Some(self.name()), reason, message);
     }
 
     async fn tell(&self, what: What) {
+        let outcome = Outcome {
+            container: self.index,
+            what,
+        };
         // An error means that the driver is gone, and with it the pod.
-        drop(
-            self.outcomes
-                .send(Outcome {
-                    container: self.index,
-                    what,
-                })
-                .await,
-        );
+        drop(self.outcomes.send(outcome).await);
     }
 }
 
-/// `status.podIPs`
-pub(crate) fn pod_ips(resources: &Resources) -> Vec<String> {
-    let ip4 = resources.network.pod_ip().to_string();
-    [
-        Some(ip4),
-        resources.network.pod_ip6().map(|ip| ip.to_string()),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+/// True when the host, and not the guest, has the last word about an end: it is written to the standard error.
+pub(crate) fn has_report(exit: &Exit) -> bool {
+    matches!(
+        exit.reason,
+        ExitReason::Trapped | ExitReason::OomKilled | ExitReason::InternalError
+    )
 }
 
-/// How much linear memory the container may have, in bytes. The manifest's rules have checked the quantity.
-fn memory_limit(container: &Container) -> u64 {
-    let limits = container.resources.as_ref().and_then(|r| r.limits.as_ref());
-    let memory = limits.and_then(|limits| limits.get("memory"));
-    memory
-        .and_then(|quantity| quantity::parse_bytes(&quantity.0).ok())
-        .filter(|bytes| *bytes > 0)
-        .unwrap_or(DEFAULT_MEMORY_LIMIT_BYTES)
-}
-
-/// The container's part of its worker: `resources.limits.cpu`, and `resources.requests.cpu` as its weight.
-fn cpu_share(container: &Container) -> CpuShare {
-    let resources = container.resources.as_ref();
-    let millicores = |list: Option<&std::collections::BTreeMap<String, Quantity>>| {
-        let cpu = list?.get("cpu")?;
-        quantity::parse_millicores(&cpu.0).ok()
+/// Both ends of a container's standard streams: to its log and whoever is attached, from nowhere unless it has `stdin`.
+fn standard_streams(spec: &Container, log: &Arc<LogFile>) -> (GuestStreams, ContainerStreams) {
+    let attachments = Attachments::new();
+    let output = |stream| {
+        GuestOutput::Container(ContainerOutput {
+            log: LogSink::to_file(Arc::clone(log), stream),
+            stream,
+            attachments: attachments.clone(),
+        })
     };
-    let limit = resources.and_then(|resources| millicores(resources.limits.as_ref()));
-    let request = resources.and_then(|resources| millicores(resources.requests.as_ref()));
-    // No request means the limit, as the API server fills in; a limit of 0 means none.
-    let limit = limit.filter(|limit| *limit > 0);
-    CpuShare::new(limit, request.or(limit).unwrap_or(0))
+    let has_stdin = spec.stdin == Some(true);
+    let (guest, kept, terminal) = if spec.tty == Some(true) {
+        let (terminal, mut guest) = Terminal::new(output(Stream::Stdout), TerminalSize::default());
+        if !has_stdin {
+            guest.stdin = GuestInput::Empty;
+        }
+        (guest, has_stdin.then(|| terminal.writer()), Some(terminal))
+    } else {
+        let (stdin, writer) = if has_stdin {
+            let (writer, reader) = input();
+            (GuestInput::Pipe(reader), Some(writer))
+        } else {
+            (GuestInput::Empty, None)
+        };
+        let guest = GuestStreams {
+            stdin,
+            stdout: output(Stream::Stdout),
+            stderr: output(Stream::Stderr),
+            terminal: None,
+        };
+        (guest, writer, None)
+    };
+    let streams = ContainerStreams {
+        attachments,
+        input: Mutex::new(kept),
+        terminal,
+    };
+    (guest, streams)
+}
+
+/// `lifecycle.stopSignal`; the manifest's rules have checked the name.
+fn stop_signal(spec: &Container) -> StopSignal {
+    let named = spec
+        .lifecycle
+        .as_ref()
+        .and_then(|l| l.stop_signal.as_deref());
+    named.and_then(StopSignal::parse).unwrap_or_default()
 }
 
 fn runtime_error(error: &RuntimeError) -> StartFailure {
