@@ -209,7 +209,7 @@ mod tests {
                 }
                 rounds
             });
-            for _ in 0..500 {
+            for _ in 0..200 {
                 let bytes = host.usage().unwrap();
                 assert!(bytes < 1 << 20, "nothing of outside counts: {bytes}");
             }

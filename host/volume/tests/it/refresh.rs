@@ -184,7 +184,7 @@ fn a_volume_has_one_generation_and_links_to_it_whatever_was_left_behind() {
 #[cfg(unix)]
 #[test]
 fn two_keys_read_through_one_open_directory_never_mix() {
-    const EXCHANGES: u32 = 1_000;
+    const EXCHANGES: u32 = 500;
     let cluster = Cluster::with("m", &[("crt", "0"), ("key", "0")]);
     let pod = ClusterPod::new(vec![config_map("v", "m", false, vec![])], &cluster);
     let guest = pod.attach("c", &["v:/v"]);
