@@ -4,15 +4,21 @@
 //! are left out: the service account and the tolerations that admission plugins add. Nothing that
 //! the user wrote is changed, but for a negative grace period, which the API server reads as 1.
 
+mod batch;
 mod container;
+mod pod_resources;
 mod service;
+mod storage;
+mod workload;
 
 use crate::k8s::{
-    ConfigMap, DownwardAPIVolumeFile, ObjectMeta, Pod, Quantity, ResourceFieldSelector, Secret,
-    Volume,
+    ConfigMap, DownwardAPIVolumeFile, Namespace, ObjectMeta, Pod, PodSpec, PodTemplateSpec,
+    Quantity, ResourceFieldSelector, Secret, Volume,
 };
 
 pub(crate) use service::service;
+pub(crate) use storage::{persistent_volume, persistent_volume_claim};
+pub(crate) use workload::workload;
 
 /// The namespace of objects that name none.
 pub(crate) const NAMESPACE: &str = "default";
@@ -33,7 +39,19 @@ pub(crate) fn metadata(metadata: &mut ObjectMeta) {
 /// The defaults of a pod.
 pub(crate) fn pod(pod: &mut Pod) {
     metadata(&mut pod.metadata);
-    let Some(spec) = &mut pod.spec else { return };
+    if let Some(spec) = &mut pod.spec {
+        pod_spec(spec);
+    }
+}
+
+/// The defaults of a pod's template.
+fn pod_template(template: &mut PodTemplateSpec) {
+    if let Some(spec) = &mut template.spec {
+        pod_spec(spec);
+    }
+}
+
+fn pod_spec(spec: &mut PodSpec) {
     set(&mut spec.restart_policy, "Always");
     set(&mut spec.dns_policy, "ClusterFirst");
     set(&mut spec.scheduler_name, "default-scheduler");
@@ -53,6 +71,7 @@ pub(crate) fn pod(pod: &mut Pod) {
     {
         container::container(one);
     }
+    pod_resources::pod_resources(spec);
     spec.volumes.iter_mut().flatten().for_each(volume);
 }
 
@@ -101,6 +120,14 @@ fn divisor(reference: &mut ResourceFieldSelector) {
     reference
         .divisor
         .get_or_insert_with(|| Quantity("0".to_owned()));
+}
+
+/// The defaults of a namespace: the label by which selectors find it.
+pub(crate) fn namespace(namespace: &mut Namespace) {
+    if let Some(name) = namespace.metadata.name.clone() {
+        let labels = namespace.metadata.labels.get_or_insert_default();
+        labels.insert("kubernetes.io/metadata.name".to_owned(), name);
+    }
 }
 
 /// The defaults of a config map.

@@ -5,7 +5,7 @@ use crate::k8s::PersistentVolumeClaimSpec;
 use crate::quantity;
 
 /// Source: `supportedAccessModes` of the core validation.
-const ACCESS_MODES: &[&str] = &[
+pub(super) const ACCESS_MODES: &[&str] = &[
     "ReadOnlyMany",
     "ReadWriteMany",
     "ReadWriteOnce",
