@@ -22,16 +22,17 @@ pub use k8s_openapi::api::batch::v1::{
 pub use k8s_openapi::api::core::v1::{
     ConfigMap, ConfigMapEnvSource, ConfigMapKeySelector, ConfigMapProjection,
     ConfigMapVolumeSource, Container, ContainerPort, ContainerState, ContainerStateRunning,
-    ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, DownwardAPIVolumeFile,
-    DownwardAPIVolumeSource, EmptyDirVolumeSource, EnvFromSource, EnvVar, EnvVarSource,
-    EphemeralContainer, Event, EventSource, ExecAction, GRPCAction, HTTPGetAction, HTTPHeader,
-    HostAlias, HostIP, HostPathVolumeSource, KeyToPath, Lifecycle, LifecycleHandler,
-    LocalObjectReference, ObjectFieldSelector, ObjectReference, Pod, PodCondition, PodDNSConfig,
-    PodDNSConfigOption, PodIP, PodReadinessGate, PodSecurityContext, PodSpec, PodStatus,
-    PodTemplateSpec, Probe, ProjectedVolumeSource, ResourceFieldSelector, ResourceRequirements,
-    Secret, SecretEnvSource, SecretKeySelector, SecretProjection, SecretVolumeSource,
-    SecurityContext, Service, ServicePort, ServiceSpec, ServiceStatus, SleepAction,
-    TCPSocketAction, Toleration, Volume, VolumeMount, VolumeProjection,
+    ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, DownwardAPIProjection,
+    DownwardAPIVolumeFile, DownwardAPIVolumeSource, EmptyDirVolumeSource, EnvFromSource, EnvVar,
+    EnvVarSource, EphemeralContainer, EphemeralVolumeSource, Event, EventSource, ExecAction,
+    FileKeySelector, GRPCAction, HTTPGetAction, HTTPHeader, HostAlias, HostIP,
+    HostPathVolumeSource, KeyToPath, Lifecycle, LifecycleHandler, LocalObjectReference,
+    ObjectFieldSelector, ObjectReference, Pod, PodCondition, PodDNSConfig, PodDNSConfigOption,
+    PodIP, PodReadinessGate, PodSecurityContext, PodSpec, PodStatus, PodTemplateSpec, Probe,
+    ProjectedVolumeSource, ResourceFieldSelector, ResourceRequirements, Secret, SecretEnvSource,
+    SecretKeySelector, SecretProjection, SecretVolumeSource, SecurityContext, Service, ServicePort,
+    ServiceSpec, ServiceStatus, SleepAction, TCPSocketAction, Toleration, Volume, VolumeMount,
+    VolumeProjection,
 };
 pub use k8s_openapi::api::core::v1::{
     ContainerResizePolicy, ContainerRestartRule, ContainerRestartRuleOnExitCodes,
@@ -49,3 +50,15 @@ pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
 };
 pub use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 pub use k8s_openapi::jiff;
+
+// The kinds that only a store keeps, and what all kinds have in common.
+pub use k8s_openapi::api::core::v1::{
+    AttachedVolume, EndpointAddress, EndpointPort, EndpointSubset, Endpoints, Node, NodeAddress,
+    NodeCondition, NodeSpec, NodeStatus, NodeSystemInfo,
+};
+pub use k8s_openapi::api::discovery::v1::{
+    Endpoint, EndpointConditions, EndpointPort as SlicePort, EndpointSlice,
+};
+pub use k8s_openapi::{
+    ClusterResourceScope, Metadata, NamespaceResourceScope, Resource, ResourceScope,
+};

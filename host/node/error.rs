@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use wasmpod_image::ImageError;
 use wasmpod_network::publish::PublishError;
 use wasmpod_sandbox::{RuntimeError, SandboxError};
+use wasmpod_store::StoreError;
 
-use crate::publish::NoSuchPort;
+use crate::admission::publish::NoSuchPort;
 use crate::state_dir::StateDirError;
 
 /// Why pods cannot be started. Display leaves out the source; hints come separately.
@@ -66,11 +67,13 @@ pub enum NodeError {
     /// A port of the machine that cannot be had.
     #[error(transparent)]
     Publish(#[from] PublishError),
-    /// A pod of this name and namespace runs already.
-    #[error("pod \"{pod}\" runs already")]
+    /// A pod or workload of this name and namespace is there already.
+    #[error("{kind} \"{name}\" runs already")]
     AlreadyRuns {
+        /// Its kind, such as `pod`.
+        kind: &'static str,
         /// `NAMESPACE/NAME`
-        pod: String,
+        name: String,
     },
     /// No place for a pod: the agent is shutting down.
     #[error("the host is shutting down")]
@@ -78,6 +81,9 @@ pub enum NodeError {
     /// A sandbox cannot be made.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// The store of objects refuses it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// Several of these at once, in the manifests' order.
     #[error("{}", .0.iter().map(describe).collect::<Vec<_>>().join("\nerror: "))]
     Several(Vec<Self>),

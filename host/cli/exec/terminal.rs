@@ -11,20 +11,60 @@ use wasmpod_api::client::TerminalSize;
 
 /// The terminal in raw mode. Dropping it gives the terminal back.
 #[derive(Debug)]
-pub(super) struct RawMode(());
+pub(super) struct RawMode {
+    #[cfg(unix)]
+    before: rustix::termios::Termios,
+}
 
 impl RawMode {
+    #[cfg(unix)]
+    pub(super) fn enter() -> io::Result<Self> {
+        use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+        let stdin = io::stdin();
+        let before = tcgetattr(&stdin)?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        tcsetattr(&stdin, OptionalActions::Now, &raw)?;
+        Ok(Self { before })
+    }
+
+    #[cfg(windows)]
     pub(super) fn enter() -> io::Result<Self> {
         crossterm::terminal::enable_raw_mode()?;
-        Ok(Self(()))
+        Ok(Self {})
     }
 }
 
 impl Drop for RawMode {
+    // There is no other way to give it back when this one fails.
+    #[cfg(unix)]
     fn drop(&mut self) {
-        // There is no other way to give it back.
+        use rustix::termios::{OptionalActions, tcsetattr};
+        drop(tcsetattr(io::stdin(), OptionalActions::Now, &self.before));
+    }
+
+    #[cfg(windows)]
+    fn drop(&mut self) {
         drop(crossterm::terminal::disable_raw_mode());
     }
+}
+
+/// How large the terminal is: standard output's, else standard input's.
+#[cfg(unix)]
+fn size() -> Option<TerminalSize> {
+    let found = rustix::termios::tcgetwinsize(io::stdout())
+        .or_else(|_| rustix::termios::tcgetwinsize(io::stdin()));
+    let found = found.ok().filter(|size| size.ws_col > 0 && size.ws_row > 0)?;
+    Some(TerminalSize {
+        columns: found.ws_col,
+        rows: found.ws_row,
+    })
+}
+
+#[cfg(windows)]
+fn size() -> Option<TerminalSize> {
+    let (columns, rows) = crossterm::terminal::size().ok()?;
+    Some(TerminalSize { columns, rows })
 }
 
 /// How often the size is looked at where no signal tells that it changed.
@@ -60,9 +100,7 @@ impl Sizes {
             return pending().await;
         }
         loop {
-            let size = crossterm::terminal::size().ok();
-            let size = size.map(|(columns, rows)| TerminalSize { columns, rows });
-            if let Some(size) = size.filter(|size| self.last != Some(*size)) {
+            if let Some(size) = size().filter(|size| self.last != Some(*size)) {
                 self.last = Some(size);
                 return size;
             }

@@ -1,0 +1,176 @@
+//! What is checked before any pod starts: images, programs, published ports. Whatever cannot work is said at once, all
+//! of it, and nothing was started.
+
+pub(crate) mod images;
+pub(crate) mod publish;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use wasmpod_image::Program;
+use wasmpod_lifecycle::process::{self, ImageProcess};
+use wasmpod_manifest::k8s::{Container, Pod, Service};
+use wasmpod_network::publish as host_port;
+use wasmpod_sandbox::{ContainerRuntime, ProgressSink};
+
+use crate::error::NodeError;
+use images::Images;
+use publish::{PublicationSource, PublishRule, is_meant, publications};
+
+/// A pod that there will be, or the template of many.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    /// A template has the name of its workload.
+    pub(crate) pod: Pod,
+    /// The folder of its manifest.
+    pub(crate) base: PathBuf,
+}
+
+/// Reads the images of all pods and has their programs prepared, each once, side by side.
+pub(crate) async fn prepare(
+    pods: &[Candidate],
+    images: &Arc<Images>,
+    runtime: &Arc<dyn ContainerRuntime>,
+    progress: &ProgressSink,
+) -> Result<(), NodeError> {
+    let (mut errors, mut programs) = (Vec::new(), BTreeMap::new());
+    for Candidate { pod, base, .. } in pods {
+        for container in containers(pod) {
+            match program_of(container, images, base).await {
+                Ok(Some(program)) => {
+                    programs
+                        .entry(program.digest)
+                        .or_insert_with(|| (program, name_of(pod), container.name.clone()));
+                }
+                // Without a command it cannot start; the sandbox says so in the container's state.
+                Ok(None) => {}
+                Err(source) => {
+                    errors.push(NodeError::Image {
+                        pod: name_of(pod),
+                        container: container.name.clone(),
+                        source,
+                    });
+                }
+            }
+        }
+    }
+    let mut preparing = JoinSet::new();
+    for (program, pod, container) in programs.into_values() {
+        let (runtime, progress) = (Arc::clone(runtime), Arc::clone(progress));
+        preparing.spawn(async move {
+            let prepared = runtime.prepare(&program, progress).await;
+            prepared.map_err(|source| NodeError::Program {
+                pod,
+                container,
+                source,
+            })
+        });
+    }
+    while let Some(done) = preparing.join_next().await {
+        // A panic is a bug of the host, which its hook has reported; the sandbox meets it again.
+        if let Ok(Err(error)) = done {
+            errors.push(error);
+        }
+    }
+    NodeError::of_all(errors).map_or(Ok(()), Err)
+}
+
+async fn program_of(
+    container: &Container,
+    images: &Arc<Images>,
+    base: &Path,
+) -> Result<Option<Arc<Program>>, wasmpod_image::ImageError> {
+    let reference = container.image.clone().unwrap_or_default();
+    let (images, base) = (Arc::clone(images), base.to_owned());
+    let read = tokio::task::spawn_blocking(move || images.get(&reference, &base)).await;
+    let Ok(image) = read else { return Ok(None) };
+    let image = image?;
+    let of_image = ImageProcess {
+        entrypoint: &image.config.entrypoint,
+        cmd: &image.config.cmd,
+        working_dir: &image.config.working_dir,
+    };
+    let process = process::resolve(container, of_image, &[]);
+    Ok(process
+        .ok()
+        .and_then(|process| Some(Arc::clone(image.program(process.args.first()?)))))
+}
+
+/// Checks that what is published can be: every rule means a pod, no two pods want one port, and each port is free.
+pub(crate) async fn check_ports(
+    pods: &[Candidate],
+    rules: &[PublishRule],
+    services: &[Arc<Service>],
+) -> Result<(), NodeError> {
+    let mut errors: Vec<_> = rules
+        .iter()
+        .filter(|rule| {
+            !pods
+                .iter()
+                .any(|candidate| is_meant(&rule.pod, &candidate.pod, &[]))
+        })
+        .map(|rule| NodeError::NoSuchPod {
+            pod: rule.pod.clone(),
+            pods: pods
+                .iter()
+                .map(|candidate| name_of(&candidate.pod))
+                .collect(),
+        })
+        .collect();
+    let mut taken: BTreeMap<(SocketAddr, bool), (String, String)> = BTreeMap::new();
+    for Candidate { pod, .. } in pods {
+        let name = name_of(pod);
+        for publication in publications(pod, &[], rules, services).map_err(NodeError::from)? {
+            let key = (
+                publication.host,
+                publication.protocol == wasmpod_network::Protocol::Udp,
+            );
+            if let Some((other, source)) = taken.get(&key) {
+                // The second pod of a service: who balances between pods is not here yet, so the first has it all.
+                let is_of_service = matches!(publication.source, PublicationSource::Service(_));
+                let is_same_service = is_of_service && *source == publication.source.to_string();
+                if !is_same_service {
+                    let (other, source_of_other) = (other.clone(), source.clone());
+                    errors.push(NodeError::PublishedTwice {
+                        pod: name.clone(),
+                        host: publication.host,
+                        other,
+                        source_of_other,
+                    });
+                }
+                continue;
+            }
+            if publication.host.port() != 0 {
+                taken.insert(key, (name.clone(), publication.source.to_string()));
+                let free = host_port::check(
+                    publication.host,
+                    publication.protocol,
+                    &name,
+                    publication.pod_port,
+                )
+                .await;
+                if let Err(error) = free {
+                    errors.push(error.into());
+                }
+            }
+        }
+    }
+    NodeError::of_all(errors).map_or(Ok(()), Err)
+}
+
+fn containers(pod: &Pod) -> impl Iterator<Item = &Container> {
+    let spec = pod.spec.iter();
+    spec.flat_map(|spec| {
+        spec.init_containers
+            .iter()
+            .flatten()
+            .chain(&spec.containers)
+    })
+}
+
+pub(crate) fn name_of(pod: &Pod) -> String {
+    pod.metadata.name.clone().unwrap_or_default()
+}
