@@ -100,7 +100,7 @@ const NODE_NAME: &str = "wasmpod";
 /// All pods of this process. End it with [`Host::shutdown`]; a host that is dropped ends its pods by force.
 #[derive(Debug)]
 pub struct Host {
-    agent: Agent,
+    agent: Arc<Agent>,
     steps: Steps,
 }
 
@@ -121,6 +121,7 @@ impl Host {
             .agent
             .start(manifests)
             .await?
+            .pods
             .into_iter()
             .map(PodHandle::new)
             .collect())

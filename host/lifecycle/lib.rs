@@ -11,6 +11,7 @@ pub mod policy;
 pub mod process;
 pub mod qos;
 pub mod time;
+pub mod workload;
 
 pub use exit::{Exit, ExitReason};
 pub use pod::{Action, Decision, Event, HostFacts, PodState, decide};

@@ -5,6 +5,20 @@
 //! keeps the choice of version in one place.
 
 pub use k8s_openapi::ByteString;
+pub use k8s_openapi::api::apps::v1::{
+    DaemonSet, DaemonSetCondition, DaemonSetSpec, DaemonSetStatus, DaemonSetUpdateStrategy,
+    Deployment, DeploymentCondition, DeploymentSpec, DeploymentStatus, DeploymentStrategy,
+    ReplicaSet, ReplicaSetCondition, ReplicaSetSpec, ReplicaSetStatus, RollingUpdateDaemonSet,
+    RollingUpdateDeployment, RollingUpdateStatefulSetStrategy, StatefulSet, StatefulSetCondition,
+    StatefulSetOrdinals, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec,
+    StatefulSetStatus, StatefulSetUpdateStrategy,
+};
+pub use k8s_openapi::api::batch::v1::{
+    CronJob, CronJobSpec, CronJobStatus, Job, JobCondition, JobSpec, JobStatus, JobTemplateSpec,
+    PodFailurePolicy, PodFailurePolicyOnExitCodesRequirement,
+    PodFailurePolicyOnPodConditionsPattern, PodFailurePolicyRule, SuccessPolicy, SuccessPolicyRule,
+    UncountedTerminatedPods,
+};
 pub use k8s_openapi::api::core::v1::{
     ConfigMap, ConfigMapEnvSource, ConfigMapKeySelector, ConfigMapProjection,
     ConfigMapVolumeSource, Container, ContainerPort, ContainerState, ContainerStateRunning,
@@ -19,6 +33,15 @@ pub use k8s_openapi::api::core::v1::{
     SecurityContext, Service, ServicePort, ServiceSpec, ServiceStatus, SleepAction,
     TCPSocketAction, Toleration, Volume, VolumeMount, VolumeProjection,
 };
+pub use k8s_openapi::api::core::v1::{
+    ContainerResizePolicy, ContainerRestartRule, ContainerRestartRuleOnExitCodes,
+    LocalVolumeSource, Namespace, NamespaceSpec, NamespaceStatus, PersistentVolume,
+    PersistentVolumeClaim, PersistentVolumeClaimCondition, PersistentVolumeClaimSpec,
+    PersistentVolumeClaimStatus, PersistentVolumeClaimTemplate, PersistentVolumeClaimVolumeSource,
+    PersistentVolumeSpec, PersistentVolumeStatus, PodSchedulingGate, ReplicationController,
+    ReplicationControllerCondition, ReplicationControllerSpec, ReplicationControllerStatus,
+    ServiceAccount, VolumeResourceRequirements,
+};
 pub use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
     Condition, LabelSelector, LabelSelectorRequirement, ListMeta, MicroTime, ObjectMeta,
@@ -26,3 +49,14 @@ pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
 };
 pub use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 pub use k8s_openapi::jiff;
+
+// The kinds that a store keeps besides those above, and what all kinds have in common.
+pub use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
+pub use k8s_openapi::api::batch::v1::{CronJob, Job};
+pub use k8s_openapi::api::core::v1::{
+    Endpoints, Namespace, Node, PersistentVolume, PersistentVolumeClaim, ReplicationController,
+};
+pub use k8s_openapi::api::discovery::v1::EndpointSlice;
+pub use k8s_openapi::{
+    ClusterResourceScope, Metadata, NamespaceResourceScope, Resource, ResourceScope,
+};

@@ -21,7 +21,9 @@ pub mod report;
 mod schema;
 pub mod support;
 mod validate;
+mod workload;
 
 pub use decode::{Manifests, Source, read};
 pub use reader::limits::MAX_SOURCE_BYTES;
 pub use report::{Report, Violation, Warning};
+pub use workload::{Workload, WorkloadKind};

@@ -13,9 +13,11 @@ use wasmpod_sandbox::{
     Clock, ContainerRuntime, IpcLimits, LogLimits, ProgressSink, PublishRequest, SandboxConfig,
     SandboxHandle, Workers,
 };
+use wasmpod_store::{Kind, Object, ObjectRef, Store};
 use wasmpod_volume::VolumePolicy;
 
 use crate::admission::{self, name_of};
+use crate::delete::DeleteOptions;
 use crate::error::NodeError;
 use crate::images::{Images, ImagesOf};
 use crate::objects::{Namespaced, Objects};
@@ -53,16 +55,26 @@ impl std::fmt::Debug for AgentConfig {
     }
 }
 
+/// What became of the objects of some manifests.
+#[derive(Debug, Clone, Default)]
+pub struct Started {
+    /// The pods that run by now: those of the manifests, and the first ones of their workloads.
+    pub pods: Vec<RunningPod>,
+    /// The workloads, in the manifests' order.
+    pub workloads: Vec<ObjectRef>,
+}
+
 /// The agent of this process.
 #[derive(Debug)]
 pub struct Agent {
+    store: Store,
     config: AgentConfig,
     images: Arc<Images>,
     network: Arc<Network>,
     pods: Mutex<BTreeMap<(String, String), RunningPod>>,
     // Dropped in this order: no thread works in a directory that is gone.
     workers: Workers,
-    state: StateDir,
+    state: Mutex<Option<StateDir>>,
 }
 
 impl Agent {
@@ -71,20 +83,53 @@ impl Agent {
     /// # Errors
     ///
     /// When the state directory cannot be used or the host gives no threads.
-    pub fn new(config: AgentConfig) -> Result<Self, NodeError> {
+    pub fn new(config: AgentConfig) -> Result<Arc<Self>, NodeError> {
         let state = StateDir::acquire(&config.state_dir)?;
         let workers = match config.workers {
             Some(count) => Workers::start(count.get()),
             None => Workers::one_per_core(),
         };
-        Ok(Self {
+        let clock = Clock::host();
+        Ok(Arc::new(Self {
+            store: Store::new(move || clock.timestamp()),
             images: Arc::default(),
             network: Arc::new(Network::new()),
             pods: Mutex::default(),
             workers: workers.map_err(NodeError::Workers)?,
-            state,
+            state: Mutex::new(Some(state)),
             config,
-        })
+        }))
+    }
+
+    /// The objects: the truth about what is wanted, and how it is.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The pod of this name, if it has been started.
+    #[must_use]
+    pub fn running(&self, namespace: &str, name: &str) -> Option<RunningPod> {
+        let key = (namespace.to_owned(), name.to_owned());
+        self.lock().get(&key).cloned()
+    }
+
+    /// Deletes an object: a pod after its containers have ended, an owner with what it owns. Gives it back as it is
+    /// kept meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// There is no such object, or it has another uid.
+    pub fn delete(
+        &self,
+        kind: Kind,
+        namespace: Option<&str>,
+        name: &str,
+        options: &DeleteOptions,
+    ) -> Result<Object, NodeError> {
+        Ok(self
+            .store
+            .delete_if(kind, namespace, name, options.uid.as_deref())?)
     }
 
     /// Starts the pods of `manifests`, in their order, after everything that can be known to fail was checked: images,
@@ -93,7 +138,7 @@ impl Agent {
     /// # Errors
     ///
     /// When something cannot work; then nothing was started.
-    pub async fn start(&self, manifests: Manifests) -> Result<Vec<RunningPod>, NodeError> {
+    pub async fn start(&self, manifests: Manifests) -> Result<Started, NodeError> {
         let objects = Arc::new(Objects::new(
             manifests.config_maps,
             manifests.secrets,
@@ -125,7 +170,10 @@ impl Agent {
         for ((pod, base), publications) in pods.into_iter().zip(published) {
             running.push(self.start_pod(pod, base, &publications, &objects)?);
         }
-        Ok(running)
+        Ok(Started {
+            pods: running,
+            workloads: Vec::new(),
+        })
     }
 
     fn start_pod(
@@ -162,8 +210,8 @@ impl Agent {
                 .collect(),
             volume_policy: self.config.volume_policy.clone(),
             ipc_limits: IpcLimits::default(),
-            pods_dir: self.state.pods(),
-            logs_dir: self.state.logs(),
+            pods_dir: self.state_dir(StateDir::pods),
+            logs_dir: self.state_dir(StateDir::logs),
             log_limits: LogLimits::default(),
             clock: Clock::host(),
             pod: pod.clone(),
@@ -190,7 +238,7 @@ impl Agent {
     /// # Errors
     ///
     /// When something cannot be removed.
-    pub async fn shutdown(self) -> Result<(), NodeError> {
+    pub async fn shutdown(&self) -> Result<(), NodeError> {
         let pods = std::mem::take(&mut *self.lock());
         for pod in pods.values() {
             pod.sandbox.stop(None).await;
@@ -199,10 +247,19 @@ impl Agent {
             pod.sandbox.wait().await;
         }
         drop(pods);
-        let Self { workers, state, .. } = self;
-        // Joining threads blocks.
-        drop(tokio::task::spawn_blocking(move || drop(workers)).await);
-        state.release().map_err(NodeError::from)
+        let state = self
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        state
+            .map_or(Ok(()), StateDir::release)
+            .map_err(NodeError::from)
+    }
+
+    fn state_dir(&self, part: fn(&StateDir) -> PathBuf) -> PathBuf {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.as_ref().map(part).unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), RunningPod>> {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use wasmpod_image::ImageError;
 use wasmpod_network::publish::PublishError;
 use wasmpod_sandbox::{RuntimeError, SandboxError};
+use wasmpod_store::StoreError;
 
 use crate::publish::NoSuchPort;
 use crate::state_dir::StateDirError;
@@ -78,6 +79,9 @@ pub enum NodeError {
     /// A sandbox cannot be made.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// The store of objects refuses it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// Several of these at once, in the manifests' order.
     #[error("{}", .0.iter().map(describe).collect::<Vec<_>>().join("\nerror: "))]
     Several(Vec<Self>),

@@ -6,6 +6,7 @@
 
 mod admission;
 mod agent;
+mod delete;
 mod error;
 mod images;
 mod objects;
@@ -13,7 +14,8 @@ mod publish;
 mod running;
 mod state_dir;
 
-pub use agent::{Agent, AgentConfig};
+pub use agent::{Agent, AgentConfig, Started};
+pub use delete::{DeleteOptions, Propagation};
 pub use error::NodeError;
 pub use publish::{DEFAULT_HOST_IP, NoSuchPort, ParsePublishError, PortRef, PublishRule};
 pub use running::{PublishedPort, RunningPod};

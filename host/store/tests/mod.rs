@@ -1,0 +1,1 @@
+//! The store against tables and against a simple model.
