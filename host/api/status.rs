@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct Status {
     kind: String,
     api_version: String,
-    metadata: Empty,
+    metadata: StatusMeta,
     /// `Success` or `Failure`.
     pub status: String,
     /// A sentence for people.
@@ -29,7 +29,11 @@ pub struct Status {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Empty {}
+#[serde(default)]
+struct StatusMeta {
+    #[serde(rename = "continue", skip_serializing_if = "String::is_empty")]
+    continue_: String,
+}
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_zero(code: &u16) -> bool {
@@ -113,6 +117,19 @@ impl Status {
         resource.clone_into(&mut details.kind);
         name.clone_into(&mut details.name);
         self
+    }
+
+    /// The same, with the token by which a list can go on all the same.
+    #[must_use]
+    pub fn with_continue(mut self, token: String) -> Self {
+        self.metadata.continue_ = token;
+        self
+    }
+
+    /// The token of [`Status::with_continue`]; empty when there is none.
+    #[must_use]
+    pub fn continue_token(&self) -> &str {
+        &self.metadata.continue_
     }
 
     /// A command's end, as `exec` tells it.
