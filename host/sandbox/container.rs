@@ -10,11 +10,12 @@ use wasmpod_image::Image;
 use wasmpod_lifecycle::environment::{self, PodFacts};
 use wasmpod_lifecycle::pod::{ContainerIndex, StartFailure};
 use wasmpod_lifecycle::process::{self, ImageProcess};
-use wasmpod_manifest::k8s::Container;
+use wasmpod_manifest::k8s::{Container, Quantity};
 use wasmpod_manifest::quantity;
 use wasmpod_volume::{ImageFile, RootFiles};
 
 use crate::config::{DEFAULT_MEMORY_LIMIT_BYTES, SandboxConfig, Sources};
+use crate::cpu::CpuShare;
 use crate::events::PodEvents;
 use crate::handle::PodProgress;
 use crate::logs::{ContainerLog, LogFile, LogSink, Stream};
@@ -23,6 +24,8 @@ use crate::port::{
     RuntimeError,
 };
 use crate::resources::Resources;
+use crate::signal::{Role, StopSignal};
+use crate::stdio::{GuestInput, GuestOutput};
 use crate::tasks::{CatchPanic, PodTasks};
 use crate::termination;
 
@@ -157,8 +160,13 @@ impl Job {
             network: self.resources.network.attach(&self.container.name),
             ipc: self.resources.ipc.attach(&self.container.name),
             memory_limit_bytes: memory_limit(&self.container),
-            stdout: LogSink::to_file(Arc::clone(&log), Stream::Stdout),
-            stderr: LogSink::to_file(Arc::clone(&log), Stream::Stderr),
+            cpu: cpu_share(&self.container),
+            stdin: GuestInput::Empty,
+            stdout: GuestOutput::Log(LogSink::to_file(Arc::clone(&log), Stream::Stdout)),
+            stderr: GuestOutput::Log(LogSink::to_file(Arc::clone(&log), Stream::Stderr)),
+            terminal: None,
+            role: Role::default(),
+            stop_signal: StopSignal::TERM,
             tasks: self.tasks.clone(),
             clock: self.config.clock,
         };
@@ -360,6 +368,20 @@ fn memory_limit(container: &Container) -> u64 {
         .and_then(|quantity| quantity::parse_bytes(&quantity.0).ok())
         .filter(|bytes| *bytes > 0)
         .unwrap_or(DEFAULT_MEMORY_LIMIT_BYTES)
+}
+
+/// The container's part of its worker: `resources.limits.cpu`, and `resources.requests.cpu` as its weight.
+fn cpu_share(container: &Container) -> CpuShare {
+    let resources = container.resources.as_ref();
+    let millicores = |list: Option<&std::collections::BTreeMap<String, Quantity>>| {
+        let cpu = list?.get("cpu")?;
+        quantity::parse_millicores(&cpu.0).ok()
+    };
+    let limit = resources.and_then(|resources| millicores(resources.limits.as_ref()));
+    let request = resources.and_then(|resources| millicores(resources.requests.as_ref()));
+    // No request means the limit, as the API server fills in; a limit of 0 means none.
+    let limit = limit.filter(|limit| *limit > 0);
+    CpuShare::new(limit, request.or(limit).unwrap_or(0))
 }
 
 fn runtime_error(error: &RuntimeError) -> StartFailure {

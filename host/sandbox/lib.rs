@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod config;
 mod container;
+pub mod cpu;
 mod driver;
 pub mod events;
 #[cfg(any(test, feature = "fake"))]
@@ -15,6 +16,8 @@ pub mod handle;
 pub mod logs;
 pub mod port;
 pub mod resources;
+pub mod signal;
+pub mod stdio;
 pub mod tasks;
 pub mod termination;
 #[cfg(test)]
@@ -26,12 +29,18 @@ pub use config::{
     DEFAULT_MEMORY_LIMIT_BYTES, ImageFailure, ImageSource, PodSources, PublishRequest,
     SandboxConfig,
 };
+pub use cpu::CpuShare;
 pub use events::{EventItem, EventReader, PodEvent, PodEvents, Severity};
 pub use handle::{PodProgress, SandboxError, SandboxHandle, SandboxStatus};
 pub use logs::{LogItem, LogLimits, LogLine, LogOptions, LogReader, LogSink};
 pub use port::{
     BoxFuture, ContainerConfig, ContainerId, ContainerRuntime, ContainerState, Exit, ExitReason,
-    PodIdentity, Progress, ProgressSink, RuntimeError, Stage,
+    PodIdentity, Progress, ProgressSink, RuntimeError, Stage, Usage,
+};
+pub use signal::{MainProcess, Role, StopSignal};
+pub use stdio::{
+    AttachRequest, ExecRequest, GuestInput, GuestOutput, InputWriter, OutputReader, Session,
+    Terminal, TerminalSize,
 };
 pub use tasks::{PodTask, PodTaskSet, PodTasks, SpawnError, TaskEnd};
 pub use wasmpod_ipc::IpcLimits;
