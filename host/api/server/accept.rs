@@ -117,7 +117,7 @@ pub(crate) fn plain(headers: &HeaderMap, media: &str) -> Result<(), Status> {
     if ranges(&header(headers)).any(takes) { Ok(()) } else { Err(not_acceptable()) }
 }
 
-fn not_acceptable() -> Status {
+pub(crate) fn not_acceptable() -> Status {
     let message = "only the following media types are accepted: application/json, \
         application/json;as=Table;v=v1;g=meta.k8s.io";
     Status::failure(406, "NotAcceptable", message)
