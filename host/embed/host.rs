@@ -3,14 +3,16 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmpod_manifest::Manifests;
-use wasmpod_node::{Agent, AgentConfig, PublishRule};
+use wasmpod_node::{Agent, AgentConfig, KnownPod, PublishRule, Threads};
 use wasmpod_runtime::{Runtime, RuntimeConfig};
+use wasmpod_sandbox::Clock;
 use wasmpod_volume::VolumePolicy;
 
 use crate::progress::{ProgressReader, Step, Steps};
-use crate::{Error, PodHandle, folders};
+use crate::{Error, PodHandle, PodWatch, WorkloadState, folders};
 
 /// How a host is to be.
 #[derive(Debug, Clone, Default)]
@@ -80,7 +82,9 @@ impl HostBuilder {
         let agent = Agent::new(AgentConfig {
             state_dir,
             base_dir: self.base_dir,
-            workers: self.workers,
+            threads: Threads::Own(self.workers),
+            clock: Clock::host(),
+            capacity: None,
             volume_policy: VolumePolicy {
                 allow_host_path: self.allow_host_path,
                 ..VolumePolicy::for_this_host()
@@ -110,27 +114,66 @@ impl Host {
         HostBuilder::default()
     }
 
-    /// Starts the pods of `manifests`, in their order, and returns when all are on their way. Everything that can be
-    /// known to fail is checked first: images, imports, ports.
+    /// Starts the pods and workloads of `manifests`, and returns when all are on their way: the pods of the manifests in
+    /// their order, then those that workloads have made so far. Everything that can be known to fail is checked first:
+    /// images, imports, ports. Workloads make further pods later: see [`Host::watch_pods`].
     ///
     /// # Errors
     ///
     /// When something cannot work; then nothing was started.
     pub async fn start(&self, manifests: Manifests) -> Result<Vec<PodHandle>, Error> {
-        Ok(self
-            .agent
-            .start(manifests)
-            .await?
+        let started = self.agent.start(manifests).await?;
+        Ok(started
             .pods
             .into_iter()
-            .map(PodHandle::new)
+            .map(|pod| self.handle(pod))
             .collect())
     }
 
-    /// The pods that were started, by namespace and name.
+    /// The pods that there are, by namespace and name.
     #[must_use]
     pub fn pods(&self) -> Vec<PodHandle> {
-        self.agent.pods().into_iter().map(PodHandle::new).collect()
+        let known = self.agent.known_pods().into_iter();
+        known.map(|pod| self.handle(pod)).collect()
+    }
+
+    /// The pods as they come and go, beginning with those that are there.
+    #[must_use]
+    pub fn watch_pods(&self) -> PodWatch {
+        PodWatch::new(Arc::clone(&self.agent))
+    }
+
+    /// The workloads of the manifests, as they are now.
+    #[must_use]
+    pub fn workloads(&self) -> Vec<WorkloadState> {
+        WorkloadState::all(&self.agent)
+    }
+
+    /// Has every pod ended, and does no workload want another one?
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.agent.is_done()
+    }
+
+    /// Waits until [`Host::is_done`].
+    pub async fn done(&self) {
+        self.agent.done().await;
+    }
+
+    /// Asks every pod to end within `grace`, or the grace period of its spec; from now on none is started. Returns when
+    /// all have taken note; a second call may shorten the time.
+    pub async fn stop(&self, grace: Option<Duration>) {
+        self.agent.stop(grace).await;
+    }
+
+    /// The agent behind this host: its objects, and all that can be done with them.
+    #[must_use]
+    pub fn agent(&self) -> &Arc<Agent> {
+        &self.agent
+    }
+
+    fn handle(&self, pod: Arc<KnownPod>) -> PodHandle {
+        PodHandle::new(Arc::clone(&self.agent), pod)
     }
 
     /// What the host does before pods run, such as compiling their programs, from now on.

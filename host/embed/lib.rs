@@ -1,7 +1,8 @@
 //! wasmpod as a library: run pods of WebAssembly containers inside a program.
 //!
 //! A [`Host`] runs the pods of this process. Give it manifests ([`read`]) and it starts them ([`Host::start`]); each
-//! [`PodHandle`] tells of one pod, reads its logs and stops it. All that the command `wasmpod up` does is done with
+//! [`PodHandle`] tells of one pod, reads its logs and stops it. Deployments, Jobs and the like make further pods and
+//! replace those that end: [`Host::watch_pods`] tells of them, [`Host::done`] when nothing is left to do. All that the command `wasmpod up` does is done with
 //! these calls.
 //!
 //! ```no_run
@@ -24,12 +25,14 @@ mod folders;
 mod host;
 mod inspect;
 mod pod;
+mod pods;
 mod progress;
 
 pub use error::Error;
 pub use host::{Host, HostBuilder};
 pub use inspect::inspect;
 pub use pod::{Event, Events, PodHandle, Watch};
+pub use pods::{PodChange, PodWatch, WorkloadState};
 pub use progress::{ProgressReader, Step};
 
 pub use wasmpod_image::{
@@ -37,7 +40,10 @@ pub use wasmpod_image::{
 };
 pub use wasmpod_manifest::report::{Report, Style as ReportStyle, Warning};
 pub use wasmpod_manifest::{MAX_SOURCE_BYTES as MAX_MANIFEST_BYTES, Manifests, Source, k8s, read};
-pub use wasmpod_node::{ParsePublishError, PublishRule, PublishedPort};
+pub use wasmpod_node::{
+    Agent, Capacity, DeleteOptions, ParsePublishError, Propagation, PublishRule, PublishedPort,
+};
 pub use wasmpod_runtime::{Import, Inspection, Kind};
 pub use wasmpod_sandbox::logs::{LogItem, LogLine, LogOptions, LogReader, Stream as LogStream};
 pub use wasmpod_sandbox::{PodEvent, Progress, Severity, Stage};
+pub use wasmpod_store as store;

@@ -6,35 +6,51 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use wasmpod_manifest::k8s::Pod;
-use wasmpod_node::{PublishedPort, RunningPod};
+use wasmpod_node::{Agent, DeleteOptions, KnownPod, PublishedPort, RunningPod};
 use wasmpod_sandbox::logs::{LogOptions, LogReader};
 use wasmpod_sandbox::{EventItem, EventReader, PodEvent, SandboxStatus, Severity};
+use wasmpod_store::Kind;
 
-/// A handle to one pod; cheap to clone.
+use crate::Error;
+
+/// A handle to one pod, whether it runs or not; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct PodHandle(RunningPod);
+pub struct PodHandle {
+    agent: Arc<Agent>,
+    known: Arc<KnownPod>,
+}
 
 impl PodHandle {
-    pub(crate) fn new(pod: RunningPod) -> Self {
-        Self(pod)
+    pub(crate) fn new(agent: Arc<Agent>, known: Arc<KnownPod>) -> Self {
+        Self { agent, known }
+    }
+
+    fn status(&self) -> Option<Arc<SandboxStatus>> {
+        Some(self.known.running()?.sandbox().status())
     }
 
     /// `metadata.name`
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.0.sandbox().identity().name
+        self.known.name()
     }
 
     /// `metadata.namespace`
     #[must_use]
     pub fn namespace(&self) -> &str {
-        &self.0.sandbox().identity().namespace
+        self.known.namespace()
+    }
+
+    /// `metadata.uid`
+    #[must_use]
+    pub fn uid(&self) -> &str {
+        self.known.uid()
     }
 
     /// The names of its containers, init containers first, in the manifest's order.
     #[must_use]
     pub fn containers(&self) -> Vec<String> {
-        let pod = self.0.pod();
+        let pod = self.known.pod();
         let spec = pod.spec.iter();
         let containers = spec.flat_map(|spec| {
             spec.init_containers
@@ -48,89 +64,130 @@ impl PodHandle {
     /// The pod with the status that it has now.
     #[must_use]
     pub fn pod(&self) -> Pod {
-        self.0.pod()
+        Arc::unwrap_or_clone(self.known.pod())
     }
 
     /// `status.phase`: `Pending`, `Running`, `Succeeded` or `Failed`.
     #[must_use]
     pub fn phase(&self) -> String {
-        self.0.sandbox().status().phase().to_owned()
+        match self.status() {
+            Some(status) => status.phase().to_owned(),
+            None => {
+                let pod = self.known.pod();
+                let phase = pod.status.as_ref().and_then(|status| status.phase.clone());
+                phase.unwrap_or_else(|| "Pending".to_owned())
+            }
+        }
     }
 
     /// Is its `Ready` condition true?
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.0.sandbox().status().is_ready()
+        self.status().is_some_and(|status| status.is_ready())
     }
 
     /// Is it over, and everything of it released?
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        self.0.sandbox().status().ended
+        self.known.has_ended()
     }
 
-    /// Was it ended by [`PodHandle::stop`] or [`PodHandle::kill`]?
+    /// Is its object removed? The handle still tells how it was.
+    #[must_use]
+    pub fn is_removed(&self) -> bool {
+        self.known.is_removed()
+    }
+
+    /// Was it ended by somebody, such as by [`PodHandle::stop`] or [`PodHandle::delete`]?
     #[must_use]
     pub fn was_stopped(&self) -> bool {
-        self.0.sandbox().status().stop.is_some()
+        self.status().is_some_and(|status| status.stop.is_some())
     }
 
     /// What of it is reachable on this machine; empty until it has its network.
     #[must_use]
     pub fn published(&self) -> Vec<PublishedPort> {
-        self.0.published()
+        let running = self.known.running();
+        running.map(RunningPod::published).unwrap_or_default()
     }
 
     /// The pod as it changes, beginning with how it is now.
     #[must_use]
     pub fn watch(&self) -> Watch {
         Watch {
-            pod: self.0.clone(),
-            status: self.0.sandbox().watch(),
+            version: self.agent.store().changes(),
+            known: Arc::clone(&self.known),
+            status: None,
+            last: None,
             seen_last: false,
-            seen_any: false,
         }
     }
 
-    /// Its events, beginning with the oldest that is kept.
+    /// Its events, beginning with the oldest that is kept. Those of a pod that has no place yet are in the store only.
     #[must_use]
     pub fn events(&self) -> Events {
         Events {
-            reader: self.0.sandbox().events().read(),
-            status: self.0.sandbox().watch(),
+            known: Arc::clone(&self.known),
+            from: None,
         }
     }
 
-    /// The log of a container; nothing when the pod has none of this name.
+    /// The log of a container; nothing when the pod has none of this name, or was not started yet
+    /// ([`PodHandle::started`]).
     #[must_use]
     pub fn logs(&self, container: &str, options: LogOptions) -> Option<LogReader> {
-        self.0.sandbox().logs(container, options)
+        self.known.running()?.sandbox().logs(container, options)
     }
 
-    /// Asks it to end within `grace`, or the grace period of its spec. Returns when it has taken note; a second call
-    /// may shorten the time.
+    /// Waits until it has a place and is started; false when it is removed without that.
+    pub async fn started(&self) -> bool {
+        self.known.started().await.is_some()
+    }
+
+    /// Asks it to end within `grace`, or the grace period of its spec; its object stays. Returns when it has taken note;
+    /// a second call may shorten the time. A workload replaces it.
     pub async fn stop(&self, grace: Option<Duration>) {
-        self.0.sandbox().stop(grace).await;
+        if let Some(running) = self.known.running() {
+            running.sandbox().stop(grace).await;
+        }
     }
 
-    /// Ends it by force.
+    /// Ends it by force; its object stays.
     pub async fn kill(&self) {
-        self.0.sandbox().kill().await;
+        self.stop(Some(Duration::ZERO)).await;
+    }
+
+    /// Deletes it: its object is removed when its containers have ended. A workload replaces it.
+    ///
+    /// # Errors
+    ///
+    /// When it is removed already.
+    pub fn delete(&self, grace: Option<Duration>) -> Result<(), Error> {
+        let options = DeleteOptions {
+            grace,
+            uid: Some(self.uid().to_owned()),
+            ..DeleteOptions::default()
+        };
+        self.agent
+            .delete(Kind::Pod, Some(self.namespace()), self.name(), &options)?;
+        Ok(())
     }
 
     /// Waits until it is over and everything of it is released.
     pub async fn wait(&self) -> Pod {
-        let status = self.0.sandbox().wait().await;
-        self.0.with_status(&status)
+        Arc::unwrap_or_clone(self.known.ended().await)
     }
 }
 
 /// A pod as it changes.
 #[derive(Debug)]
 pub struct Watch {
-    pod: RunningPod,
-    status: watch::Receiver<Arc<SandboxStatus>>,
-    seen_any: bool,
+    known: Arc<KnownPod>,
+    /// Its sandbox's, from its start on.
+    status: Option<watch::Receiver<Arc<SandboxStatus>>>,
+    /// The store's, until then.
+    version: watch::Receiver<u64>,
+    last: Option<Arc<Pod>>,
     seen_last: bool,
 }
 
@@ -138,34 +195,63 @@ impl Watch {
     /// How the pod is next; nothing after its last state. States that follow each other faster than they are asked for
     /// are passed over. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Pod> {
-        if self.seen_last {
-            return None;
+        loop {
+            if self.seen_last {
+                return None;
+            }
+            if self.status.is_none() {
+                let running = self.known.running();
+                self.status = running.map(|running| running.sandbox().watch());
+            }
+            // Marked as seen before it is looked at.
+            self.version.borrow_and_update();
+            if let Some(status) = &mut self.status {
+                status.borrow_and_update();
+            }
+            let has_ended = self.known.has_ended();
+            let pod = self.known.pod();
+            self.seen_last = has_ended;
+            if self.last.as_ref() != Some(&pod) {
+                self.last = Some(Arc::clone(&pod));
+                return Some(Arc::unwrap_or_clone(pod));
+            }
+            if has_ended {
+                return None;
+            }
+            match &mut self.status {
+                Some(status) => status.changed().await.ok()?,
+                None => tokio::select! {
+                    changed = self.version.changed() => changed.ok()?,
+                    _ = self.known.started() => {}
+                },
+            }
         }
-        if self.seen_any {
-            self.status.changed().await.ok()?;
-        }
-        self.seen_any = true;
-        let status = Arc::clone(&self.status.borrow_and_update());
-        self.seen_last = status.ended;
-        Some(self.pod.with_status(&status))
     }
 }
 
 /// A pod's events as they come.
 #[derive(Debug)]
 pub struct Events {
-    reader: EventReader,
-    status: watch::Receiver<Arc<SandboxStatus>>,
+    known: Arc<KnownPod>,
+    /// Its sandbox's events, from its start on.
+    from: Option<(EventReader, watch::Receiver<Arc<SandboxStatus>>)>,
 }
 
 impl Events {
     /// The next event; nothing after the pod's last. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Event> {
+        let (reader, status) = match &mut self.from {
+            Some(from) => from,
+            None => {
+                let sandbox = self.known.started().await?.sandbox();
+                self.from.insert((sandbox.events().read(), sandbox.watch()))
+            }
+        };
         loop {
             let item = tokio::select! {
                 biased;
-                item = self.reader.next() => item,
-                _ = self.status.wait_for(|status| status.ended) => self.reader.try_next()?,
+                item = reader.next() => item,
+                _ = status.wait_for(|status| status.ended) => reader.try_next()?,
             };
             if let EventItem::Event(event) = item {
                 return Some(Event(event));

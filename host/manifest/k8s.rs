@@ -50,13 +50,14 @@ pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
 pub use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 pub use k8s_openapi::jiff;
 
-// The kinds that a store keeps besides those above, and what all kinds have in common.
-pub use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
-pub use k8s_openapi::api::batch::v1::{CronJob, Job};
+// The kinds that only a store keeps, and what all kinds have in common.
 pub use k8s_openapi::api::core::v1::{
-    Endpoints, Namespace, Node, PersistentVolume, PersistentVolumeClaim, ReplicationController,
+    AttachedVolume, EndpointAddress, EndpointPort, EndpointSubset, Endpoints, Node, NodeAddress,
+    NodeCondition, NodeSpec, NodeStatus, NodeSystemInfo,
 };
-pub use k8s_openapi::api::discovery::v1::EndpointSlice;
+pub use k8s_openapi::api::discovery::v1::{
+    Endpoint, EndpointConditions, EndpointPort as SlicePort, EndpointSlice,
+};
 pub use k8s_openapi::{
     ClusterResourceScope, Metadata, NamespaceResourceScope, Resource, ResourceScope,
 };

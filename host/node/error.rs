@@ -7,7 +7,7 @@ use wasmpod_network::publish::PublishError;
 use wasmpod_sandbox::{RuntimeError, SandboxError};
 use wasmpod_store::StoreError;
 
-use crate::publish::NoSuchPort;
+use crate::admission::publish::NoSuchPort;
 use crate::state_dir::StateDirError;
 
 /// Why pods cannot be started. Display leaves out the source; hints come separately.
@@ -67,11 +67,13 @@ pub enum NodeError {
     /// A port of the machine that cannot be had.
     #[error(transparent)]
     Publish(#[from] PublishError),
-    /// A pod of this name and namespace runs already.
-    #[error("pod \"{pod}\" runs already")]
+    /// A pod or workload of this name and namespace is there already.
+    #[error("{kind} \"{name}\" runs already")]
     AlreadyRuns {
+        /// Its kind, such as `pod`.
+        kind: &'static str,
         /// `NAMESPACE/NAME`
-        pod: String,
+        name: String,
     },
     /// No place for a pod: the agent is shutting down.
     #[error("the host is shutting down")]

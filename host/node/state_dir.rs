@@ -4,6 +4,7 @@
 //! STATE/run/RUN.lock         held by the process that owns this run, freed by the system when it dies
 //! STATE/run/RUN/pods/UID/    one pod: volumes, containers' roots (the sandbox's business)
 //! STATE/run/RUN/logs/        the pods' logs (the sandbox's too)
+//! STATE/volumes/NAMESPACE/CLAIM/   the files of a claim; they stay, and are all processes' (see `claims`)
 //! ```
 //!
 //! A run's folder vanishes when its host ends. One whose process was killed is found by the next host: its lock can
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 const LOCK: &str = "lock";
 const PODS: &str = "pods";
 const LOGS: &str = "logs";
+const VOLUMES: &str = "volumes";
 
 /// This process's own part of the state directory. [`StateDir::release`] removes it; dropping it does so silently.
 #[derive(Debug)]
@@ -101,6 +103,13 @@ impl StateDir {
     #[must_use]
     pub fn logs(&self) -> PathBuf {
         self.run.join(LOGS)
+    }
+
+    /// The folder of the claims' files, with one folder for each namespace. It need not exist.
+    #[must_use]
+    pub fn volumes(&self) -> PathBuf {
+        let state = self.run.parent().and_then(Path::parent);
+        state.unwrap_or(&self.run).join(VOLUMES)
     }
 
     /// Removes this process's part and all that is still in it.

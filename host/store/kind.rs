@@ -18,6 +18,7 @@ macro_rules! for_all_kinds {
             Endpoints "endpoints" ["ep"] [] true false;
             EndpointSlice "endpointslice" [] [] true false;
             PersistentVolumeClaim "persistentvolumeclaim" ["pvc"] [] true false;
+            ServiceAccount "serviceaccount" ["sa"] [] true false;
             ReplicationController "replicationcontroller" ["rc"] ["all"] true true;
             DaemonSet "daemonset" ["ds"] ["all"] true true;
             Deployment "deployment" ["deploy"] ["all"] true true;

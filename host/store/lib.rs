@@ -24,7 +24,7 @@ mod watch;
 pub use error::StoreError;
 pub use history::HISTORY_LENGTH;
 pub use kind::Kind;
-pub use names::{MAX_GENERATED_BASE, SUFFIX_LENGTH, random_suffix};
+pub use names::{MAX_GENERATED_BASE, SUFFIX_LENGTH, generate_name, random_suffix};
 pub use object::{Object, ObjectRef, WrongKind};
 pub use store::{DEFAULT_NAMESPACE, Store};
 pub use watch::{Watch, WatchEvent};

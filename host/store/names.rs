@@ -25,7 +25,8 @@ pub fn random_suffix() -> String {
 }
 
 /// A name made from `metadata.generateName`.
-pub(crate) fn generated(base: &str) -> String {
+#[must_use]
+pub fn generate_name(base: &str) -> String {
     let mut end = base.len().min(MAX_GENERATED_BASE);
     while !base.is_char_boundary(end) {
         end -= 1;

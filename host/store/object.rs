@@ -203,7 +203,12 @@ impl Object {
     /// Does its `spec` differ from that of `other`? Only asked of kinds that count generations.
     pub(crate) fn spec_differs(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Pod(a), Self::Pod(b)) => a.spec != b.spec,
+            (Self::Pod(a), Self::Pod(b)) => {
+                let node =
+                    |pod: &k8s::Pod| pod.spec.as_ref().and_then(|spec| spec.node_name.clone());
+                // Giving a pod its node is no change of what is wanted: the API server's `binding` does not count it.
+                node(a) == node(b) && a.spec != b.spec
+            }
             (Self::ReplicationController(a), Self::ReplicationController(b)) => a.spec != b.spec,
             (Self::DaemonSet(a), Self::DaemonSet(b)) => a.spec != b.spec,
             (Self::Deployment(a), Self::Deployment(b)) => a.spec != b.spec,

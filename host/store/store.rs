@@ -29,6 +29,8 @@ struct Shared {
     inner: Mutex<Inner>,
     /// The newest resourceVersion of each kind, by [`Kind::index`]: what wakes watchers.
     versions: Vec<watch::Sender<u64>>,
+    /// The newest resourceVersion of all.
+    version: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -76,6 +78,7 @@ impl Store {
                 clock: Box::new(clock),
                 inner: Mutex::new(inner),
                 versions: Kind::ALL.iter().map(|_| watch::Sender::new(0)).collect(),
+                version: watch::Sender::new(0),
             }),
         }
     }
@@ -90,6 +93,12 @@ impl Store {
     #[must_use]
     pub fn resource_version(&self) -> u64 {
         self.lock().version
+    }
+
+    /// The newest resourceVersion as it grows: wakes whoever wants to look again after any change.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.shared.version.subscribe()
     }
 
     /// Adds an object and gives it back as it is kept: with uid, creationTimestamp, resourceVersion, the namespace
@@ -122,7 +131,7 @@ impl Store {
                         .to_owned(),
                 });
             };
-            metadata.name = Some(names::generated(&base));
+            metadata.name = Some(names::generate_name(&base));
         }
         metadata.uid = Some(names::uid());
         metadata.creation_timestamp = Some(Time(whole_seconds(now)));
@@ -169,6 +178,14 @@ impl Store {
             }
         };
         (objects, inner.version)
+    }
+
+    /// How many objects there are of this kind.
+    #[must_use]
+    pub fn count(&self, kind: Kind) -> usize {
+        let inner = self.lock();
+        let shelf = inner.shelves.get(kind.index());
+        shelf.map_or(0, |shelf| shelf.objects.values().map(BTreeMap::len).sum())
     }
 
     /// Changes an object with `change` and gives it back as it is kept now. Nothing is written, and nobody is told,
@@ -387,6 +404,7 @@ impl Store {
         if let Some(sender) = self.shared.versions.get(index) {
             sender.send_replace(version);
         }
+        self.shared.version.send_replace(version);
         object
     }
 

@@ -85,6 +85,12 @@ impl Watch {
         store.next_change(self)
     }
 
+    /// The kind that is watched.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// The resourceVersion up to which everything was given: what a bookmark says.
     #[must_use]
     pub fn resource_version(&self) -> u64 {

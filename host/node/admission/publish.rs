@@ -3,12 +3,14 @@
 //!
 //! The sockets themselves are `network::publish`'s.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 use wasmpod_manifest::k8s::{Container, IntOrString, Pod, Service};
 use wasmpod_network::Protocol;
+use wasmpod_store::ObjectRef;
 
 /// Where a port is bound unless somebody says otherwise. The kubelet binds to every address; a program that anyone
 /// may start on any machine must not.
@@ -149,20 +151,21 @@ pub struct NoSuchPort {
     pub port: String,
 }
 
-/// All that is published of `pod`.
+/// All that is published of `pod`, which rules may also call by the names of `owners`.
 ///
 /// # Errors
 ///
 /// When a rule names a port that no container of the pod declares. (A service that does so has no endpoint there, as
 /// in Kubernetes; it is passed over.)
-pub(crate) fn publications(
+pub(crate) fn publications<S: Borrow<Service>>(
     pod: &Pod,
+    owners: &[ObjectRef],
     rules: &[PublishRule],
-    services: &[Service],
+    services: &[S],
 ) -> Result<Vec<Publication>, NoSuchPort> {
     let pod_name = pod.metadata.name.as_deref().unwrap_or_default();
     let mut found = Vec::new();
-    for rule in rules.iter().filter(|rule| is_meant(&rule.pod, pod)) {
+    for rule in rules.iter().filter(|rule| is_meant(&rule.pod, pod, owners)) {
         let pod_port = match &rule.port {
             PortRef::Number(number) => *number,
             PortRef::Name(name) => {
@@ -180,21 +183,41 @@ pub(crate) fn publications(
         });
     }
     found.extend(containers(pod).flat_map(host_ports));
-    for service in services.iter().filter(|service| selects(service, pod)) {
+    let services = services.iter().map(Borrow::borrow);
+    for service in services.filter(|service| selects(service, pod)) {
         found.extend(node_ports(service, pod));
     }
     Ok(found)
 }
 
-/// Does a rule's pod part mean this pod?
+/// Does a rule's pod part mean this pod, by its own name or by that of a workload that made it?
 #[must_use]
-pub(crate) fn is_meant(rule_pod: &str, pod: &Pod) -> bool {
-    let name = pod.metadata.name.as_deref().unwrap_or_default();
-    match rule_pod.split_once('/') {
-        Some((namespace, wanted)) => {
-            wanted == name && Some(namespace) == pod.metadata.namespace.as_deref()
-        }
-        None => rule_pod == name,
+pub(crate) fn is_meant(rule_pod: &str, pod: &Pod, owners: &[ObjectRef]) -> bool {
+    let (namespace, wanted) = match rule_pod.split_once('/') {
+        Some((namespace, wanted)) => (Some(namespace), wanted),
+        None => (None, rule_pod),
+    };
+    let own = pod.metadata.name.as_deref();
+    let mut names = own
+        .into_iter()
+        .chain(owners.iter().map(|owner| owner.name.as_str()));
+    let is_there = namespace.is_none() || namespace == pod.metadata.namespace.as_deref();
+    is_there && names.any(|name| name == wanted)
+}
+
+impl Publication {
+    /// Do both want the same port of the machine? (Port 0 is any that is free.)
+    pub(crate) fn clashes_with(&self, other: &Self) -> bool {
+        let (ip, other_ip) = (self.host.ip(), other.host.ip());
+        self.host.port() != 0
+            && self.host.port() == other.host.port()
+            && self.protocol == other.protocol
+            && (ip == other_ip || ip.is_unspecified() || other_ip.is_unspecified())
+    }
+
+    /// Is it one for which the first of several pods is enough?
+    pub(crate) fn is_shared(&self) -> bool {
+        !matches!(self.source, PublicationSource::HostPort(_))
     }
 }
 
@@ -252,7 +275,7 @@ fn node_ports(service: &Service, pod: &Pod) -> Vec<Publication> {
 }
 
 /// Does the service's selector match the pod's labels? A service without selector has no pods of its own.
-fn selects(service: &Service, pod: &Pod) -> bool {
+pub(crate) fn selects(service: &Service, pod: &Pod) -> bool {
     let selector = service
         .spec
         .as_ref()
@@ -267,7 +290,7 @@ fn selects(service: &Service, pod: &Pod) -> bool {
             .all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
 }
 
-fn named_port(pod: &Pod, name: &str, protocol_wanted: Protocol) -> Option<u16> {
+pub(crate) fn named_port(pod: &Pod, name: &str, protocol_wanted: Protocol) -> Option<u16> {
     let mut ports = containers(pod).flat_map(|container| container.ports.iter().flatten());
     let port = ports.find(|port| {
         port.name.as_deref() == Some(name)
@@ -277,7 +300,7 @@ fn named_port(pod: &Pod, name: &str, protocol_wanted: Protocol) -> Option<u16> {
 }
 
 /// Kubernetes' name of a protocol; SCTP is none that the virtual network has.
-fn protocol(name: Option<&str>) -> Option<Protocol> {
+pub(crate) fn protocol(name: Option<&str>) -> Option<Protocol> {
     match name {
         None | Some("TCP") => Some(Protocol::Tcp),
         Some("UDP") => Some(Protocol::Udp),
@@ -379,7 +402,8 @@ mod tests {
             {"port": 81, "targetPort": 8081, "nodePort": 31419},
             {"port": 82, "targetPort": "nowhere", "nodePort": 31420},
         ]}));
-        let found = publications(&pod(), &[rule("0:web:http").unwrap()], &[node_port]).unwrap();
+        let found =
+            publications(&pod(), &[], &[rule("0:web:http").unwrap()], &[node_port]).unwrap();
         let shown: Vec<_> = found
             .iter()
             .map(|p| (p.host.to_string(), p.pod_port, p.source.to_string()))
@@ -414,7 +438,7 @@ mod tests {
 
     #[test]
     fn a_rule_for_a_port_that_is_not_there_is_an_error() {
-        let error = publications(&pod(), &[rule("0:web:grpc").unwrap()], &[]).unwrap_err();
+        let error = publications(&pod(), &[], &[rule("0:web:grpc").unwrap()], &[]).unwrap_err();
         assert_eq!(error.to_string(), "pod \"web\" has no port named \"grpc\"");
     }
 }

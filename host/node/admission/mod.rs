@@ -1,6 +1,9 @@
 //! What is checked before any pod starts: images, programs, published ports. Whatever cannot work is said at once, all
 //! of it, and nothing was started.
 
+pub(crate) mod images;
+pub(crate) mod publish;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,22 +13,31 @@ use tokio::task::JoinSet;
 use wasmpod_image::Program;
 use wasmpod_lifecycle::process::{self, ImageProcess};
 use wasmpod_manifest::k8s::{Container, Pod, Service};
-use wasmpod_network::publish;
+use wasmpod_network::publish as host_port;
 use wasmpod_sandbox::{ContainerRuntime, ProgressSink};
 
 use crate::error::NodeError;
-use crate::images::Images;
-use crate::publish::{Publication, PublishRule, is_meant, publications};
+use images::Images;
+use publish::{PublicationSource, PublishRule, is_meant, publications};
 
-/// Reads the images of all pods (each with the folder of its manifest) and has their programs prepared, each once, side by side.
+/// A pod that there will be, or the template of many.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    /// A template has the name of its workload.
+    pub(crate) pod: Pod,
+    /// The folder of its manifest.
+    pub(crate) base: PathBuf,
+}
+
+/// Reads the images of all pods and has their programs prepared, each once, side by side.
 pub(crate) async fn prepare(
-    pods: &[(Pod, PathBuf)],
+    pods: &[Candidate],
     images: &Arc<Images>,
     runtime: &Arc<dyn ContainerRuntime>,
     progress: &ProgressSink,
 ) -> Result<(), NodeError> {
     let (mut errors, mut programs) = (Vec::new(), BTreeMap::new());
-    for (pod, base) in pods {
+    for Candidate { pod, base, .. } in pods {
         for container in containers(pod) {
             match program_of(container, images, base).await {
                 Ok(Some(program)) => {
@@ -87,36 +99,39 @@ async fn program_of(
         .and_then(|process| Some(Arc::clone(image.program(process.args.first()?)))))
 }
 
-/// What is published of each pod, in the pods' order.
-pub(crate) async fn publish(
-    pods: &[(Pod, PathBuf)],
+/// Checks that what is published can be: every rule means a pod, no two pods want one port, and each port is free.
+pub(crate) async fn check_ports(
+    pods: &[Candidate],
     rules: &[PublishRule],
-    services: &[Service],
-) -> Result<Vec<Vec<Publication>>, NodeError> {
+    services: &[Arc<Service>],
+) -> Result<(), NodeError> {
     let mut errors: Vec<_> = rules
         .iter()
-        .filter(|rule| !pods.iter().any(|(pod, _)| is_meant(&rule.pod, pod)))
+        .filter(|rule| {
+            !pods
+                .iter()
+                .any(|candidate| is_meant(&rule.pod, &candidate.pod, &[]))
+        })
         .map(|rule| NodeError::NoSuchPod {
             pod: rule.pod.clone(),
-            pods: pods.iter().map(|(pod, _)| name_of(pod)).collect(),
+            pods: pods
+                .iter()
+                .map(|candidate| name_of(&candidate.pod))
+                .collect(),
         })
         .collect();
-    let mut all = Vec::new();
     let mut taken: BTreeMap<(SocketAddr, bool), (String, String)> = BTreeMap::new();
-    for (pod, _) in pods {
+    for Candidate { pod, .. } in pods {
         let name = name_of(pod);
-        let mut of_pod = Vec::new();
-        for publication in publications(pod, rules, services).map_err(NodeError::from)? {
+        for publication in publications(pod, &[], rules, services).map_err(NodeError::from)? {
             let key = (
                 publication.host,
                 publication.protocol == wasmpod_network::Protocol::Udp,
             );
             if let Some((other, source)) = taken.get(&key) {
                 // The second pod of a service: who balances between pods is not here yet, so the first has it all.
-                let is_same_service = matches!(
-                    publication.source,
-                    crate::publish::PublicationSource::Service(_)
-                ) && *source == publication.source.to_string();
+                let is_of_service = matches!(publication.source, PublicationSource::Service(_));
+                let is_same_service = is_of_service && *source == publication.source.to_string();
                 if !is_same_service {
                     let (other, source_of_other) = (other.clone(), source.clone());
                     errors.push(NodeError::PublishedTwice {
@@ -130,7 +145,7 @@ pub(crate) async fn publish(
             }
             if publication.host.port() != 0 {
                 taken.insert(key, (name.clone(), publication.source.to_string()));
-                let free = publish::check(
+                let free = host_port::check(
                     publication.host,
                     publication.protocol,
                     &name,
@@ -139,14 +154,11 @@ pub(crate) async fn publish(
                 .await;
                 if let Err(error) = free {
                     errors.push(error.into());
-                    continue;
                 }
             }
-            of_pod.push(publication);
         }
-        all.push(of_pod);
     }
-    NodeError::of_all(errors).map_or(Ok(all), Err)
+    NodeError::of_all(errors).map_or(Ok(()), Err)
 }
 
 fn containers(pod: &Pod) -> impl Iterator<Item = &Container> {

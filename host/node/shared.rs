@@ -1,0 +1,232 @@
+//! What the agent's loop and its callers share.
+//!
+//! Lock order: `known` before the store; none of the others is held while another is taken.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::{Notify, watch};
+use wasmpod_lifecycle::HostFacts;
+use wasmpod_manifest::k8s::{ConfigMap, Pod, PodSpec, Secret};
+use wasmpod_network::Network;
+use wasmpod_sandbox::{Placement, Workers};
+use wasmpod_store::{Kind, Object, ObjectRef, Store, StoreError};
+
+use crate::admission::images::Images;
+use crate::agent::{AgentConfig, Threads};
+use crate::error::NodeError;
+use crate::events::Recorder;
+use crate::known::{KnownPods, lock};
+use crate::machine::HOST_IP;
+use crate::schedule::Allocatable;
+use crate::state_dir::StateDir;
+
+/// The places of an agent in its state directory.
+#[derive(Debug)]
+pub(crate) struct Folders {
+    pub(crate) pods: PathBuf,
+    pub(crate) logs: PathBuf,
+    pub(crate) volumes: PathBuf,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: AgentConfig,
+    pub(crate) store: Store,
+    pub(crate) recorder: Recorder,
+    pub(crate) images: Arc<Images>,
+    pub(crate) network: Arc<Network>,
+    pub(crate) known: KnownPods,
+    pub(crate) machine: Allocatable,
+    pub(crate) folders: Folders,
+    /// Nothing; when pods run on the caller's runtime.
+    pub(crate) workers: Mutex<Option<Workers>>,
+    /// What somebody besides the store wants to have looked at.
+    asked: Mutex<BTreeSet<ObjectRef>>,
+    pub(crate) wake: Notify,
+    /// The agent ends: no pod is started any more.
+    closing: AtomicBool,
+    /// The resourceVersion up to which the loop has done everything that follows at once.
+    pub(crate) settled: watch::Sender<u64>,
+}
+
+impl Shared {
+    pub(crate) fn new(config: AgentConfig, state: &StateDir) -> Result<Self, NodeError> {
+        let workers = match config.threads {
+            Threads::Own(Some(count)) => Some(Workers::start(count.get())),
+            Threads::Own(None) => Some(Workers::one_per_core()),
+            Threads::Callers => None,
+        };
+        let clock = config.clock;
+        let store = Store::new(move || clock.timestamp());
+        Ok(Self {
+            recorder: Recorder::new(store.clone(), &config.node_name),
+            store,
+            images: Arc::default(),
+            network: Arc::new(Network::new()),
+            known: KnownPods::default(),
+            machine: config.allocatable(),
+            folders: Folders {
+                pods: state.pods(),
+                logs: state.logs(),
+                volumes: state.volumes(),
+            },
+            workers: Mutex::new(workers.transpose().map_err(NodeError::Workers)?),
+            asked: Mutex::default(),
+            wake: Notify::new(),
+            closing: AtomicBool::new(false),
+            settled: watch::Sender::new(0),
+            config,
+        })
+    }
+
+    /// A seat for a pod; nothing when the agent has ended.
+    pub(crate) fn place(&self) -> Option<Placement> {
+        match self.config.threads {
+            Threads::Own(_) => lock(&self.workers).as_ref()?.place(),
+            Threads::Callers => Some(Placement::current()),
+        }
+    }
+
+    pub(crate) fn host_facts(&self) -> HostFacts {
+        HostFacts {
+            node_name: self.config.node_name.clone(),
+            host_ips: vec![HOST_IP.to_owned()],
+        }
+    }
+
+    /// Has the loop look at this object.
+    pub(crate) fn ask(&self, object: ObjectRef) {
+        lock(&self.asked).insert(object);
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn take_asked(&self) -> BTreeSet<ObjectRef> {
+        std::mem::take(&mut *lock(&self.asked))
+    }
+
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// The object, if it has this uid.
+    pub(crate) fn get_by_uid(
+        &self,
+        kind: Kind,
+        namespace: Option<&str>,
+        name: &str,
+        uid: &str,
+    ) -> Option<Object> {
+        let found = self.store.get(kind, namespace, name)?;
+        (found.uid() == uid).then_some(found)
+    }
+
+    /// As [`Store::update`], with what the API server's validation of updates forbids.
+    pub(crate) fn update(
+        &self,
+        kind: Kind,
+        namespace: Option<&str>,
+        name: &str,
+        change: &mut dyn FnMut(&mut Object) -> Result<(), StoreError>,
+    ) -> Result<Object, StoreError> {
+        self.store.update(kind, namespace, name, &mut |object| {
+            let old = object.clone();
+            change(object)?;
+            match forbidden(&old, object) {
+                Some(detail) => Err(StoreError::Invalid {
+                    kind,
+                    name: name.to_owned(),
+                    detail,
+                }),
+                None => Ok(()),
+            }
+        })
+    }
+}
+
+/// What of a change is not allowed.
+fn forbidden(old: &Object, new: &Object) -> Option<String> {
+    match (old, new) {
+        (Object::ConfigMap(old), Object::ConfigMap(new)) => immutable_config_map(old, new),
+        (Object::Secret(old), Object::Secret(new)) => immutable_secret(old, new),
+        (Object::Pod(old), Object::Pod(new)) => immutable_pod(old, new),
+        _ => None,
+    }
+}
+
+fn immutable(field: &str) -> Option<String> {
+    Some(format!(
+        "{field}: Forbidden: field is immutable when `immutable` is set"
+    ))
+}
+
+fn immutable_config_map(old: &ConfigMap, new: &ConfigMap) -> Option<String> {
+    if old.immutable != Some(true) {
+        return None;
+    }
+    if new.immutable != Some(true) {
+        return immutable("immutable");
+    }
+    if new.data != old.data {
+        return immutable("data");
+    }
+    (new.binary_data != old.binary_data).then(|| immutable("binaryData"))?
+}
+
+fn immutable_secret(old: &Secret, new: &Secret) -> Option<String> {
+    if old.immutable == Some(true) {
+        if new.immutable != Some(true) {
+            return immutable("immutable");
+        }
+        if new.data != old.data {
+            return immutable("data");
+        }
+    }
+    let is_same = new.type_ == old.type_;
+    (!is_same).then(|| "type: Invalid value: field is immutable".to_owned())
+}
+
+/// A pod's spec stays, but for images, deadlines, tolerations and gates that are removed (`pods#pod-update-and-replacement`).
+fn immutable_pod(old: &Pod, new: &Pod) -> Option<String> {
+    let (Some(old), Some(new)) = (&old.spec, &new.spec) else {
+        return None;
+    };
+    let gates = |spec: &PodSpec| spec.scheduling_gates.clone().unwrap_or_default();
+    let allowed = gates(old);
+    if gates(new).iter().any(|gate| !allowed.contains(gate)) {
+        return Some(
+            "spec.schedulingGates: Forbidden: only deletion is allowed, but found new scheduling gate"
+                .to_owned(),
+        );
+    }
+    let mut same = new.clone();
+    same.active_deadline_seconds = old.active_deadline_seconds;
+    same.tolerations.clone_from(&old.tolerations);
+    same.scheduling_gates.clone_from(&old.scheduling_gates);
+    same.node_name.clone_from(&old.node_name);
+    if old
+        .termination_grace_period_seconds
+        .is_some_and(|seconds| seconds < 0)
+    {
+        same.termination_grace_period_seconds = old.termination_grace_period_seconds;
+    }
+    for (new, old) in same.containers.iter_mut().zip(&old.containers) {
+        new.image.clone_from(&old.image);
+    }
+    let new_init = same.init_containers.iter_mut().flatten();
+    for (new, old) in new_init.zip(old.init_containers.iter().flatten()) {
+        new.image.clone_from(&old.image);
+    }
+    (same != *old).then(|| {
+        "spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,\
+         `spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing \
+         tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+            .to_owned()
+    })
+}

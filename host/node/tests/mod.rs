@@ -1,0 +1,1 @@
+//! Objects and pods on the scripted runtime and on virtual time.
