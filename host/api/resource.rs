@@ -68,6 +68,7 @@ pub const RESOURCES: &[Resource] = &[
     of(Kind::Job),
     of(Kind::ConfigMap),
     of(Kind::Secret),
+    of(Kind::ServiceAccount),
     of(Kind::Endpoints),
     of(Kind::Event),
     of(Kind::PersistentVolumeClaim),

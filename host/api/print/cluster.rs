@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 use wasmpod_manifest::k8s::jiff::Timestamp;
-use wasmpod_manifest::k8s::{Event, Namespace, Node, Time};
+use wasmpod_manifest::k8s::{Event, Namespace, Node, ServiceAccount, Time};
 
-use super::{Head, NONE, UNKNOWN, age, name, or_none, since, text, wide};
+use super::{Head, NONE, UNKNOWN, age, name, number, or_none, since, text, wide};
 
 pub(super) const EVENT: &[Head] = &[
     text("Last Seen"),
@@ -20,6 +20,9 @@ pub(super) const EVENT: &[Head] = &[
 ];
 
 pub(super) const NAMESPACE: &[Head] = &[text("Name"), text("Status"), text("Age")];
+
+/// The secrets are counted, of which an account has none in a Kubernetes of today.
+pub(super) const SERVICE_ACCOUNT: &[Head] = &[text("Name"), number("Secrets"), text("Age")];
 
 pub(super) const NODE: &[Head] = &[
     text("Name"),
@@ -68,6 +71,11 @@ pub(super) fn event(event: &Event, now: Timestamp) -> Vec<Value> {
 pub(super) fn namespace(namespace: &Namespace, now: Timestamp) -> Vec<Value> {
     let phase = namespace.status.as_ref().and_then(|status| status.phase.as_deref());
     vec![name(&namespace.metadata), phase.unwrap_or("Active").into(), age(&namespace.metadata, now)]
+}
+
+pub(super) fn service_account(account: &ServiceAccount, now: Timestamp) -> Vec<Value> {
+    let secrets = account.secrets.iter().flatten().count();
+    vec![name(&account.metadata), secrets.into(), age(&account.metadata, now)]
 }
 
 /// The prefix of the labels that say what a node is for.

@@ -79,7 +79,7 @@ const NONE_YET: &str = "<none>";
 
 pub(super) fn endpoint_slice(slice: &EndpointSlice, now: Timestamp) -> Vec<Value> {
     let ports = slice.ports.iter().flatten().map(|port| port.port.map_or_else(|| "*".to_owned(), |port| port.to_string()));
-    let addresses = slice.endpoints.iter().flat_map(|endpoint| &endpoint.addresses).cloned();
+    let addresses = slice.endpoints.iter().flatten().flat_map(|endpoint| &endpoint.addresses).cloned();
     vec![
         name(&slice.metadata),
         slice.address_type.as_str().into(),

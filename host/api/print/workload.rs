@@ -73,7 +73,7 @@ pub(super) const CRON_JOB: &[Head] = &[
 ];
 
 pub(super) fn deployment(deployment: &Deployment, now: Timestamp) -> Vec<Value> {
-    let (spec, status) = (deployment.spec.as_ref(), deployment.status.as_ref());
+    let (spec, status) = (Some(&deployment.spec), deployment.status.as_ref());
     let wanted = spec.and_then(|spec| spec.replicas).unwrap_or(1);
     let count = |get: Option<i32>| get.unwrap_or(0);
     let mut cells = vec![
@@ -89,7 +89,7 @@ pub(super) fn deployment(deployment: &Deployment, now: Timestamp) -> Vec<Value> 
 }
 
 pub(super) fn replica_set(set: &ReplicaSet, now: Timestamp) -> Vec<Value> {
-    let (spec, status) = (set.spec.as_ref(), set.status.as_ref());
+    let (spec, status) = (Some(&set.spec), set.status.as_ref());
     let mut cells = vec![
         name(&set.metadata),
         spec.and_then(|spec| spec.replicas).unwrap_or(1).into(),
@@ -119,7 +119,7 @@ pub(super) fn replication_controller(controller: &ReplicationController, now: Ti
 }
 
 pub(super) fn daemon_set(set: &DaemonSet, now: Timestamp) -> Vec<Value> {
-    let (spec, status) = (set.spec.as_ref(), set.status.as_ref());
+    let (spec, status) = (Some(&set.spec), set.status.as_ref());
     let template = spec.and_then(|spec| spec.template.spec.as_ref());
     let nodes = template.iter().flat_map(|spec| spec.node_selector.iter().flatten());
     let mut cells = vec![
@@ -138,7 +138,7 @@ pub(super) fn daemon_set(set: &DaemonSet, now: Timestamp) -> Vec<Value> {
 }
 
 pub(super) fn stateful_set(set: &StatefulSet, now: Timestamp) -> Vec<Value> {
-    let (spec, status) = (set.spec.as_ref(), set.status.as_ref());
+    let (spec, status) = (Some(&set.spec), set.status.as_ref());
     let wanted = spec.and_then(|spec| spec.replicas).unwrap_or(1);
     let ready = status.and_then(|status| status.ready_replicas).unwrap_or(0);
     let mut cells = vec![name(&set.metadata), format!("{ready}/{wanted}").into(), age(&set.metadata, now)];
@@ -193,7 +193,7 @@ fn job_status(job: &Job) -> &'static str {
 }
 
 pub(super) fn cron_job(job: &CronJob, now: Timestamp) -> Vec<Value> {
-    let (spec, status) = (job.spec.as_ref(), job.status.as_ref());
+    let (spec, status) = (Some(&job.spec), job.status.as_ref());
     let is_suspended = spec.and_then(|spec| spec.suspend).unwrap_or(false);
     let last = status.and_then(|status| status.last_schedule_time.as_ref());
     let of_jobs = spec.and_then(|spec| spec.job_template.spec.as_ref());

@@ -19,7 +19,7 @@ use crate::Status;
 use crate::server::accept;
 use crate::server::body::{self, Body};
 use crate::server::query::Query;
-use crate::server::{Context, error};
+use crate::server::{Context, closed, error};
 
 /// How much is written at once, in bytes, when there is much.
 const BATCH_BYTES: usize = 32 * 1024;
@@ -205,11 +205,10 @@ impl Printer {
     async fn next(&mut self) -> Option<Bytes> {
         let mut batch = BytesMut::new();
         while batch.is_empty() && !self.has_ended {
-            let closing = self.closing.wait_for(|closing| *closing);
             let item = tokio::select! {
                 biased;
                 item = self.reader.next() => item,
-                _ = closing => Ok(None),
+                () = closed(self.closing.clone()) => Ok(None),
             };
             self.print(item, &mut batch);
         }

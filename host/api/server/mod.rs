@@ -167,10 +167,16 @@ fn refuse(mut stream: impl AsyncWrite + Unpin) {
     drop(stream.write_all(NO_ROOM).now_or_never());
 }
 
+/// Ready when the server ends.
+async fn closed(mut closing: tokio::sync::watch::Receiver<bool>) {
+    // An error means that the server is gone already.
+    drop(closing.wait_for(|closing| *closing).await);
+}
+
 /// One connection, from its first request to its end, and what it becomes.
 async fn connection(context: Arc<Context>, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
     let after = AfterUpgrade::default();
-    let mut closing = context.closing.clone();
+    let closing = context.closing.clone();
     {
         let service = service_fn(|request| {
             let (context, after) = (Arc::clone(&context), after.clone());
@@ -187,7 +193,7 @@ async fn connection(context: Arc<Context>, stream: impl AsyncRead + AsyncWrite +
         // What goes wrong on a connection is the client's affair.
         tokio::select! {
             _ = served.as_mut() => {}
-            _ = closing.wait_for(|closing| *closing) => {
+            () = closed(closing.clone()) => {
                 served.as_mut().graceful_shutdown();
                 drop(served.await);
             }
@@ -196,7 +202,7 @@ async fn connection(context: Arc<Context>, stream: impl AsyncRead + AsyncWrite +
     if let Some(session) = after.take() {
         tokio::select! {
             () = session => {}
-            _ = closing.wait_for(|closing| *closing) => {}
+            () = closed(closing) => {}
         }
     }
 }

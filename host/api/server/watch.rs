@@ -27,7 +27,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_unti
 use wasmpod_store::{Object, Watch, WatchEvent};
 
 use crate::Status;
-use crate::server::Context;
+use crate::server::{Context, closed};
 use crate::server::body::{self, Body};
 use crate::server::error;
 use crate::server::limits::BOOKMARK_INTERVAL;
@@ -176,7 +176,7 @@ impl Watcher {
         if let Some(version) = self.initial_end.take() {
             return Some(self.bookmark(version, true));
         }
-        let mut closing = self.context.closing.clone();
+        let closing = self.context.closing.clone();
         loop {
             let (deadline, bookmarks) = (self.deadline, &mut self.bookmarks);
             let change = tokio::select! {
@@ -187,7 +187,7 @@ impl Watcher {
                     let version = self.changes.resource_version();
                     return Some(self.bookmark(version, false));
                 }
-                _ = closing.wait_for(|closing| *closing) => return None,
+                () = closed(closing.clone()) => return None,
             };
             match change {
                 Ok((event, before)) => {
