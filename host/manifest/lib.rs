@@ -18,6 +18,7 @@ pub mod k8s;
 pub mod quantity;
 mod reader;
 pub mod report;
+pub mod schedule;
 mod schema;
 pub mod support;
 mod validate;

@@ -136,6 +136,11 @@ impl Workload {
         self.metadata().name.as_deref().unwrap_or_default()
     }
 
+    /// Fills in what the API server would fill in; what is set stays.
+    pub fn set_defaults(&mut self) {
+        crate::defaults::workload(self);
+    }
+
     /// The template of the pods; of a cron job, that of its job template.
     #[must_use]
     pub fn pod_template(&self) -> Option<&PodTemplateSpec> {

@@ -218,6 +218,20 @@ impl Reading {
             object::Object::ConfigMap(map) => self.manifests.config_maps.push(*map),
             object::Object::Secret(secret) => self.manifests.secrets.push(*secret),
             object::Object::Service(service) => self.manifests.services.push(*service),
+            object::Object::ServiceAccount(account) => {
+                self.manifests.service_accounts.push(*account);
+            }
+            object::Object::Namespace(namespace) => self.manifests.namespaces.push(*namespace),
+            object::Object::PersistentVolume(volume) => {
+                self.manifests.persistent_volumes.push(*volume);
+            }
+            object::Object::PersistentVolumeClaim(claim) => {
+                self.manifests.persistent_volume_claims.push(*claim);
+            }
+            object::Object::Workload(workload) => {
+                self.manifests.workloads.push(*workload);
+                self.manifests.workload_sources.push(text.name.to_owned());
+            }
         }
     }
 
