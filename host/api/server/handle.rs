@@ -157,11 +157,7 @@ fn of_pod(
 }
 
 /// The pod as it is at this moment: the store may learn of it a little later.
-fn present(context: &Context, pod: &Arc<Pod>) -> Pod {
-    let metadata = &pod.metadata;
-    let name = (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default());
-    match context.agent.running(name.0, name.1) {
-        Some(running) => running.with_status(&running.sandbox().status()),
-        None => Pod::clone(pod),
-    }
+fn present(context: &Context, pod: &Arc<Pod>) -> Arc<Pod> {
+    let known = context.agent.known(pod);
+    known.map_or_else(|| Arc::clone(pod), |known| known.pod())
 }
