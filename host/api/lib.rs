@@ -10,7 +10,9 @@
 pub mod address;
 mod channel;
 pub mod client;
+mod print;
 pub mod resource;
+pub mod server;
 pub mod status;
 pub mod table;
 

@@ -1,5 +1,7 @@
 //! The resources that are served: their names in all forms, and the paths under which they are found.
 
+use wasmpod_store::Kind;
+
 use crate::client::escape;
 
 /// One kind of objects, as the API names it.
@@ -21,148 +23,61 @@ pub struct Resource {
     pub namespaced: bool,
     /// Is it part of `get all`?
     pub in_all: bool,
+    /// The kind of the store's objects; nothing for the figures of `metrics.k8s.io`.
+    pub stored: Option<Kind>,
 }
 
-const fn resource(
-    group: &'static str,
-    version: &'static str,
-    kind: &'static str,
-    plural: &'static str,
-    singular: &'static str,
-    short_names: &'static [&'static str],
-) -> Resource {
+const fn of(kind: Kind) -> Resource {
     Resource {
-        group,
-        version,
+        group: kind.group(),
+        version: kind.version(),
+        plural: kind.plural(),
+        singular: kind.singular(),
+        kind: kind.name(),
+        short_names: kind.short_names(),
+        namespaced: kind.is_namespaced(),
+        in_all: !kind.categories().is_empty(),
+        stored: Some(kind),
+    }
+}
+
+const fn metrics(kind: &'static str, plural: &'static str, namespaced: bool) -> Resource {
+    Resource {
+        group: "metrics.k8s.io",
+        version: "v1beta1",
         plural,
-        singular,
+        singular: "",
         kind,
-        short_names,
-        namespaced: true,
+        short_names: &[],
+        namespaced,
         in_all: false,
-    }
-}
-
-const fn cluster(resource: Resource) -> Resource {
-    Resource {
-        namespaced: false,
-        ..resource
-    }
-}
-
-const fn of_all(resource: Resource) -> Resource {
-    Resource {
-        in_all: true,
-        ..resource
+        stored: None,
     }
 }
 
 /// Every resource, in the order in which `get all` shows them.
 pub const RESOURCES: &[Resource] = &[
-    of_all(resource("", "v1", "Pod", "pods", "pod", &["po"])),
-    of_all(resource(
-        "",
-        "v1",
-        "ReplicationController",
-        "replicationcontrollers",
-        "replicationcontroller",
-        &["rc"],
-    )),
-    of_all(resource(
-        "",
-        "v1",
-        "Service",
-        "services",
-        "service",
-        &["svc"],
-    )),
-    of_all(resource(
-        "apps",
-        "v1",
-        "DaemonSet",
-        "daemonsets",
-        "daemonset",
-        &["ds"],
-    )),
-    of_all(resource(
-        "apps",
-        "v1",
-        "Deployment",
-        "deployments",
-        "deployment",
-        &["deploy"],
-    )),
-    of_all(resource(
-        "apps",
-        "v1",
-        "ReplicaSet",
-        "replicasets",
-        "replicaset",
-        &["rs"],
-    )),
-    of_all(resource(
-        "apps",
-        "v1",
-        "StatefulSet",
-        "statefulsets",
-        "statefulset",
-        &["sts"],
-    )),
-    of_all(resource(
-        "batch",
-        "v1",
-        "CronJob",
-        "cronjobs",
-        "cronjob",
-        &["cj"],
-    )),
-    of_all(resource("batch", "v1", "Job", "jobs", "job", &[])),
-    resource("", "v1", "ConfigMap", "configmaps", "configmap", &["cm"]),
-    resource("", "v1", "Secret", "secrets", "secret", &[]),
-    resource("", "v1", "Endpoints", "endpoints", "endpoints", &["ep"]),
-    resource("", "v1", "Event", "events", "event", &["ev"]),
-    resource(
-        "",
-        "v1",
-        "PersistentVolumeClaim",
-        "persistentvolumeclaims",
-        "persistentvolumeclaim",
-        &["pvc"],
-    ),
-    cluster(resource(
-        "",
-        "v1",
-        "PersistentVolume",
-        "persistentvolumes",
-        "persistentvolume",
-        &["pv"],
-    )),
-    cluster(resource(
-        "",
-        "v1",
-        "Namespace",
-        "namespaces",
-        "namespace",
-        &["ns"],
-    )),
-    cluster(resource("", "v1", "Node", "nodes", "node", &["no"])),
-    resource(
-        "discovery.k8s.io",
-        "v1",
-        "EndpointSlice",
-        "endpointslices",
-        "endpointslice",
-        &[],
-    ),
-    cluster(resource(
-        "metrics.k8s.io",
-        "v1beta1",
-        "NodeMetrics",
-        "nodes",
-        "",
-        &[],
-    )),
-    resource("metrics.k8s.io", "v1beta1", "PodMetrics", "pods", "", &[]),
+    of(Kind::Pod),
+    of(Kind::ReplicationController),
+    of(Kind::Service),
+    of(Kind::DaemonSet),
+    of(Kind::Deployment),
+    of(Kind::ReplicaSet),
+    of(Kind::StatefulSet),
+    of(Kind::CronJob),
+    of(Kind::Job),
+    of(Kind::ConfigMap),
+    of(Kind::Secret),
+    of(Kind::ServiceAccount),
+    of(Kind::Endpoints),
+    of(Kind::Event),
+    of(Kind::PersistentVolumeClaim),
+    of(Kind::PersistentVolume),
+    of(Kind::Namespace),
+    of(Kind::Node),
+    of(Kind::EndpointSlice),
+    metrics("NodeMetrics", "nodes", false),
+    metrics("PodMetrics", "pods", true),
 ];
 
 impl Resource {
@@ -232,6 +147,14 @@ impl Resource {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_kind_of_the_store_is_served() {
+        for kind in Kind::ALL {
+            let found = RESOURCES.iter().find(|resource| resource.stored == Some(*kind));
+            assert!(found.is_some(), "{kind}");
+        }
+    }
 
     #[test]
     fn people_name_resources_in_many_ways() {

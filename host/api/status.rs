@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Status {
-    kind: String,
-    api_version: String,
-    metadata: Empty,
+    #[serde(skip_deserializing)]
+    kind: Kind,
+    #[serde(skip_deserializing)]
+    api_version: ApiVersion,
+    metadata: StatusMeta,
     /// `Success` or `Failure`.
     pub status: String,
     /// A sentence for people.
@@ -22,14 +24,38 @@ pub struct Status {
     pub reason: String,
     /// What the reason is about.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub details: Option<StatusDetails>,
+    pub details: Option<Box<StatusDetails>>,
     /// The HTTP status code; 0 in a status that answers no request of its own.
     #[serde(skip_serializing_if = "is_zero")]
     pub code: u16,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Empty {}
+#[serde(default)]
+struct StatusMeta {
+    #[serde(rename = "continue", skip_serializing_if = "String::is_empty")]
+    continue_: String,
+}
+
+/// Always `Status`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Kind;
+
+impl Serialize for Kind {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("Status")
+    }
+}
+
+/// Always `v1`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct ApiVersion;
+
+impl Serialize for ApiVersion {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("v1")
+    }
+}
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_zero(code: &u16) -> bool {
@@ -86,8 +112,6 @@ impl Status {
     #[must_use]
     pub fn success() -> Self {
         Self {
-            kind: "Status".to_owned(),
-            api_version: "v1".to_owned(),
             status: "Success".to_owned(),
             ..Self::default()
         }
@@ -113,6 +137,19 @@ impl Status {
         resource.clone_into(&mut details.kind);
         name.clone_into(&mut details.name);
         self
+    }
+
+    /// The same, with the token by which a list can go on all the same.
+    #[must_use]
+    pub fn with_continue(mut self, token: String) -> Self {
+        self.metadata.continue_ = token;
+        self
+    }
+
+    /// The token of [`Status::with_continue`]; empty when there is none.
+    #[must_use]
+    pub fn continue_token(&self) -> &str {
+        &self.metadata.continue_
     }
 
     /// A command's end, as `exec` tells it.

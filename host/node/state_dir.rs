@@ -93,6 +93,12 @@ impl StateDir {
         Err(failed("create", &runs)(io::ErrorKind::AlreadyExists.into()))
     }
 
+    /// The folder of this run. It exists.
+    #[must_use]
+    pub fn run(&self) -> &Path {
+        &self.run
+    }
+
     /// The folder in which each pod has its own. It exists.
     #[must_use]
     pub fn pods(&self) -> PathBuf {

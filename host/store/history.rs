@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use crate::Object;
 use crate::watch::WatchEvent;
 
 /// How many changes of each kind are kept for watchers; the oldest goes first, and a watcher that has not read it by
@@ -13,22 +14,31 @@ use crate::watch::WatchEvent;
 /// 8 KiB for a pod, so 4 MiB at worst. (An API server's watch cache keeps 100 and more, by load.)
 pub const HISTORY_LENGTH: usize = 512;
 
+/// One change as it is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    pub(crate) version: u64,
+    pub(crate) event: WatchEvent,
+    /// How a modified object was before: mostly what an older change keeps anyway.
+    pub(crate) before: Option<Object>,
+}
+
 /// The changes of one kind, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    entries: VecDeque<(u64, WatchEvent)>,
+    entries: VecDeque<Change>,
     /// The version of the newest change that is not kept any more.
     forgotten: u64,
 }
 
 impl History {
-    pub(crate) fn push(&mut self, version: u64, event: WatchEvent) {
+    pub(crate) fn push(&mut self, change: Change) {
         if self.entries.len() >= HISTORY_LENGTH
-            && let Some((oldest, _)) = self.entries.pop_front()
+            && let Some(oldest) = self.entries.pop_front()
         {
-            self.forgotten = oldest;
+            self.forgotten = oldest.version;
         }
-        self.entries.push_back((version, event));
+        self.entries.push_back(change);
     }
 
     /// Are all changes after `version` still here?
@@ -42,8 +52,8 @@ impl History {
     }
 
     /// The changes after `version`, oldest first.
-    pub(crate) fn after(&self, version: u64) -> impl Iterator<Item = &(u64, WatchEvent)> {
-        let start = self.entries.partition_point(|(at, _)| *at <= version);
+    pub(crate) fn after(&self, version: u64) -> impl Iterator<Item = &Change> {
+        let start = self.entries.partition_point(|change| change.version <= version);
         self.entries.range(start..)
     }
 }

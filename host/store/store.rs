@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use wasmpod_manifest::k8s::Time;
 use wasmpod_manifest::k8s::jiff::Timestamp;
 
-use crate::history::History;
+use crate::history::{Change, History};
 use crate::watch::{Watch, WatchEvent};
 use crate::{Kind, Object, StoreError, names};
 
@@ -147,7 +147,7 @@ impl Store {
             let name = object.name().to_owned();
             return Err(StoreError::AlreadyExists { kind, name });
         }
-        Ok(self.write(&mut inner, object, WatchEvent::Added))
+        Ok(self.write(&mut inner, object, None, WatchEvent::Added))
     }
 
     /// The object of this kind and name. `namespace` is not looked at for objects of the cluster; `None` means
@@ -261,7 +261,7 @@ impl Store {
             let generation = before.generation.unwrap_or(0).saturating_add(1);
             new.metadata_mut().generation = Some(generation);
         }
-        Ok(self.write(&mut inner, new, WatchEvent::Modified))
+        Ok(self.write(&mut inner, new, Some(old), WatchEvent::Modified))
     }
 
     /// Removes an object at once, tells watchers, and gives back how it was last. (Whether its pod must be stopped
@@ -317,7 +317,7 @@ impl Store {
             shelf.objects.remove(scope);
         }
         let removed = removed.ok_or_else(|| not_found(kind, name))?;
-        Ok(self.write(&mut inner, removed, WatchEvent::Deleted))
+        Ok(self.write(&mut inner, removed, None, WatchEvent::Deleted))
     }
 
     /// Every change of this kind after the version `since`, of one namespace or of all. `since` comes from
@@ -355,7 +355,10 @@ impl Store {
         })
     }
 
-    pub(crate) fn next_change(&self, watch: &mut Watch) -> Result<Option<WatchEvent>, StoreError> {
+    pub(crate) fn next_change(
+        &self,
+        watch: &mut Watch,
+    ) -> Result<Option<(WatchEvent, Option<Object>)>, StoreError> {
         let inner = self.lock();
         let Some(shelf) = inner.shelves.get(watch.kind.index()) else {
             return Ok(None);
@@ -364,10 +367,10 @@ impl Store {
             let (since, oldest) = (watch.seen, shelf.history.forgotten());
             return Err(StoreError::Expired { since, oldest });
         }
-        for (version, event) in shelf.history.after(watch.seen) {
-            watch.seen = *version;
-            if watch.concerns(event.object()) {
-                return Ok(Some(event.clone()));
+        for change in shelf.history.after(watch.seen) {
+            watch.seen = change.version;
+            if watch.concerns(change.event.object()) {
+                return Ok(Some((change.event.clone(), change.before.clone())));
             }
         }
         // What other kinds did meanwhile is no change here: the place moves on, so that it does not expire.
@@ -380,6 +383,7 @@ impl Store {
         &self,
         inner: &mut Inner,
         mut object: Object,
+        before: Option<Object>,
         event: fn(Object) -> WatchEvent,
     ) -> Object {
         inner.version += 1;
@@ -391,7 +395,11 @@ impl Store {
             if !matches!(event, WatchEvent::Deleted(_)) {
                 shelf.put(&object);
             }
-            shelf.history.push(version, event);
+            shelf.history.push(Change {
+                version,
+                event,
+                before,
+            });
         }
         if let Some(sender) = self.shared.versions.get(index) {
             sender.send_replace(version);

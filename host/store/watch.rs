@@ -53,9 +53,18 @@ impl Watch {
     /// # Errors
     /// [`StoreError::Expired`]: so many changes went unread that some are lost. List again, and watch from there.
     pub async fn next(&mut self) -> Result<WatchEvent, StoreError> {
+        Ok(self.next_change().await?.0)
+    }
+
+    /// The next change, and how the object was before if it was [modified](WatchEvent::Modified): whoever shows only
+    /// some objects sees thereby which begin and which end to be among them. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub async fn next_change(&mut self) -> Result<(WatchEvent, Option<Object>), StoreError> {
         loop {
-            if let Some(event) = self.try_next()? {
-                return Ok(event);
+            if let Some(change) = self.try_next_change()? {
+                return Ok(change);
             }
             // Cannot fail: this watch holds the store, and with it the sender.
             drop(self.version.changed().await);
@@ -67,6 +76,10 @@ impl Watch {
     /// # Errors
     /// As [`next`](Self::next).
     pub fn try_next(&mut self) -> Result<Option<WatchEvent>, StoreError> {
+        Ok(self.try_next_change()?.map(|(event, _)| event))
+    }
+
+    fn try_next_change(&mut self) -> Result<Option<(WatchEvent, Option<Object>)>, StoreError> {
         self.version.borrow_and_update();
         let store = self.store.clone();
         store.next_change(self)

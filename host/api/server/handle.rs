@@ -1,0 +1,163 @@
+//! One request: who asks, for what, in which form.
+
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::header::AUTHORIZATION;
+use hyper::{HeaderMap, Method, Request, Response};
+use wasmpod_manifest::k8s::Pod;
+use wasmpod_store::{Kind, Object};
+
+use crate::Status;
+use crate::server::accept::{self, Form};
+use crate::server::body::{self, Body};
+use crate::server::query::Query;
+use crate::server::route::{Objects, Route, route};
+use crate::server::selection::Selection;
+use crate::server::shape::{Include, Shape};
+use crate::server::{AfterUpgrade, Context, delete, discovery, error, exec, log, metrics, read, watch};
+
+/// Answers a request.
+pub(super) async fn handle(
+    context: &Arc<Context>,
+    request: Request<Incoming>,
+    after: &AfterUpgrade,
+) -> Response<Body> {
+    let answer = answer(context, request, after).await;
+    answer.unwrap_or_else(|status| body::status(&status))
+}
+
+async fn answer(
+    context: &Arc<Context>,
+    request: Request<Incoming>,
+    after: &AfterUpgrade,
+) -> Result<Response<Body>, Status> {
+    authenticate(context, request.headers())?;
+    let route = route(request.uri().path()).ok_or_else(error::no_such_path)?;
+    let Route::Objects(objects) = route else {
+        if !is_read(request.method()) {
+            return Err(error::method_not_allowed());
+        }
+        return about_server(&route, request.headers());
+    };
+    let query = Query::of(request.uri())?;
+    match objects.subresource.as_deref() {
+        None => of_objects(context, &objects, &query, request).await,
+        Some(subresource) => of_pod(context, &objects, subresource, &query, request, after),
+    }
+}
+
+fn is_read(method: &Method) -> bool {
+    [Method::GET, Method::HEAD].contains(method)
+}
+
+/// On a port that others reach, the token is asked for.
+fn authenticate(context: &Context, headers: &HeaderMap) -> Result<(), Status> {
+    let Some(token) = &context.token else {
+        return Ok(());
+    };
+    let shown = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let is_right = shown.is_some_and(|shown| {
+        // Every byte is compared, so that the time says nothing.
+        let pairs = shown.iter().zip(token.as_bytes());
+        shown.len() == token.len() && pairs.fold(0, |differs, (one, other)| differs | (one ^ other)) == 0
+    });
+    if is_right {
+        Ok(())
+    } else {
+        Err(Status::failure(401, "Unauthorized", "Unauthorized"))
+    }
+}
+
+fn about_server(route: &Route, headers: &HeaderMap) -> Result<Response<Body>, Status> {
+    match route {
+        Route::Health => {
+            accept::plain(headers, "text/plain")?;
+            return Ok(body::text("ok"));
+        }
+        Route::Api => return discovery::groups(headers, true),
+        Route::Apis => return discovery::groups(headers, false),
+        _ => accept::plain(headers, "application/json")?,
+    }
+    match route {
+        Route::Root => Ok(discovery::root()),
+        Route::Version => Ok(discovery::version()),
+        Route::Group(group) => Ok(discovery::group(group)),
+        Route::GroupVersion(group, version) => Ok(discovery::resources(group, version)),
+        Route::Health | Route::Api | Route::Apis | Route::Objects(_) => Err(error::no_such_path()),
+    }
+}
+
+async fn of_objects(
+    context: &Arc<Context>,
+    objects: &Objects,
+    query: &Query,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Status> {
+    let (agent, store) = (&context.agent, context.agent.store());
+    let Objects { resource, namespace, name, .. } = objects;
+    let shape = Shape {
+        form: accept::form(request.headers())?,
+        include: Include::of(query)?,
+        now: store.now(),
+    };
+    let selection = |kind| Selection::of(kind, namespace.as_deref(), name.as_deref(), query);
+    let Some(kind) = resource.stored else {
+        // Figures are of the pods and nodes of the same name.
+        let kind = if resource.namespaced { Kind::Pod } else { Kind::Node };
+        if !is_read(request.method()) || query.flag("watch") {
+            return Err(error::method_not_allowed());
+        }
+        if let Form::Metadata(_) = shape.form {
+            return Err(accept::not_acceptable());
+        }
+        return metrics::answer(agent, &context.metrics, resource, name.as_deref(), &selection(kind)?, &shape);
+    };
+    let selection = selection(kind)?;
+    match (request.method(), name) {
+        (&Method::GET, _) if query.flag("watch") => watch::watch(context, selection, query, shape),
+        (method, Some(name)) if is_read(method) => read::get(store, resource, &selection, name, &shape),
+        (method, None) if is_read(method) => read::list(store, &context.pages, &selection, query, &shape),
+        (&Method::DELETE, _) => {
+            let wanted = delete::Wanted::of(request, query).await?;
+            match name {
+                Some(name) => delete::one(agent, resource, &selection, name, &wanted),
+                // Of all namespaces at once: Kubernetes has no such verb.
+                None if resource.namespaced && namespace.is_none() => Err(error::method_not_allowed()),
+                None => delete::all(agent, &selection, &wanted, &shape),
+            }
+        }
+        _ => Err(error::method_not_allowed()),
+    }
+}
+
+/// `log`, `exec` and `attach`.
+fn of_pod(
+    context: &Arc<Context>,
+    objects: &Objects,
+    subresource: &str,
+    query: &Query,
+    mut request: Request<Incoming>,
+    after: &AfterUpgrade,
+) -> Result<Response<Body>, Status> {
+    let Objects { resource, namespace, name, .. } = objects;
+    let is_known = resource.stored == Some(Kind::Pod) && ["log", "exec", "attach"].contains(&subresource);
+    let name = name.as_deref().filter(|_| is_known).ok_or_else(error::no_such_path)?;
+    let pod = context.agent.store().get(Kind::Pod, namespace.as_deref(), name);
+    let Some(Object::Pod(pod)) = pod else {
+        return Err(error::not_found(resource, name));
+    };
+    match (subresource, request.method()) {
+        ("log", method) if is_read(method) => log::log(context, &present(context, &pod), query, request.headers()),
+        ("exec" | "attach", &Method::GET | &Method::POST) => {
+            exec::open(context, &pod, subresource, query, &mut request, after)
+        }
+        _ => Err(error::method_not_allowed()),
+    }
+}
+
+/// The pod as it is at this moment: the store may learn of it a little later.
+fn present(context: &Context, pod: &Arc<Pod>) -> Arc<Pod> {
+    let known = context.agent.known(pod);
+    known.map_or_else(|| Arc::clone(pod), |known| known.pod())
+}
