@@ -8,8 +8,10 @@ pub mod environment;
 pub mod exit;
 pub mod pod;
 pub mod policy;
+pub mod probe;
 pub mod process;
 pub mod qos;
+pub mod restart_rules;
 pub mod time;
 
 pub use exit::{Exit, ExitReason};
