@@ -1,4 +1,4 @@
-//! Decisions about a pod without I/O: phase, conditions, start order, restart and back-off, environment.
+//! Decisions about a pod without I/O: start order, probes, hooks, restart and back-off, end, status, environment.
 //!
 //! Nothing in this crate waits, spawns, reads a clock or touches a file; time is a parameter ([`time::Now`]). The
 //! sandbox's driver asks, and does.

@@ -16,7 +16,7 @@ const KINDS: [&str; 7] = [
     "Ready",
     "ContainersReady",
     "PodScheduled",
-    "DisruptionTarget",
+    DISRUPTION_TARGET,
     "AllContainersRestarting",
 ];
 
@@ -51,11 +51,14 @@ impl Verdict {
     }
 }
 
+/// The one that others set, too: whoever evicts, preempts or takes a node away.
+const DISRUPTION_TARGET: &str = "DisruptionTarget";
+
 /// The conditions of a pod's object that others have set.
 pub(super) fn foreign(pod: &Pod) -> Vec<PodCondition> {
     let all = pod.status.as_ref().and_then(|s| s.conditions.as_ref());
     let all = all.into_iter().flatten();
-    all.filter(|c| !KINDS.contains(&c.type_.as_str()))
+    all.filter(|c| c.type_ == DISRUPTION_TARGET || !KINDS.contains(&c.type_.as_str()))
         .cloned()
         .collect()
 }
@@ -89,7 +92,13 @@ impl PodState {
                 observed_generation: self.generation,
             })
         });
-        own.chain(self.foreign.iter().cloned()).collect()
+        let mut all = own.collect::<Vec<_>>();
+        for condition in &self.foreign {
+            if all.iter().all(|own| own.type_ != condition.type_) {
+                all.push(condition.clone());
+            }
+        }
+        all
     }
 
     /// One for each of [`KINDS`]; `None` for a condition that is not shown.

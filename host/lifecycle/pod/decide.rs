@@ -229,7 +229,8 @@ impl PodState {
         let Some(stopping) = &record.instance.stopping else {
             return;
         };
-        match stopping.next(self.has_turn(container), now) {
+        let has_turn = !stopping.in_order || self.has_turn(container);
+        match stopping.next(has_turn, now) {
             NextStep::PreStop { deadline } => decision.act(Action::RunHook {
                 container,
                 attempt: record.attempt,

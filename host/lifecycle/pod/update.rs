@@ -6,6 +6,8 @@
 //! container that runs or has run is left as it is. A container that has ended keeps to its policy, and takes the new
 //! image if it is started again.
 
+use std::time::Duration;
+
 use wasmpod_manifest::k8s::{Pod, PodSpec};
 
 use super::conditions::foreign;
@@ -22,7 +24,11 @@ impl PodState {
         self.foreign = foreign(pod);
         self.readiness_gates = readiness_gates(spec);
         self.active_deadline = active_deadline(spec);
-        self.grace = policy::grace_period(spec);
+        // A deletion names its own, which then holds for whatever ends.
+        let of_deletion = pod.metadata.deletion_grace_period_seconds;
+        self.grace = of_deletion
+            .and_then(|s| u64::try_from(s).ok())
+            .map_or_else(|| policy::grace_period(spec), Duration::from_secs);
         self.qos_class = crate::qos::class(spec);
         if self.is_gated && !is_gated(spec) {
             self.is_gated = false;

@@ -46,6 +46,20 @@ fn readiness_gates_keep_a_pod_from_being_ready_until_others_say_so() {
 }
 
 #[test]
+fn a_disruption_that_someone_else_announces_is_shown() {
+    let mut play = Player::new(&json!({"containers": [{"name": "a"}]}));
+    play.until(1);
+    let status = json!({"conditions": [
+        {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}]});
+    let status = serde_json::from_value(status).unwrap();
+    play.update(|pod| pod.status = Some(status));
+    assert_eq!(
+        play.condition("DisruptionTarget"),
+        "True EvictionByEvictionAPI"
+    );
+}
+
+#[test]
 fn pods_qos_and_resources_are_shown() {
     let resources = json!({"requests": {"cpu": "100m"}, "limits": {"cpu": "1"}});
     let mut play = Player::new(&json!({"containers": [{"name": "a", "resources": resources}]}));

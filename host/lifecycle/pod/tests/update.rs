@@ -133,6 +133,18 @@ fn pods_update_of_labels_and_deadline() {
 }
 
 #[test]
+fn the_grace_period_of_a_deletion_comes_before_that_of_the_spec() {
+    let mut play = Player::new(&json!({"containers": [{"name": "a"}]})).deaf("a");
+    play.until(1);
+    play.update(|pod| pod.metadata.deletion_grace_period_seconds = Some(7));
+    play.delete(None);
+    assert_eq!(
+        play.until(8),
+        ["1 term a 7", "8 kill a", "8 exit a 137", "8 finish"]
+    );
+}
+
+#[test]
 fn pods_generation_updates_are_observed() {
     let mut play = Player::new(&json!({"containers": [{"name": "a"}]}));
     play.until(1);
