@@ -13,6 +13,7 @@ pub mod process;
 pub mod qos;
 pub mod restart_rules;
 pub mod time;
+pub mod workload;
 
 pub use exit::{Exit, ExitReason};
 pub use pod::{Action, Decision, Event, HostFacts, PodState, decide};

@@ -18,10 +18,13 @@ pub mod k8s;
 pub mod quantity;
 mod reader;
 pub mod report;
+pub mod schedule;
 mod schema;
 pub mod support;
 mod validate;
+mod workload;
 
 pub use decode::{Manifests, Source, read};
 pub use reader::limits::MAX_SOURCE_BYTES;
 pub use report::{Report, Violation, Warning};
+pub use workload::{Workload, WorkloadKind};

@@ -4,6 +4,7 @@ use crate::reader::{Node, NodeKind};
 use crate::report::{ObjectName, ViolationKind};
 use crate::schema::suggest::nearest;
 use crate::validate::{Finding, Findings, Path};
+use crate::workload::WorkloadKind;
 
 /// The kinds that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -12,6 +13,11 @@ pub(super) enum Kind {
     ConfigMap,
     Secret,
     Service,
+    ServiceAccount,
+    Namespace,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    Workload(WorkloadKind),
 }
 
 /// A document of a known kind.
@@ -21,21 +27,26 @@ pub(super) enum Document {
     List,
 }
 
-const SUPPORTED: [Kind; 4] = [Kind::Pod, Kind::ConfigMap, Kind::Secret, Kind::Service];
-
-/// Kinds that make pods from a template.
-const WORKLOADS: [&str; 7] = [
-    "CronJob",
-    "DaemonSet",
-    "Deployment",
-    "Job",
-    "ReplicaSet",
-    "ReplicationController",
-    "StatefulSet",
+const SUPPORTED: [Kind; 15] = [
+    Kind::Pod,
+    Kind::Workload(WorkloadKind::Deployment),
+    Kind::Workload(WorkloadKind::ReplicaSet),
+    Kind::Workload(WorkloadKind::ReplicationController),
+    Kind::Workload(WorkloadKind::DaemonSet),
+    Kind::Workload(WorkloadKind::StatefulSet),
+    Kind::Workload(WorkloadKind::Job),
+    Kind::Workload(WorkloadKind::CronJob),
+    Kind::ConfigMap,
+    Kind::Secret,
+    Kind::Service,
+    Kind::PersistentVolume,
+    Kind::PersistentVolumeClaim,
+    Kind::Namespace,
+    Kind::ServiceAccount,
 ];
 
-/// The version that all supported kinds have.
-const VERSION: &str = "v1";
+/// The version of the kinds of the core API, and of `List`.
+const CORE: &str = "v1";
 
 impl Kind {
     /// The name as in a manifest.
@@ -45,6 +56,26 @@ impl Kind {
             Self::ConfigMap => "ConfigMap",
             Self::Secret => "Secret",
             Self::Service => "Service",
+            Self::ServiceAccount => "ServiceAccount",
+            Self::Namespace => "Namespace",
+            Self::PersistentVolume => "PersistentVolume",
+            Self::PersistentVolumeClaim => "PersistentVolumeClaim",
+            Self::Workload(kind) => kind.name(),
+        }
+    }
+
+    /// The `apiVersion`.
+    const fn api_version(self) -> &'static str {
+        match self {
+            Self::Workload(kind) => kind.api_version(),
+            Self::Pod
+            | Self::ConfigMap
+            | Self::Secret
+            | Self::Service
+            | Self::ServiceAccount
+            | Self::Namespace
+            | Self::PersistentVolume
+            | Self::PersistentVolumeClaim => CORE,
         }
     }
 }
@@ -86,32 +117,25 @@ pub(super) fn kind_of(document: &Node) -> Result<Document, Findings> {
     let (Some(kind), Some(version)) = (kind, version) else {
         return Err(findings);
     };
-    let known = SUPPORTED.into_iter().find(|known| known.name() == kind);
-    let is_list = kind == "List"
-        || SUPPORTED
-            .iter()
-            .any(|known| kind.strip_suffix("List") == Some(known.name()));
-    if known.is_none() && !is_list {
-        findings.push(unknown_kind(kind));
+    let find = |name: &str| SUPPORTED.into_iter().find(|known| known.name() == name);
+    let (document, wanted) = if kind == "List" {
+        (Document::List, CORE)
+    } else if let Some(known) = find(kind) {
+        (Document::Object(known), known.api_version())
+    } else if let Some(known) = kind.strip_suffix("List").and_then(find) {
+        (Document::List, known.api_version())
+    } else {
+        findings.push(unknown_kind(kind, version));
         return Err(findings);
+    };
+    if version == wanted {
+        return Ok(document);
     }
-    if version != VERSION {
-        findings.push(
-            Finding::new(
-                "kind/api-version",
-                ViolationKind::NotSupported,
-                &Path::root().field("apiVersion"),
-            )
-            .quoted(version)
-            .detail(format!("supported values: \"{VERSION}\""))
-            .hint(format!("a {kind} is of `apiVersion: {VERSION}`")),
-        );
-        return Err(findings);
-    }
-    match known {
-        Some(kind) => Ok(Document::Object(kind)),
-        None => Ok(Document::List),
-    }
+    findings.push(
+        no_match("kind/api-version", "apiVersion", kind, version)
+            .hint(format!("a {kind} is of `apiVersion: {wanted}`")),
+    );
+    Err(findings)
 }
 
 fn text_field<'a>(document: &'a Node, field: &str, findings: &mut Findings) -> Option<&'a str> {
@@ -145,27 +169,23 @@ fn text_field<'a>(document: &'a Node, field: &str, findings: &mut Findings) -> O
     }
 }
 
-fn unknown_kind(kind: &str) -> Finding {
-    let names: Vec<&str> = SUPPORTED
-        .iter()
-        .map(|kind| kind.name())
-        .chain(["List"])
-        .collect();
-    let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
-    let finding = Finding::new(
-        "kind/unsupported",
-        ViolationKind::NotSupported,
-        &Path::root().field("kind"),
+/// What kubectl says of a kind that the server does not have in that version.
+fn no_match(rule_id: &'static str, field: &str, kind: &str, version: &str) -> Finding {
+    Finding::sentence(
+        rule_id,
+        &Path::root().field(field),
+        format!("no matches for kind \"{kind}\" in version \"{version}\""),
     )
-    .quoted(kind)
-    .detail(format!("supported values: {}", quoted.join(", ")));
-    if WORKLOADS.contains(&kind) {
-        return finding.hint(format!(
-            "a {kind} comes later; for now write its template as a manifest of its own, with `apiVersion: v1`, `kind: Pod` and a metadata.name"
-        ));
-    }
-    match nearest(kind, names) {
+}
+
+fn unknown_kind(kind: &str, version: &str) -> Finding {
+    let finding = no_match("kind/unsupported", "kind", kind, version);
+    let names = || SUPPORTED.iter().map(|kind| kind.name()).chain(["List"]);
+    match nearest(kind, names()) {
         Some(guess) => finding.hint(format!("did you mean \"{guess}\"?")),
-        None => finding,
+        None => {
+            let list: Vec<&str> = names().collect();
+            finding.hint(format!("the kinds that are read are {}", list.join(", ")))
+        }
     }
 }

@@ -10,11 +10,15 @@ mod warnings;
 
 use std::collections::HashMap;
 
-use crate::k8s::{ConfigMap, Pod, Secret, Service};
+use crate::k8s::{
+    ConfigMap, Namespace, PersistentVolume, PersistentVolumeClaim, Pod, Secret, Service,
+    ServiceAccount,
+};
 use crate::reader::{Lines, Node, Place, Unreadable, compose, decode_text};
 use crate::report::{
     Location, Note, ObjectName, Problem, Report, Violation, ViolationKind, Warning,
 };
+use crate::workload::Workload;
 use kind::Kind;
 use warnings::Warnings;
 
@@ -50,6 +54,18 @@ pub struct Manifests {
     pub secrets: Vec<Secret>,
     /// The services.
     pub services: Vec<Service>,
+    /// What makes pods from templates.
+    pub workloads: Vec<Workload>,
+    /// The name of the source of each workload, in the order of `workloads`: as `pod_sources`.
+    pub workload_sources: Vec<String>,
+    /// The persistent volumes.
+    pub persistent_volumes: Vec<PersistentVolume>,
+    /// The claims of persistent volumes.
+    pub persistent_volume_claims: Vec<PersistentVolumeClaim>,
+    /// The namespaces.
+    pub namespaces: Vec<Namespace>,
+    /// The service accounts, which have no effect but that they exist.
+    pub service_accounts: Vec<ServiceAccount>,
     /// The fields that have no effect here, each kind of field once.
     pub warnings: Vec<Warning>,
 }
@@ -202,6 +218,20 @@ impl Reading {
             object::Object::ConfigMap(map) => self.manifests.config_maps.push(*map),
             object::Object::Secret(secret) => self.manifests.secrets.push(*secret),
             object::Object::Service(service) => self.manifests.services.push(*service),
+            object::Object::ServiceAccount(account) => {
+                self.manifests.service_accounts.push(*account);
+            }
+            object::Object::Namespace(namespace) => self.manifests.namespaces.push(*namespace),
+            object::Object::PersistentVolume(volume) => {
+                self.manifests.persistent_volumes.push(*volume);
+            }
+            object::Object::PersistentVolumeClaim(claim) => {
+                self.manifests.persistent_volume_claims.push(*claim);
+            }
+            object::Object::Workload(workload) => {
+                self.manifests.workloads.push(*workload);
+                self.manifests.workload_sources.push(text.name.to_owned());
+            }
         }
     }
 

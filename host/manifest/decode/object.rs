@@ -5,12 +5,17 @@ use serde_json::Value;
 
 use super::kind::Kind;
 use crate::defaults;
-use crate::k8s::{ConfigMap, ObjectMeta, Pod, Secret, Service};
+use crate::k8s::{
+    ConfigMap, CronJob, DaemonSet, Deployment, Job, Namespace, ObjectMeta, PersistentVolume,
+    PersistentVolumeClaim, Pod, ReplicaSet, ReplicationController, Secret, Service, ServiceAccount,
+    StatefulSet,
+};
 use crate::reader::{Node, Place, Seg, location_of};
 use crate::report::ViolationKind;
-use crate::schema::{Shapes, convert};
+use crate::schema::{Shape, Shapes, convert};
 use crate::support::{self, Ignored};
 use crate::validate::{self, Finding, Findings, Path};
+use crate::workload::{Workload, WorkloadKind};
 
 /// A typed object with its defaults.
 pub(super) enum Object {
@@ -18,6 +23,11 @@ pub(super) enum Object {
     ConfigMap(Box<ConfigMap>),
     Secret(Box<Secret>),
     Service(Box<Service>),
+    ServiceAccount(Box<ServiceAccount>),
+    Namespace(Box<Namespace>),
+    PersistentVolume(Box<PersistentVolume>),
+    PersistentVolumeClaim(Box<PersistentVolumeClaim>),
+    Workload(Box<Workload>),
 }
 
 impl Object {
@@ -27,18 +37,18 @@ impl Object {
             Self::ConfigMap(map) => &map.metadata,
             Self::Secret(secret) => &secret.metadata,
             Self::Service(service) => &service.metadata,
+            Self::ServiceAccount(account) => &account.metadata,
+            Self::Namespace(namespace) => &namespace.metadata,
+            Self::PersistentVolume(volume) => &volume.metadata,
+            Self::PersistentVolumeClaim(claim) => &claim.metadata,
+            Self::Workload(workload) => workload.metadata(),
         }
     }
 }
 
 /// Decodes an object; returns it, everything that is wrong, and the fields without effect.
 pub(super) fn decode(document: &Node, kind: Kind) -> (Option<Object>, Vec<Finding>, Vec<Ignored>) {
-    let shape = match kind {
-        Kind::Pod => Shapes::kind::<Pod>(),
-        Kind::ConfigMap => Shapes::kind::<ConfigMap>(),
-        Kind::Secret => Shapes::kind::<Secret>(),
-        Kind::Service => Shapes::kind::<Service>(),
-    };
+    let shape = shape(kind);
     let mut findings = Findings::default();
     let converted = convert(document, &shape, &mut findings);
     let broken = converted.broken;
@@ -52,6 +62,28 @@ pub(super) fn decode(document: &Node, kind: Kind) -> (Option<Object>, Vec<Findin
             .filter(|finding| !is_consequence(finding, &broken)),
     );
     (object, findings.0, ignored)
+}
+
+fn shape(kind: Kind) -> Shape {
+    match kind {
+        Kind::Pod => Shapes::kind::<Pod>(),
+        Kind::ConfigMap => Shapes::kind::<ConfigMap>(),
+        Kind::Secret => Shapes::kind::<Secret>(),
+        Kind::Service => Shapes::kind::<Service>(),
+        Kind::ServiceAccount => Shapes::kind::<ServiceAccount>(),
+        Kind::Namespace => Shapes::kind::<Namespace>(),
+        Kind::PersistentVolume => Shapes::kind::<PersistentVolume>(),
+        Kind::PersistentVolumeClaim => Shapes::kind::<PersistentVolumeClaim>(),
+        Kind::Workload(WorkloadKind::Deployment) => Shapes::kind::<Deployment>(),
+        Kind::Workload(WorkloadKind::ReplicaSet) => Shapes::kind::<ReplicaSet>(),
+        Kind::Workload(WorkloadKind::ReplicationController) => {
+            Shapes::kind::<ReplicationController>()
+        }
+        Kind::Workload(WorkloadKind::DaemonSet) => Shapes::kind::<DaemonSet>(),
+        Kind::Workload(WorkloadKind::StatefulSet) => Shapes::kind::<StatefulSet>(),
+        Kind::Workload(WorkloadKind::Job) => Shapes::kind::<Job>(),
+        Kind::Workload(WorkloadKind::CronJob) => Shapes::kind::<CronJob>(),
+    }
 }
 
 fn typed(document: &Node, kind: Kind, value: Value, rules: &mut Findings) -> Option<Object> {
@@ -87,6 +119,50 @@ fn typed(document: &Node, kind: Kind, value: Value, rules: &mut Findings) -> Opt
             validate::service(&service, rules);
             Object::Service(Box::new(service))
         }
+        Kind::ServiceAccount => {
+            let mut account: ServiceAccount = from_json(value, rules)?;
+            defaults::metadata(&mut account.metadata);
+            validate::service_account(&account, rules);
+            Object::ServiceAccount(Box::new(account))
+        }
+        Kind::Namespace => {
+            let mut namespace: Namespace = from_json(value, rules)?;
+            defaults::namespace(&mut namespace);
+            validate::namespace(&namespace, rules);
+            Object::Namespace(Box::new(namespace))
+        }
+        Kind::PersistentVolume => {
+            let mut volume: PersistentVolume = from_json(value, rules)?;
+            defaults::persistent_volume(&mut volume);
+            validate::persistent_volume(&volume, rules);
+            Object::PersistentVolume(Box::new(volume))
+        }
+        Kind::PersistentVolumeClaim => {
+            let mut claim: PersistentVolumeClaim = from_json(value, rules)?;
+            defaults::persistent_volume_claim(&mut claim);
+            validate::persistent_volume_claim(&claim, rules);
+            Object::PersistentVolumeClaim(Box::new(claim))
+        }
+        Kind::Workload(kind) => {
+            let mut workload = workload(kind, value, rules)?;
+            workload.set_defaults();
+            validate::workload(&workload, rules);
+            Object::Workload(Box::new(workload))
+        }
+    })
+}
+
+fn workload(kind: WorkloadKind, value: Value, rules: &mut Findings) -> Option<Workload> {
+    Some(match kind {
+        WorkloadKind::Deployment => Workload::Deployment(from_json(value, rules)?),
+        WorkloadKind::ReplicaSet => Workload::ReplicaSet(from_json(value, rules)?),
+        WorkloadKind::ReplicationController => {
+            Workload::ReplicationController(from_json(value, rules)?)
+        }
+        WorkloadKind::DaemonSet => Workload::DaemonSet(from_json(value, rules)?),
+        WorkloadKind::StatefulSet => Workload::StatefulSet(from_json(value, rules)?),
+        WorkloadKind::Job => Workload::Job(from_json(value, rules)?),
+        WorkloadKind::CronJob => Workload::CronJob(from_json(value, rules)?),
     })
 }
 

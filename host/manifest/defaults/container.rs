@@ -23,6 +23,13 @@ pub(super) fn container(container: &mut Container) {
         {
             set(&mut reference.api_version, "v1");
         }
+        if let Some(reference) = variable
+            .value_from
+            .as_mut()
+            .and_then(|from| from.resource_field_ref.as_mut())
+        {
+            super::divisor(reference);
+        }
     }
     if let Some(resources) = &mut container.resources
         && let Some(limits) = &resources.limits

@@ -4,12 +4,21 @@
 //! are left out: the service account and the tolerations that admission plugins add. Nothing that
 //! the user wrote is changed, but for a negative grace period, which the API server reads as 1.
 
+mod batch;
 mod container;
+mod pod_resources;
 mod service;
+mod storage;
+mod workload;
 
-use crate::k8s::{ConfigMap, ObjectMeta, Pod, Secret, Volume};
+use crate::k8s::{
+    ConfigMap, DownwardAPIVolumeFile, Namespace, ObjectMeta, Pod, PodSpec, PodTemplateSpec,
+    Quantity, ResourceFieldSelector, Secret, Volume,
+};
 
 pub(crate) use service::service;
+pub(crate) use storage::{persistent_volume, persistent_volume_claim};
+pub(crate) use workload::workload;
 
 /// The namespace of objects that name none.
 pub(crate) const NAMESPACE: &str = "default";
@@ -17,7 +26,7 @@ pub(crate) const NAMESPACE: &str = "default";
 /// `DefaultTerminationGracePeriodSeconds` of the core API.
 const GRACE_PERIOD_SECONDS: i64 = 30;
 
-/// The mode of projected files: `ConfigMapVolumeSourceDefaultMode` and its twin for secrets.
+/// The mode of projected files: `ConfigMapVolumeSourceDefaultMode` and its three twins.
 const FILE_MODE: i32 = 0o644;
 
 /// The defaults of all namespaced objects.
@@ -30,7 +39,19 @@ pub(crate) fn metadata(metadata: &mut ObjectMeta) {
 /// The defaults of a pod.
 pub(crate) fn pod(pod: &mut Pod) {
     metadata(&mut pod.metadata);
-    let Some(spec) = &mut pod.spec else { return };
+    if let Some(spec) = &mut pod.spec {
+        pod_spec(spec);
+    }
+}
+
+/// The defaults of a pod's template.
+fn pod_template(template: &mut PodTemplateSpec) {
+    if let Some(spec) = &mut template.spec {
+        pod_spec(spec);
+    }
+}
+
+fn pod_spec(spec: &mut PodSpec) {
     set(&mut spec.restart_policy, "Always");
     set(&mut spec.dns_policy, "ClusterFirst");
     set(&mut spec.scheduler_name, "default-scheduler");
@@ -50,6 +71,7 @@ pub(crate) fn pod(pod: &mut Pod) {
     {
         container::container(one);
     }
+    pod_resources::pod_resources(spec);
     spec.volumes.iter_mut().flatten().for_each(volume);
 }
 
@@ -60,8 +82,51 @@ fn volume(volume: &mut Volume) {
     if let Some(source) = &mut volume.secret {
         source.default_mode.get_or_insert(FILE_MODE);
     }
+    if let Some(source) = &mut volume.downward_api {
+        source.default_mode.get_or_insert(FILE_MODE);
+        source.items.iter_mut().flatten().for_each(downward_file);
+    }
+    if let Some(source) = &mut volume.projected {
+        source.default_mode.get_or_insert(FILE_MODE);
+        let parts = source.sources.iter_mut().flatten();
+        parts
+            .filter_map(|part| part.downward_api.as_mut())
+            .flat_map(|part| part.items.iter_mut().flatten())
+            .for_each(downward_file);
+    }
+    if let Some(template) = volume
+        .ephemeral
+        .as_mut()
+        .and_then(|source| source.volume_claim_template.as_mut())
+    {
+        set(&mut template.spec.volume_mode, "Filesystem");
+    }
     if let Some(source) = &mut volume.host_path {
         source.type_.get_or_insert_default();
+    }
+}
+
+fn downward_file(file: &mut DownwardAPIVolumeFile) {
+    if let Some(reference) = &mut file.field_ref {
+        set(&mut reference.api_version, "v1");
+    }
+    if let Some(reference) = &mut file.resource_field_ref {
+        divisor(reference);
+    }
+}
+
+/// `0` stands for 1 of the resource's own unit.
+fn divisor(reference: &mut ResourceFieldSelector) {
+    reference
+        .divisor
+        .get_or_insert_with(|| Quantity("0".to_owned()));
+}
+
+/// The defaults of a namespace: the label by which selectors find it.
+pub(crate) fn namespace(namespace: &mut Namespace) {
+    if let Some(name) = namespace.metadata.name.clone() {
+        let labels = namespace.metadata.labels.get_or_insert_default();
+        labels.insert("kubernetes.io/metadata.name".to_owned(), name);
     }
 }
 

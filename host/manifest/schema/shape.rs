@@ -6,7 +6,11 @@ use std::sync::OnceLock;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
-use crate::k8s::{ConfigMap, Pod, Secret, Service};
+use crate::k8s::{
+    ConfigMap, CronJob, DaemonSet, Deployment, Job, Namespace, PersistentVolume,
+    PersistentVolumeClaim, Pod, ReplicaSet, ReplicationController, Secret, Service, ServiceAccount,
+    StatefulSet,
+};
 
 /// What a field may hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +55,17 @@ impl Shapes {
                 generator.subschema_for::<ConfigMap>(),
                 generator.subschema_for::<Secret>(),
                 generator.subschema_for::<Service>(),
+                generator.subschema_for::<ServiceAccount>(),
+                generator.subschema_for::<Namespace>(),
+                generator.subschema_for::<PersistentVolume>(),
+                generator.subschema_for::<PersistentVolumeClaim>(),
+                generator.subschema_for::<Deployment>(),
+                generator.subschema_for::<ReplicaSet>(),
+                generator.subschema_for::<ReplicationController>(),
+                generator.subschema_for::<DaemonSet>(),
+                generator.subschema_for::<StatefulSet>(),
+                generator.subschema_for::<Job>(),
+                generator.subschema_for::<CronJob>(),
             ] {
                 drop(schema);
             }
@@ -71,7 +86,7 @@ impl Shapes {
         self.objects.get(definition)
     }
 
-    /// The shape of a kind of the core API: `Pod`.
+    /// The shape of a kind: `Pod`.
     pub(crate) fn kind<K: JsonSchema>() -> Shape {
         Shape::Object(K::schema_name().into_owned())
     }

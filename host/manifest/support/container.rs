@@ -2,14 +2,12 @@
 
 use super::{Field, Table};
 
-const LATER: &str = "probes come with the full lifecycle";
 const NO_USERS: &str =
     "a wasm container has no user ids; its files belong to the user who runs wasmpod";
 const NO_KERNEL: &str = "a wasm container makes no system calls that this could restrict";
-const NO_STDIN: &str = "containers have no standard input yet";
 
 /// What becomes of resource limits.
-pub(super) const LIMITS: &str = "of all limits only memory is kept";
+pub(super) const LIMITS: &str = "of all limits cpu, memory and ephemeral-storage are kept";
 
 /// The tables of this file.
 pub(super) const TABLES: &[Table] = &[
@@ -22,42 +20,29 @@ pub(super) const TABLES: &[Table] = &[
             Field::yes("env"),
             Field::yes("envFrom"),
             Field::yes("image"),
-            Field::ignored(
+            Field::partly(
                 "imagePullPolicy",
-                "images come from files and from the built-in ones",
-            )
-            .unless(&["IfNotPresent", "Never"]),
-            Field::rejected(
-                "lifecycle",
-                "lifecycle hooks come later, and the container may rely on them",
-                "move the hook's work into the container's own command",
+                "images come from files and from the built-in ones; `Always` reads the file anew",
             ),
-            Field::ignored("livenessProbe", LATER),
+            Field::yes("lifecycle"),
+            Field::yes("livenessProbe"),
             Field::yes("name"),
             Field::yes("ports"),
-            Field::ignored("readinessProbe", LATER),
+            Field::yes("readinessProbe"),
             Field::ignored(
                 "resizePolicy",
                 "limits do not change while a container runs",
             ),
             Field::yes("resources"),
-            Field::rejected(
-                "restartPolicy",
-                "restart policies of single containers (sidecars) come later",
-                "move the container to spec.containers",
-            ),
-            Field::rejected(
-                "restartPolicyRules",
-                "restart policies of single containers come later",
-                "",
-            ),
+            Field::yes("restartPolicy"),
+            Field::yes("restartPolicyRules"),
             Field::yes("securityContext"),
-            Field::ignored("startupProbe", LATER),
-            Field::ignored("stdin", NO_STDIN).unless(&["false"]),
-            Field::ignored("stdinOnce", NO_STDIN).unless(&["false"]),
+            Field::yes("startupProbe"),
+            Field::yes("stdin"),
+            Field::yes("stdinOnce"),
             Field::yes("terminationMessagePath"),
             Field::yes("terminationMessagePolicy"),
-            Field::ignored("tty", NO_STDIN).unless(&["false"]),
+            Field::yes("tty"),
             Field::rejected(
                 "volumeDevices",
                 "there are no block devices",
@@ -93,8 +78,12 @@ pub(super) const TABLES: &[Table] = &[
         fields: &[
             Field::yes("configMapKeyRef"),
             Field::yes("fieldRef"),
-            Field::rejected("fileKeyRef", "comes later", "use configMapKeyRef"),
-            Field::rejected("resourceFieldRef", "comes later", "write the value itself"),
+            Field::rejected(
+                "fileKeyRef",
+                "Kubernetes still changes the format of such files",
+                "have the container read the file itself, or use configMapKeyRef",
+            ),
+            Field::yes("resourceFieldRef"),
             Field::yes("secretKeyRef"),
         ],
     },
@@ -131,6 +120,15 @@ pub(super) const TABLES: &[Table] = &[
         fields: &[Field::yes("apiVersion"), Field::yes("fieldPath")],
     },
     Table {
+        definition: "io.k8s.api.core.v1.ResourceFieldSelector",
+        title: "Resource field reference",
+        fields: &[
+            Field::yes("containerName"),
+            Field::yes("divisor"),
+            Field::yes("resource"),
+        ],
+    },
+    Table {
         definition: "io.k8s.api.core.v1.ConfigMapEnvSource",
         title: "Environment from a config map",
         fields: &[Field::yes("name"), Field::yes("optional")],
@@ -148,7 +146,7 @@ pub(super) const TABLES: &[Table] = &[
             Field::partly("limits", LIMITS),
             Field::partly(
                 "requests",
-                "nothing is reserved; they only default to the limits",
+                "cpu is the share of a busy host; nothing is reserved",
             ),
         ],
     },

@@ -15,7 +15,11 @@ What happens to each field of a manifest.
 *Ignored* fields have no effect; a manifest that sets one gets a warning.
 *Rejected* fields refuse the manifest, because to ignore them would change what the pod means or how secure it is.
 
-The kinds that are read are Pod, ConfigMap, Secret, Service (`apiVersion: v1`) and lists of them.
+The kinds that are read, and lists of them:
+
+- `v1`: Pod, ReplicationController, ConfigMap, Secret, Service, PersistentVolume, PersistentVolumeClaim, Namespace, ServiceAccount
+- `apps/v1`: Deployment, ReplicaSet, DaemonSet, StatefulSet
+- `batch/v1`: Job, CronJob
 ";
 
 /// The text of `docs/compatibility.md`.

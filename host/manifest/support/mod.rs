@@ -5,13 +5,20 @@
 //! that every field of every type that is reached has its row and that no row is of a field that
 //! does not exist. `docs/compatibility.md` is generated from here ([`compatibility_markdown`]).
 
+mod apps;
+mod batch;
 mod check;
+mod claim;
+mod cluster;
 mod config;
 mod container;
 mod markdown;
 mod metadata;
 mod pod;
+mod probe;
+mod projected;
 mod service;
+mod storage;
 mod volume;
 
 pub(crate) use check::{Ignored, check};
@@ -123,9 +130,16 @@ pub fn tables() -> impl Iterator<Item = &'static Table> {
     [
         pod::TABLES,
         container::TABLES,
+        probe::TABLES,
         volume::TABLES,
+        projected::TABLES,
+        claim::TABLES,
+        storage::TABLES,
+        apps::TABLES,
+        batch::TABLES,
         config::TABLES,
         service::TABLES,
+        cluster::TABLES,
         metadata::TABLES,
     ]
     .into_iter()
@@ -143,7 +157,11 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::{Support, table, tables};
-    use crate::k8s::{ConfigMap, Pod, Secret, Service};
+    use crate::k8s::{
+        ConfigMap, CronJob, DaemonSet, Deployment, Job, Namespace, PersistentVolume,
+        PersistentVolumeClaim, Pod, ReplicaSet, ReplicationController, Secret, Service,
+        ServiceAccount, StatefulSet,
+    };
     use crate::schema::{Shape, Shapes};
 
     fn definition_of(shape: &Shape) -> Option<&str> {
@@ -161,6 +179,17 @@ mod tests {
             Shapes::kind::<ConfigMap>(),
             Shapes::kind::<Secret>(),
             Shapes::kind::<Service>(),
+            Shapes::kind::<ServiceAccount>(),
+            Shapes::kind::<Namespace>(),
+            Shapes::kind::<PersistentVolume>(),
+            Shapes::kind::<PersistentVolumeClaim>(),
+            Shapes::kind::<Deployment>(),
+            Shapes::kind::<ReplicaSet>(),
+            Shapes::kind::<ReplicationController>(),
+            Shapes::kind::<DaemonSet>(),
+            Shapes::kind::<StatefulSet>(),
+            Shapes::kind::<Job>(),
+            Shapes::kind::<CronJob>(),
         ];
         let mut waiting: Vec<String> = roots
             .iter()

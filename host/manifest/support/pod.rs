@@ -3,7 +3,6 @@
 use super::{Field, Table};
 
 const SCHEDULING: &str = "there is one node, so nothing is left to choose";
-const LATER: &str = "comes with the full lifecycle";
 const NO_USERS: &str =
     "a wasm container has no user ids; its files belong to the user who runs wasmpod";
 const NO_KERNEL: &str = "a wasm container makes no system calls that this could restrict";
@@ -30,16 +29,21 @@ pub(super) const TABLES: &[Table] = &[
             Field::ignored("affinity", SCHEDULING),
             Field::ignored("automountServiceAccountToken", NO_ACCOUNTS),
             Field::yes("containers"),
-            Field::ignored("dnsConfig", "names are answered by the pod's own network"),
-            Field::ignored("dnsPolicy", "names are answered by the pod's own network")
-                .unless(&["ClusterFirst", "Default"]),
-            Field::ignored("enableServiceLinks", "no service variables are set").unless(&["false"]),
+            Field::partly(
+                "dnsConfig",
+                "it is written to /etc/resolv.conf; the pod's own network answers names",
+            ),
+            Field::partly(
+                "dnsPolicy",
+                "it decides /etc/resolv.conf; the pod's own network answers names",
+            ),
+            Field::yes("enableServiceLinks"),
             Field::rejected(
                 "ephemeralContainers",
                 "ephemeral containers may not be set when a pod is created",
                 "",
             ),
-            Field::ignored("evictionResponders", "nothing evicts a pod"),
+            Field::ignored("evictionResponders", "a pod is evicted without asking others"),
             Field::yes("hostAliases"),
             Field::rejected("hostIPC", "a pod cannot share the host's IPC objects", "")
                 .unless(&["false"]),
@@ -66,13 +70,13 @@ pub(super) const TABLES: &[Table] = &[
             Field::ignored("preemptionPolicy", SCHEDULING),
             Field::ignored("priority", SCHEDULING),
             Field::ignored("priorityClassName", SCHEDULING),
-            Field::ignored("readinessGates", LATER),
+            Field::yes("readinessGates"),
             Field::rejected("resourceClaims", "there are no devices to claim", ""),
-            Field::ignored("resources", "limits are kept per container"),
+            Field::yes("resources"),
             Field::yes("restartPolicy"),
             Field::ignored("runtimeClassName", "there is one runtime"),
             Field::ignored("schedulerName", SCHEDULING),
-            Field::rejected("schedulingGates", "nothing would ever remove the gates", ""),
+            Field::partly("schedulingGates", "the pod stays Pending; nothing removes a gate yet"),
             Field::ignored("schedulingGroup", SCHEDULING),
             Field::yes("securityContext"),
             Field::ignored("serviceAccount", NO_ACCOUNTS),
@@ -100,6 +104,30 @@ pub(super) const TABLES: &[Table] = &[
         definition: "io.k8s.api.core.v1.HostAlias",
         title: "Host alias",
         fields: &[Field::yes("hostnames"), Field::yes("ip")],
+    },
+    Table {
+        definition: "io.k8s.api.core.v1.PodDNSConfig",
+        title: "Pod DNS config",
+        fields: &[
+            Field::yes("nameservers"),
+            Field::yes("options"),
+            Field::yes("searches"),
+        ],
+    },
+    Table {
+        definition: "io.k8s.api.core.v1.PodDNSConfigOption",
+        title: "Pod DNS config option",
+        fields: &[Field::yes("name"), Field::yes("value")],
+    },
+    Table {
+        definition: "io.k8s.api.core.v1.PodReadinessGate",
+        title: "Readiness gate",
+        fields: &[Field::yes("conditionType")],
+    },
+    Table {
+        definition: "io.k8s.api.core.v1.PodSchedulingGate",
+        title: "Scheduling gate",
+        fields: &[Field::yes("name")],
     },
     Table {
         definition: "io.k8s.api.core.v1.PodSecurityContext",

@@ -1,11 +1,11 @@
-//! The rows of volumes and their mounts.
+//! The rows of volumes and their mounts; those of projected volumes are in `projected.rs`.
 
 use super::{Field, Table};
 
 const NO_SUCH: &str = "this kind of volume is not offered";
-const USE: &str = "use emptyDir, configMap, secret or hostPath";
+const USE: &str = "use emptyDir, configMap, secret, hostPath or persistentVolumeClaim";
 const LATER: &str = "this kind of volume comes later";
-const NO_USERS: &str =
+pub(super) const NO_USERS: &str =
     "a wasm container has no user ids; its files belong to the user who runs wasmpod";
 
 const fn unknown(name: &'static str) -> Field {
@@ -25,13 +25,9 @@ pub(super) const TABLES: &[Table] = &[
             unknown("cinder"),
             Field::yes("configMap"),
             unknown("csi"),
-            Field::rejected(
-                "downwardAPI",
-                LATER,
-                "pass the values with env and fieldRef",
-            ),
+            Field::yes("downwardAPI"),
             Field::yes("emptyDir"),
-            Field::rejected("ephemeral", LATER, "use emptyDir"),
+            Field::yes("ephemeral"),
             unknown("fc"),
             unknown("flexVolume"),
             unknown("flocker"),
@@ -43,18 +39,10 @@ pub(super) const TABLES: &[Table] = &[
             unknown("iscsi"),
             Field::yes("name"),
             unknown("nfs"),
-            Field::rejected(
-                "persistentVolumeClaim",
-                LATER,
-                "use hostPath for data that must outlive the pod",
-            ),
+            Field::yes("persistentVolumeClaim"),
             unknown("photonPersistentDisk"),
             unknown("portworxVolume"),
-            Field::rejected(
-                "projected",
-                LATER,
-                "mount the config maps and secrets one by one",
-            ),
+            Field::yes("projected"),
             unknown("quobyte"),
             unknown("rbd"),
             unknown("scaleIO"),
@@ -69,7 +57,10 @@ pub(super) const TABLES: &[Table] = &[
         fields: &[
             Field::yes("medium"),
             Field::ignored("mode", "the directory is open to all containers of the pod"),
-            Field::ignored("sizeLimit", "the size of a volume is not limited yet"),
+            Field::partly(
+                "sizeLimit",
+                "the pod is evicted when the volume has grown beyond it; writing does not fail",
+            ),
         ],
     },
     Table {
@@ -125,7 +116,7 @@ pub(super) const TABLES: &[Table] = &[
             )
             .unless(&["Disabled", "IfPossible", "Enabled"]),
             Field::yes("subPath"),
-            Field::rejected("subPathExpr", "comes later", "use subPath"),
+            Field::yes("subPathExpr"),
         ],
     },
 ];

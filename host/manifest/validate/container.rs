@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::volume::VolumeNames;
-use super::{Finding, Findings, Path, env, names, probe, resources};
-use crate::k8s::{Container, ContainerPort, VolumeMount};
+use super::{Finding, Findings, Path, env, hooks, names, probe, resources, restart};
+use crate::k8s::{Container, ContainerPort, PodSpec, VolumeMount};
 use crate::report::ViolationKind;
 use crate::schema::suggest::nearest;
 
@@ -12,6 +12,7 @@ use crate::schema::suggest::nearest;
 pub(super) fn container(
     container: &Container,
     is_init: bool,
+    pod: &PodSpec,
     path: &Path,
     volumes: &VolumeNames,
     findings: &mut Findings,
@@ -61,18 +62,57 @@ pub(super) fn container(
         volumes,
         findings,
     );
-    for (field, check) in [
-        ("livenessProbe", &container.liveness_probe),
-        ("readinessProbe", &container.readiness_probe),
-        ("startupProbe", &container.startup_probe),
+    restart::restart(container, path, findings);
+    resize(container, is_init, path, findings);
+    if is_init && container.restart_policy.as_deref() != Some("Always") {
+        restart::plain_init(container, path, findings);
+        return;
+    }
+    for (kind, check) in [
+        (probe::Kind::Liveness, &container.liveness_probe),
+        (probe::Kind::Readiness, &container.readiness_probe),
+        (probe::Kind::Startup, &container.startup_probe),
     ] {
-        let Some(check) = check else { continue };
-        let path = path.field(field);
-        if is_init && container.restart_policy.is_none() {
-            let detail = "may not be set for init containers without restartPolicy=Always";
-            findings.forbidden("container/init-probe", &path, detail);
+        if let Some(check) = check {
+            probe::probe(check, kind, &path.field(kind.field()), findings);
+        }
+    }
+    if let Some(lifecycle) = &container.lifecycle {
+        hooks::hooks(lifecycle, pod, &path.field("lifecycle"), findings);
+    }
+}
+
+fn resize(container: &Container, is_init: bool, path: &Path, findings: &mut Findings) {
+    let path = path.field("resizePolicy");
+    let policies = container.resize_policy.as_deref().unwrap_or_default();
+    let mut used: HashMap<&str, Path> = HashMap::new();
+    if is_init && !policies.is_empty() && container.restart_policy.as_deref() != Some("Always") {
+        findings.forbidden(
+            "container/resize",
+            &path,
+            "must not be set for init containers",
+        );
+        return;
+    }
+    for (index, policy) in policies.iter().enumerate() {
+        let path = path.index(index);
+        let name = path.field("resourceName");
+        findings.one_of(
+            "container/resize",
+            &name,
+            &policy.resource_name,
+            &["cpu", "memory"],
+        );
+        findings.one_of(
+            "container/resize",
+            &path.field("restartPolicy"),
+            &policy.restart_policy,
+            &["NotRequired", "RestartContainer"],
+        );
+        if let Some(first) = used.get(policy.resource_name.as_str()) {
+            findings.duplicate("container/resize", &name, &policy.resource_name, first);
         } else {
-            probe::probe(check, &path, field != "readinessProbe", findings);
+            used.insert(&policy.resource_name, name);
         }
     }
 }
@@ -168,6 +208,18 @@ fn mounts(mounts: &[VolumeMount], path: &Path, volumes: &VolumeNames, findings: 
         }
         if let Some(sub_path) = mount.sub_path.as_deref().filter(|p| !p.is_empty()) {
             descending_path(sub_path, &path.field("subPath"), findings);
+        }
+        if let Some(expression) = mount.sub_path_expr.as_deref().filter(|e| !e.is_empty()) {
+            let path = path.field("subPathExpr");
+            if mount.sub_path.as_deref().is_some_and(|p| !p.is_empty()) {
+                findings.invalid(
+                    "mount/sub-path",
+                    &path,
+                    expression,
+                    "subPathExpr and subPath are mutually exclusive",
+                );
+            }
+            descending_path(expression, &path, findings);
         }
         if let Some(propagation) = mount.mount_propagation.as_deref() {
             let supported = ["Bidirectional", "HostToContainer", "None"];

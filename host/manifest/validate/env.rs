@@ -1,21 +1,7 @@
 //! The rules of environment variables and their sources.
 
-use super::{Findings, Path, names};
+use super::{Findings, Path, downward, names};
 use crate::k8s::{Container, EnvFromSource, EnvVar, EnvVarSource};
-
-/// The pod fields that a variable may take its value from.
-/// Source: `validEnvDownwardAPIFieldPathExpressions` of the core validation.
-const FIELD_PATHS: &[&str] = &[
-    "metadata.name",
-    "metadata.namespace",
-    "metadata.uid",
-    "spec.nodeName",
-    "spec.serviceAccountName",
-    "status.hostIP",
-    "status.hostIPs",
-    "status.podIP",
-    "status.podIPs",
-];
 
 /// Holds the rules of `env` and `envFrom`.
 pub(super) fn env(container: &Container, path: &Path, findings: &mut Findings) {
@@ -93,11 +79,12 @@ fn value_from(source: &EnvVarSource, path: &Path, findings: &mut Findings) {
         );
     }
     if let Some(reference) = &source.field_ref {
-        field_path(
-            &reference.field_path,
-            &path.field("fieldRef").field("fieldPath"),
-            findings,
-        );
+        let path = path.field("fieldRef");
+        downward::field_ref(reference, &path, downward::ENV_FIELDS, findings);
+    }
+    if let Some(reference) = &source.resource_field_ref {
+        let path = path.field("resourceFieldRef");
+        downward::resource_field_ref(reference, &path, false, findings);
     }
 }
 
@@ -122,23 +109,6 @@ fn key_ref(name: &str, key: &str, path: &Path, findings: &mut Findings) {
             names::config_key(key),
         );
     }
-}
-
-fn field_path(text: &str, path: &Path, findings: &mut Findings) {
-    if text.is_empty() {
-        findings.required("env/field-path", path, "");
-        return;
-    }
-    for map in ["metadata.labels", "metadata.annotations"] {
-        let key = text
-            .strip_prefix(map)
-            .and_then(|rest| rest.strip_prefix("['")?.strip_suffix("']"));
-        if let Some(key) = key {
-            findings.all("env/field-path", path, text, names::qualified_name(key));
-            return;
-        }
-    }
-    findings.one_of("env/field-path", path, text, FIELD_PATHS);
 }
 
 fn env_from(source: &EnvFromSource, path: &Path, findings: &mut Findings) {

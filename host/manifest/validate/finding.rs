@@ -7,7 +7,7 @@ use crate::report::{Violation, ViolationKind};
 #[derive(Clone, Debug)]
 pub(crate) struct Finding {
     pub(crate) rule_id: &'static str,
-    /// `None` for an unknown field, which is no field error of Kubernetes but a decoding error.
+    /// `None` for what is no field error of Kubernetes: an unknown field, an unknown kind.
     pub(crate) kind: Option<ViolationKind>,
     pub(crate) path: Path,
     /// Whether the key is wrong, not its value.
@@ -37,7 +37,22 @@ impl Finding {
     }
 
     pub(crate) fn unknown_field(path: &Path) -> Self {
-        let mut finding = Self::new("schema/unknown-field", ViolationKind::Forbidden, path);
+        let mut finding = Self::sentence(
+            "schema/unknown-field",
+            path,
+            format!("unknown field \"{path}\""),
+        );
+        finding.on_key = true;
+        finding
+    }
+
+    /// What is said without a path and a word before it.
+    pub(crate) fn sentence(
+        rule_id: &'static str,
+        path: &Path,
+        sentence: impl Into<String>,
+    ) -> Self {
+        let mut finding = Self::new(rule_id, ViolationKind::Invalid, path).detail(sentence);
         finding.kind = None;
         finding
     }
@@ -75,7 +90,7 @@ impl Finding {
         self
     }
 
-    /// The finding as others see it; an unknown field is none.
+    /// The finding as others see it; a sentence is none.
     pub(crate) fn violation(&self) -> Option<Violation> {
         Some(Violation {
             path: self.path.to_string(),
@@ -89,10 +104,8 @@ impl Finding {
 
     /// The message without its place.
     pub(crate) fn message(&self) -> String {
-        self.violation().map_or_else(
-            || format!("unknown field \"{}\"", self.path),
-            |violation| violation.to_string(),
-        )
+        self.violation()
+            .map_or_else(|| self.detail.clone(), |violation| violation.to_string())
     }
 }
 
@@ -138,6 +151,35 @@ impl Findings {
                 .shown(value.to_string())
                 .detail(detail),
         );
+    }
+
+    /// A number that must not be negative.
+    pub(crate) fn not_negative(
+        &mut self,
+        rule_id: &'static str,
+        path: &Path,
+        value: Option<impl Into<i64>>,
+    ) {
+        if let Some(value) = value.map(Into::into).filter(|value| *value < 0) {
+            self.invalid_number(rule_id, path, value, "must be greater than or equal to 0");
+        }
+    }
+
+    /// A list with more elements than it may have.
+    pub(crate) fn too_many(
+        &mut self,
+        rule_id: &'static str,
+        path: &Path,
+        count: usize,
+        most: usize,
+    ) {
+        if count > most {
+            self.push(
+                Finding::new(rule_id, ViolationKind::TooMany, path)
+                    .shown(count.to_string())
+                    .detail(format!("must have at most {most} items")),
+            );
+        }
     }
 
     pub(crate) fn forbidden(&mut self, rule_id: &'static str, path: &Path, detail: &str) {

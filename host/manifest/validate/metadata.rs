@@ -46,11 +46,34 @@ pub(super) fn metadata(
             names::dns1123_label(namespace),
         );
     }
+    labels_and_annotations(metadata, &path, findings);
+}
+
+/// Holds the rules of the metadata of an object that is of no namespace.
+pub(super) fn cluster_metadata(
+    found: &ObjectMeta,
+    name_rule: fn(&str) -> Vec<String>,
+    findings: &mut Findings,
+) {
+    metadata(found, name_rule, findings);
+    if found.namespace.as_deref().is_some_and(|n| !n.is_empty()) {
+        let path = Path::root().field("metadata").field("namespace");
+        findings.forbidden("metadata/namespace", &path, "not allowed on this type");
+    }
+}
+
+/// Holds the rules of what templates have too; `path` is that of the metadata.
+pub(super) fn labels_and_annotations(metadata: &ObjectMeta, path: &Path, findings: &mut Findings) {
     let labels = path.field("labels");
     for (key, value) in metadata.labels.iter().flatten() {
         key_and_value(&labels, key, value, findings);
     }
     annotations(&path.field("annotations"), metadata, findings);
+}
+
+/// The key of a requirement of a selector.
+pub(super) fn label_key(path: &Path, key: &str, findings: &mut Findings) {
+    findings.all("metadata/label-key", path, key, names::qualified_name(key));
 }
 
 /// A label or one pair of a selector.

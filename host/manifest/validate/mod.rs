@@ -6,21 +6,38 @@
 //! the rules serve objects that never were text. Rules of fields that are rejected or ignored here
 //! are held only where they are cheap and a user would want to know.
 
+mod batch;
+mod claim;
+mod cluster;
 mod config;
 mod container;
+mod dns;
+mod downward;
 mod env;
 mod finding;
+mod gates;
+mod hooks;
 mod metadata;
 pub(crate) mod names;
 mod path;
 mod pod;
+mod pod_resources;
 mod probe;
+mod projected;
 mod resources;
+mod restart;
+mod selector;
 mod service;
+mod storage;
+mod template;
 mod volume;
+mod workload;
 
+pub(crate) use cluster::{namespace, service_account};
 pub(crate) use config::{config_map, secret};
 pub(crate) use finding::{Finding, Findings};
 pub(crate) use path::Path;
 pub(crate) use pod::pod;
 pub(crate) use service::service;
+pub(crate) use storage::{persistent_volume, persistent_volume_claim};
+pub(crate) use workload::workload;

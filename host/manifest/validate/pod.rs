@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Finding, Findings, Path, container, metadata, names, volume};
+use super::{
+    Finding, Findings, Path, container, dns, gates, metadata, names, pod_resources, volume,
+};
 use crate::k8s::{Pod, PodSpec};
 use crate::report::ViolationKind;
 
@@ -16,7 +18,8 @@ pub(crate) fn pod(pod: &Pod, findings: &mut Findings) {
     }
 }
 
-fn pod_spec(spec: &PodSpec, path: &Path, findings: &mut Findings) {
+/// Holds every rule of the spec of a pod or of a template.
+pub(super) fn pod_spec(spec: &PodSpec, path: &Path, findings: &mut Findings) {
     let volumes = volume::volumes(
         spec.volumes.as_deref().unwrap_or_default(),
         &path.field("volumes"),
@@ -33,7 +36,7 @@ fn pod_spec(spec: &PodSpec, path: &Path, findings: &mut Findings) {
     ] {
         for (index, one) in list.iter().enumerate() {
             let path = path.index(index);
-            container::container(one, is_init, &path, &volumes, findings);
+            container::container(one, is_init, spec, &path, &volumes, findings);
             if !one.name.is_empty() {
                 let name = path.field("name");
                 if let Some(first) = used_names.get(one.name.as_str()) {
@@ -61,15 +64,9 @@ fn pod_spec(spec: &PodSpec, path: &Path, findings: &mut Findings) {
             &["Always", "Never", "OnFailure"],
         );
     }
-    if let Some(policy) = spec.dns_policy.as_deref() {
-        let supported = ["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"];
-        findings.one_of(
-            "pod/dns-policy",
-            &path.field("dnsPolicy"),
-            policy,
-            &supported,
-        );
-    }
+    dns::dns(spec, path, findings);
+    gates::gates(spec, path, findings);
+    pod_resources::pod_resources(spec, path, findings);
     if let Some(seconds) = spec
         .active_deadline_seconds
         .filter(|s| !(1..=i64::from(i32::MAX)).contains(s))

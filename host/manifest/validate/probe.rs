@@ -1,11 +1,30 @@
-//! The rules of probes, which are held although the probes do not act yet: a manifest that is right
-//! today has to be right when they do.
+//! The rules of probes, and of the requests that probes and hooks send.
 
-use super::{Findings, Path, names};
-use crate::k8s::{IntOrString, Probe};
+use super::{Finding, Findings, Path, names};
+use crate::k8s::{HTTPGetAction, IntOrString, Probe};
+use crate::report::ViolationKind;
 
-/// Holds the rules of one probe; only a readiness probe may need more than one success.
-pub(super) fn probe(probe: &Probe, path: &Path, single_success: bool, findings: &mut Findings) {
+/// What a probe is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Liveness,
+    Readiness,
+    Startup,
+}
+
+impl Kind {
+    /// The field of a container.
+    pub(super) const fn field(self) -> &'static str {
+        match self {
+            Self::Liveness => "livenessProbe",
+            Self::Readiness => "readinessProbe",
+            Self::Startup => "startupProbe",
+        }
+    }
+}
+
+/// Holds the rules of one probe.
+pub(super) fn probe(probe: &Probe, kind: Kind, path: &Path, findings: &mut Findings) {
     let handlers = [
         probe.exec.is_some(),
         probe.grpc.is_some(),
@@ -28,18 +47,11 @@ pub(super) fn probe(probe: &Probe, path: &Path, single_success: bool, findings: 
         ("successThreshold", probe.success_threshold),
         ("failureThreshold", probe.failure_threshold),
     ] {
-        if let Some(value) = value.filter(|value| *value < 0) {
-            findings.invalid_number(
-                "probe/range",
-                &path.field(field),
-                value,
-                "must be greater than or equal to 0",
-            );
-        }
+        findings.not_negative("probe/range", &path.field(field), value);
     }
     if let Some(value) = probe
         .success_threshold
-        .filter(|value| single_success && *value > 1)
+        .filter(|value| kind != Kind::Readiness && *value != 1)
     {
         findings.invalid_number(
             "probe/success-threshold",
@@ -48,24 +60,17 @@ pub(super) fn probe(probe: &Probe, path: &Path, single_success: bool, findings: 
             "must be 1",
         );
     }
-    if let Some(value) = probe
-        .termination_grace_period_seconds
-        .filter(|value| *value <= 0)
-    {
+    if let Some(value) = probe.termination_grace_period_seconds {
         let path = path.field("terminationGracePeriodSeconds");
-        findings.invalid_number("probe/grace-period", &path, value, "must be greater than 0");
+        if kind == Kind::Readiness {
+            let detail = "must not be set for readinessProbes";
+            findings.invalid_number("probe/grace-period", &path, value, detail);
+        } else if value <= 0 {
+            findings.invalid_number("probe/grace-period", &path, value, "must be greater than 0");
+        }
     }
     if let Some(http) = &probe.http_get {
-        let path = path.field("httpGet");
-        port(&http.port, &path.field("port"), findings);
-        if let Some(scheme) = http.scheme.as_deref() {
-            findings.one_of(
-                "probe/scheme",
-                &path.field("scheme"),
-                scheme,
-                &["HTTP", "HTTPS"],
-            );
-        }
+        http_get(http, &path.field("httpGet"), findings);
     }
     if let Some(tcp) = &probe.tcp_socket {
         port(&tcp.port, &path.field("tcpSocket").field("port"), findings);
@@ -85,6 +90,38 @@ pub(super) fn probe(probe: &Probe, path: &Path, single_success: bool, findings: 
             detail,
         );
     }
+}
+
+/// Holds the rules of a request.
+pub(super) fn http_get(http: &HTTPGetAction, path: &Path, findings: &mut Findings) {
+    port(&http.port, &path.field("port"), findings);
+    for (index, header) in http.http_headers.iter().flatten().enumerate() {
+        if !is_token(&header.name) {
+            let path = path.field("httpHeaders").index(index).field("name");
+            findings.invalid(
+                "probe/header",
+                &path,
+                &header.name,
+                "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')",
+            );
+        }
+    }
+    let scheme_path = path.field("scheme");
+    match http.scheme.as_deref() {
+        Some("HTTPS") => findings.push(
+            Finding::new("support/rejected", ViolationKind::Forbidden, &scheme_path)
+                .detail("requests over TLS to a container come later")
+                .hint("use HTTP or tcpSocket; see docs/compatibility.md#http-request"),
+        ),
+        Some(scheme) => {
+            findings.one_of("probe/scheme", &scheme_path, scheme, &["HTTP", "HTTPS"]);
+        }
+        None => {}
+    }
+}
+
+fn is_token(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 /// A port by number or by name.

@@ -1,10 +1,9 @@
-//! The rules of volumes.
+//! The rules of volumes; what shows objects or the pod itself is in `projected.rs`.
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::container::descending_path;
-use super::{Findings, Path, names};
-use crate::k8s::{KeyToPath, Volume};
+use super::{Findings, Path, claim, names, projected};
+use crate::k8s::Volume;
 use crate::quantity;
 
 /// The names of the volumes of a pod.
@@ -124,59 +123,18 @@ fn sources(volume: &Volume, path: &Path, findings: &mut Findings) {
             );
         }
     }
-    if let Some(source) = &volume.config_map {
-        let path = path.field("configMap");
-        if source.name.is_empty() {
-            findings.required("volume/config-map", &path.field("name"), "");
-        }
-        mode(source.default_mode, &path.field("defaultMode"), findings);
-        items(
-            source.items.as_deref().unwrap_or_default(),
-            &path.field("items"),
-            findings,
-        );
+    projected::sources(volume, path, findings);
+    if let Some(source) = &volume.persistent_volume_claim
+        && source.claim_name.is_empty()
+    {
+        let path = path.field("persistentVolumeClaim").field("claimName");
+        findings.required("volume/claim", &path, "");
     }
-    if let Some(source) = &volume.secret {
-        let path = path.field("secret");
-        if source.secret_name.as_deref().unwrap_or_default().is_empty() {
-            findings.required("volume/secret", &path.field("secretName"), "");
+    if let Some(source) = &volume.ephemeral {
+        let path = path.field("ephemeral").field("volumeClaimTemplate");
+        match &source.volume_claim_template {
+            None => findings.required("volume/claim-template", &path, ""),
+            Some(template) => claim::claim_spec(&template.spec, &path.field("spec"), findings),
         }
-        mode(source.default_mode, &path.field("defaultMode"), findings);
-        items(
-            source.items.as_deref().unwrap_or_default(),
-            &path.field("items"),
-            findings,
-        );
-    }
-}
-
-fn mode(mode: Option<i32>, path: &Path, findings: &mut Findings) {
-    if let Some(mode) = mode.filter(|mode| !(0..=0o777).contains(mode)) {
-        let detail = "must be a number between 0 and 0777 (octal), both inclusive";
-        findings.invalid_number("volume/mode", path, mode, detail);
-    }
-}
-
-fn items(items: &[KeyToPath], path: &Path, findings: &mut Findings) {
-    for (index, item) in items.iter().enumerate() {
-        let path = path.index(index);
-        if item.key.is_empty() {
-            findings.required("volume/item-key", &path.field("key"), "");
-        }
-        let item_path = path.field("path");
-        if item.path.is_empty() {
-            findings.required("volume/item-path", &item_path, "");
-        } else {
-            descending_path(&item.path, &item_path, findings);
-            if item.path.starts_with("..") && !item.path.starts_with("../") && item.path != ".." {
-                findings.invalid(
-                    "volume/item-path",
-                    &item_path,
-                    &item.path,
-                    "must not start with '..'",
-                );
-            }
-        }
-        mode(item.mode, &path.field("mode"), findings);
     }
 }
