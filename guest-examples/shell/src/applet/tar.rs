@@ -26,7 +26,7 @@ const MAX_PAX_BYTES: u64 = 64 * 1024;
 const CHUNK: usize = 16 * 1024;
 
 /// `tar -c|-x|-t [-vzmpOkh] [-f archive] [-C folder] [--exclude pattern] [-T file] [name…]`.
-pub async fn tar(call: &mut Call<'_>) -> Outcome {
+pub(super) async fn tar(call: &mut Call<'_>) -> Outcome {
     // The first argument may be a bundle of letters without a dash, POSIX's old form.
     if let Some(first) = call.args.first_mut()
         && !first.starts_with('-')
