@@ -35,7 +35,7 @@ const fn shell(
     }
 }
 
-pub(crate) static BUILT_INS: [BuiltIn; 14] = [
+pub(crate) static BUILT_INS: [BuiltIn; 13] = [
     BuiltIn {
         name: "nginx",
         aliases: &[
