@@ -227,9 +227,9 @@ mod tests {
         ] {
             assert_eq!(image.program(argv0).name, program, "{argv0}");
         }
+        assert_eq!(image.config.cmd, ["nginx", "-g", "daemon off;"]);
         let image = resolve("vish/stress", Path::new(".")).unwrap();
         assert_eq!(image.config.entrypoint, ["stress"]);
-        assert_eq!(image.config.cmd, ["nginx", "-g", "daemon off;"]);
     }
 
     #[test]
