@@ -2,9 +2,9 @@
 
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::{Value, json};
 use tokio::runtime;
 use tokio::time::timeout;
@@ -16,7 +16,7 @@ use crate::host::cpu_time;
 use crate::pods;
 use crate::process::PATIENCE;
 use crate::row::{Bar, Row, Unit};
-use crate::samples::{Samples, milliseconds};
+use crate::samples::Samples;
 use crate::up::Up;
 
 /// Restarts that are measured, one after the other; the first warms up and does not count.
@@ -95,7 +95,8 @@ async fn restarted(host: &Host, name: &str, module: &Path) -> anyhow::Result<f64
     Ok(pause as f64 / 1e6)
 }
 
-/// From the moment when the server listens to the moment when whoever watches the pod sees it ready.
+/// From the moment when the server logs the first probe that it answers to the moment when whoever watches the pod sees
+/// it ready.
 pub(crate) fn readiness(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     let samples = in_a_host(bench.state(), async |host| {
         let mut samples = Samples::default();
@@ -107,7 +108,7 @@ pub(crate) fn readiness(bench: &Bench) -> anyhow::Result<Vec<Row>> {
         }
         Ok(samples)
     })?;
-    let what = "a pod with an HTTP readiness probe: from its container's start to its being seen ready";
+    let what = "a pod with an HTTP readiness probe: from the first probe that its server answers to its being seen ready";
     Ok(vec![
         Row::new(what, Unit::Milliseconds, samples).bar(Bar::AtMost(5.0)),
     ])
@@ -121,24 +122,27 @@ async fn ready(host: &Host, name: &str) -> anyhow::Result<f64> {
     });
     let pod = start(host, &pods::pod(name, &[server])).await?;
     let mut watch = pod.watch();
-    let mut started = None;
-    let delay = loop {
-        let seen = watch.next().await.context("the pod has ended")?;
-        let now = Instant::now();
-        let status = seen.status.unwrap_or_default();
-        let container = status.container_statuses.iter().flatten().next();
-        let state = container.and_then(|container| container.state.as_ref());
-        if state.is_some_and(|state| state.running.is_some()) {
-            started.get_or_insert(now);
+    let seen = loop {
+        watch.next().await.context("the pod has ended")?;
+        if pod.is_ready() {
+            break SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
         }
-        if let (true, Some(started)) = (container.is_some_and(|container| container.ready), started)
-        {
-            break milliseconds(now.duration_since(started));
+    };
+    let mut log = pod
+        .logs("web", LogOptions::default())
+        .context("the container has a log")?;
+    let answered = loop {
+        match log.next().await? {
+            Some(LogItem::Line(line)) if line.text.windows(5).any(|part| part == b" 200 ") => {
+                break u128::try_from(line.time.as_nanosecond())?;
+            }
+            Some(_) => {}
+            None => bail!("the server has logged no probe"),
         }
     };
     pod.kill().await;
     pod.wait().await;
-    Ok(delay)
+    Ok(seen.saturating_sub(answered) as f64 / 1e6)
 }
 
 /// What a host spends on two thousand TCP probes a second: its processor time with them less that without.
