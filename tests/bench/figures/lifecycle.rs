@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail, ensure};
 use serde_json::{Value, json};
 use tokio::runtime;
 use tokio::time::timeout;
+use wasmpod::k8s::jiff::Timestamp;
 use wasmpod::{Host, LogItem, LogOptions, PodHandle, Source};
 
 use crate::bench::Bench;
@@ -134,7 +135,7 @@ async fn ready(host: &Host, name: &str) -> anyhow::Result<f64> {
     let answered = loop {
         match log.next().await? {
             Some(LogItem::Line(line)) if line.text.windows(5).any(|part| part == b" 200 ") => {
-                break u128::try_from(line.time.as_nanosecond())?;
+                break u128::try_from(line.time.parse::<Timestamp>()?.as_nanosecond())?;
             }
             Some(_) => {}
             None => bail!("the server has logged no probe"),
