@@ -7,10 +7,12 @@ use std::sync::Arc;
 use wasmpod_image::{Image, ImageError};
 use wasmpod_ipc::IpcLimits;
 use wasmpod_lifecycle::HostFacts;
-use wasmpod_lifecycle::environment::EnvironmentSources;
-use wasmpod_manifest::k8s::{ConfigMap, Pod, Secret, Service};
+use wasmpod_lifecycle::environment::{self, EnvironmentSources, PodFacts};
+use wasmpod_manifest::k8s::{
+    ConfigMap, ObjectFieldSelector, Pod, ResourceFieldSelector, Secret, Service,
+};
 use wasmpod_network::{Network, Protocol};
-use wasmpod_volume::{VolumePolicy, VolumeSources};
+use wasmpod_volume::{Claim, VolumePolicy, VolumeSources};
 
 use crate::clock::Clock;
 use crate::logs::LogLimits;
@@ -31,6 +33,10 @@ pub trait PodSources: Send + Sync {
     fn secret(&self, name: &str) -> Option<Arc<Secret>>;
     /// The services of the namespace.
     fn services(&self) -> Vec<Service>;
+    /// The directory behind the PersistentVolumeClaim of this name. Surroundings without claims have none.
+    fn claim(&self, _name: &str) -> Option<Claim> {
+        None
+    }
 }
 
 /// Where images come from.
@@ -80,8 +86,8 @@ pub struct PublishRequest {
 /// Everything that a pod is made from.
 #[derive(Clone)]
 pub struct SandboxConfig {
-    /// The pod, with its defaults filled in and its rules checked.
-    pub pod: Pod,
+    /// The pod, with its defaults filled in and its rules checked. Shared with everything that works for it.
+    pub pod: Arc<Pod>,
     /// Where it runs.
     pub host: HostFacts,
     /// What runs its containers.
@@ -119,29 +125,61 @@ impl std::fmt::Debug for SandboxConfig {
     }
 }
 
-/// [`PodSources`] as the volumes and the environment ask for it.
-pub(crate) struct Sources<'a>(pub(crate) &'a dyn PodSources);
+/// [`PodSources`] and the pod itself as the volumes and the environment ask for them.
+pub(crate) struct Sources<'a> {
+    pub(crate) objects: &'a dyn PodSources,
+    pub(crate) pod: &'a Pod,
+    pub(crate) facts: &'a PodFacts,
+}
+
+/// What volumes may tell of the node; they are made before the pod has an address.
+pub(crate) fn node_facts(host: &HostFacts) -> PodFacts {
+    PodFacts {
+        node_name: host.node_name.clone(),
+        host_ips: host.host_ips.clone(),
+        pod_ips: Vec::new(),
+        allocatable_cpu_millicores: std::thread::available_parallelism().map_or(1000, |n| {
+            u64::try_from(n.get()).unwrap_or(1).saturating_mul(1000)
+        }),
+        allocatable_memory_bytes: DEFAULT_MEMORY_LIMIT_BYTES,
+        allocatable_ephemeral_storage_bytes: 0,
+    }
+}
 
 impl VolumeSources for Sources<'_> {
     fn config_map(&self, name: &str) -> Option<Arc<ConfigMap>> {
-        self.0.config_map(name)
+        self.objects.config_map(name)
     }
 
     fn secret(&self, name: &str) -> Option<Arc<Secret>> {
-        self.0.secret(name)
+        self.objects.secret(name)
+    }
+
+    fn field(&self, field: &ObjectFieldSelector) -> Result<String, String> {
+        environment::field_value(self.pod, self.facts, &field.field_path)
+            .map_err(|error| error.to_string())
+    }
+
+    fn resource_field(&self, field: &ResourceFieldSelector) -> Result<String, String> {
+        environment::resource_value(self.pod, None, field, self.facts)
+            .map_err(|error| error.to_string())
+    }
+
+    fn claim(&self, name: &str) -> Option<Claim> {
+        self.objects.claim(name)
     }
 }
 
 impl EnvironmentSources for Sources<'_> {
     fn config_map(&self, name: &str) -> Option<ConfigMap> {
-        self.0.config_map(name).map(Arc::unwrap_or_clone)
+        self.objects.config_map(name).map(Arc::unwrap_or_clone)
     }
 
     fn secret(&self, name: &str) -> Option<Secret> {
-        self.0.secret(name).map(Arc::unwrap_or_clone)
+        self.objects.secret(name).map(Arc::unwrap_or_clone)
     }
 
     fn services(&self) -> Vec<Service> {
-        self.0.services()
+        self.objects.services()
     }
 }

@@ -14,7 +14,7 @@ use wasmpod_manifest::k8s::Container;
 use wasmpod_manifest::quantity;
 use wasmpod_volume::{ImageFile, RootFiles};
 
-use crate::config::{DEFAULT_MEMORY_LIMIT_BYTES, SandboxConfig, Sources};
+use crate::config::{DEFAULT_MEMORY_LIMIT_BYTES, SandboxConfig, Sources, node_facts};
 use crate::events::PodEvents;
 use crate::handle::PodProgress;
 use crate::logs::{ContainerLog, LogFile, LogSink, Stream};
@@ -192,15 +192,14 @@ impl Job {
 
         let network = &self.resources.network;
         let facts = PodFacts {
-            node_name: self.config.host.node_name.clone(),
-            host_ips: self.config.host.host_ips.clone(),
             pod_ips: pod_ips(&self.resources),
-            allocatable_cpu_millicores: std::thread::available_parallelism().map_or(1000, |n| {
-                u64::try_from(n.get()).unwrap_or(1).saturating_mul(1000)
-            }),
-            allocatable_memory_bytes: memory_limit(&self.container),
+            ..node_facts(&self.config.host)
         };
-        let sources = Sources(self.config.sources.as_ref());
+        let sources = Sources {
+            objects: self.config.sources.as_ref(),
+            pod: &self.config.pod,
+            facts: &facts,
+        };
         let environment = environment::resolve(&self.config.pod, &self.container, &facts, &sources)
             .map_err(|error| StartFailure::Create {
                 reason: error.reason(),

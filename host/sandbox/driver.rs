@@ -25,13 +25,13 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 use wasmpod_lifecycle::pod::{
     Action, ContainerIndex, Event, PodState, StartFailure, StopCause, decide,
 };
-use wasmpod_manifest::k8s::Container;
+use wasmpod_manifest::k8s::{Container, Pod};
 use wasmpod_network::NetworkEvent;
 
 use crate::config::SandboxConfig;
@@ -48,10 +48,14 @@ use crate::workers::Placement;
 const MAX_PENDING_OUTCOMES: usize = 16;
 
 /// What others may ask of a pod.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) enum Input {
     /// End, within `grace` or the spec's grace period.
     Stop { grace: Option<Duration> },
+    /// The pod's object is another one now.
+    Update(Arc<Pod>),
+    /// The objects that volumes show may be others now; the sender is dropped when the volumes are up to date.
+    Refresh(oneshot::Sender<()>),
 }
 
 /// Owns one pod.
@@ -183,6 +187,8 @@ impl Driver {
                     self.stop(None);
                 }
                 Wake::Input(Some(Input::Stop { grace })) => self.stop(grace),
+                Wake::Input(Some(Input::Update(pod))) => drop(pod),
+                Wake::Input(Some(Input::Refresh(done))) => drop(done),
                 Wake::Outcome(outcome) => self.heed(outcome),
                 Wake::Network(event) => {
                     self.events.warning(None, event.reason(), event.to_string());
@@ -241,7 +247,7 @@ impl Driver {
                 self.events
                     .warning(None, "DeadlineExceeded", message.to_owned());
             }
-            Action::Finish => {}
+            Action::Finish | Action::Probe { .. } | Action::RunHook { .. } => {}
         }
     }
 

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use wasmpod_lifecycle::pod::StopCause;
-use wasmpod_manifest::k8s::PodStatus;
+use wasmpod_manifest::k8s::{Pod, PodStatus};
 use wasmpod_network::PodNetwork;
 
 use crate::config::SandboxConfig;
@@ -186,6 +186,23 @@ impl SandboxHandle {
     /// Ends the pod by force.
     pub async fn kill(&self) {
         self.stop(Some(Duration::ZERO)).await;
+    }
+
+    /// Tells the pod that its stored object has changed: labels, annotations, an image, a deadline. What a pod cannot
+    /// change while it lives is not looked at. Returns when the pod has taken note.
+    pub async fn update(&self, pod: Arc<Pod>) {
+        // An error means that the pod is over already.
+        let _: Result<(), _> = self.inputs.send(Input::Update(pod)).await;
+    }
+
+    /// Tells the pod that objects which its volumes show (ConfigMaps, Secrets) may have changed. Returns when the
+    /// volumes show what the objects say now; what cannot be shown is an event of the pod.
+    pub async fn refresh(&self) {
+        let (done, is_done) = oneshot::channel();
+        if self.inputs.send(Input::Refresh(done)).await.is_ok() {
+            // An error means that the pod has ended meanwhile.
+            let _: Result<(), _> = is_done.await;
+        }
     }
 
     /// Waits until the pod is over and everything of it is released, and gives its last status.

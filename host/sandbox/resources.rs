@@ -14,7 +14,7 @@ use wasmpod_network::publish::{PublishConfig, PublishError, publish};
 use wasmpod_network::{NetworkError, PodNetwork, PodNetworkConfig};
 use wasmpod_volume::{PodVolumes, VolumeError};
 
-use crate::config::{SandboxConfig, Sources};
+use crate::config::{SandboxConfig, Sources, node_facts};
 use crate::port::PodIdentity;
 use crate::tasks::{PodTasks, SpawnError};
 
@@ -130,7 +130,12 @@ impl Resources {
     ) -> Result<Self, ResourceError> {
         let none = PodSpec::default();
         let spec = config.pod.spec.as_ref().unwrap_or(&none);
-        let sources = Sources(config.sources.as_ref());
+        let facts = node_facts(&config.host);
+        let sources = Sources {
+            objects: config.sources.as_ref(),
+            pod: &config.pod,
+            facts: &facts,
+        };
         let volumes = PodVolumes::acquire(dir, spec, &sources, &config.volume_policy)
             .map_err(ResourceError::Volume)?;
         match Self::connect(config, identity, tasks).await {

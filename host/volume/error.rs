@@ -45,6 +45,32 @@ pub enum VolumeError {
         /// Name of the missing object.
         name: String,
     },
+    /// A claim, that of an ephemeral volume included, does not exist or is not bound.
+    #[error("persistentvolumeclaim \"{claim}\" not found")]
+    ClaimNotFound {
+        /// Name of the claim.
+        claim: String,
+    },
+    /// The downward API cannot say what a volume asks for.
+    #[error("MountVolume.SetUp failed for volume \"{volume}\" : {message}")]
+    Downward {
+        /// Name of the volume.
+        volume: String,
+        /// What the source of fields said.
+        message: String,
+    },
+    /// One file of a volume would have to be a directory for another.
+    #[error(
+        "MountVolume.SetUp failed for volume \"{volume}\" : path \"{path}\" lies below \"{file}\", which is a file of the same volume"
+    )]
+    PathBelowFile {
+        /// Name of the volume.
+        volume: String,
+        /// The path that cannot be made.
+        path: String,
+        /// The file that is in its way.
+        file: String,
+    },
     /// `items` names a key that the object has not, and the volume is not optional.
     #[error("MountVolume.SetUp failed for volume \"{volume}\" : {rule}: {key}")]
     MissingKey {
@@ -131,6 +157,26 @@ pub enum VolumeError {
         /// Why not.
         rule: &'static str,
     },
+    /// The sub-path starts at the root.
+    #[error("error SubPath `{sub_path}` must not be an absolute path")]
+    AbsoluteSubPath {
+        /// The sub-path, after its variables were replaced.
+        sub_path: String,
+    },
+    /// The sub-path goes up.
+    #[error("unable to provision SubPath `{sub_path}`: must not contain '..'")]
+    SubPathGoesUp {
+        /// The sub-path, after its variables were replaced.
+        sub_path: String,
+    },
+    /// A further instance was asked for beside a container that is not there.
+    #[error("container \"{container}\" has no root directory of attempt {attempt}")]
+    NotAttached {
+        /// Name of the container.
+        container: String,
+        /// The attempt.
+        attempt: u32,
+    },
     /// The sub-path cannot be used.
     #[error(
         "failed to prepare subPath for volumeMount \"{volume}\" of container \"{container}\": \"{sub_path}\" {rule}"
@@ -195,7 +241,7 @@ pub enum VolumeError {
         /// What the file system said.
         source: io::Error,
     },
-    /// The first failure, and others that followed while cleaning up.
+    /// The first failure, and others that followed.
     #[error(transparent)]
     Several(#[from] Failures),
 }
@@ -217,6 +263,9 @@ impl VolumeError {
             | Self::BadName { .. }
             | Self::DuplicateVolume { .. }
             | Self::NotFound { .. }
+            | Self::ClaimNotFound { .. }
+            | Self::Downward { .. }
+            | Self::PathBelowFile { .. }
             | Self::MissingKey { .. }
             | Self::BadItemPath { .. }
             | Self::BadMode { .. }
@@ -227,8 +276,12 @@ impl VolumeError {
             Self::UnknownVolume { .. }
             | Self::BadMountPath { .. }
             | Self::BadSubPath { .. }
+            | Self::AbsoluteSubPath { .. }
+            | Self::SubPathGoesUp { .. }
             | Self::SubPath { .. } => "CreateContainerConfigError",
-            Self::FileMount { .. } | Self::RootPath { .. } => "CreateContainerError",
+            Self::FileMount { .. } | Self::RootPath { .. } | Self::NotAttached { .. } => {
+                "CreateContainerError"
+            }
             Self::Several(failures) => failures.first.reason(),
         }
     }
@@ -243,6 +296,9 @@ impl VolumeError {
             )),
             Self::NotFound { kind, name, .. } => Some(format!(
                 "add the {kind} \"{name}\" to the manifest, or mark the volume `optional: true`"
+            )),
+            Self::ClaimNotFound { claim } => Some(format!(
+                "add the PersistentVolumeClaim \"{claim}\" to the manifest"
             )),
             Self::FileMount { .. } => Some(
                 "mount the folder that holds the file instead, at a path of its own".to_owned(),
@@ -266,7 +322,7 @@ impl VolumeError {
         }
     }
 
-    /// All errors of a clean-up as one, the first first.
+    /// All errors of an operation that goes on after the first one, as one; the first first.
     pub(crate) fn all(errors: Vec<Self>) -> Result<(), Self> {
         let mut errors = errors.into_iter();
         match errors.next() {
@@ -289,7 +345,8 @@ fn io_hint(path: &std::path::Path, kind: io::ErrorKind) -> Option<String> {
     }
 }
 
-/// Several errors of one operation: a first one, and those that followed while cleaning up.
+/// Several errors of one operation: a first one, and those that followed, while cleaning up or in
+/// other volumes.
 #[derive(Debug)]
 pub struct Failures {
     /// What went wrong first; [`Error::source`] continues with its source.
@@ -302,7 +359,7 @@ impl fmt::Display for Failures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.first)?;
         for error in &self.then {
-            write!(f, "; and while cleaning up: {error}")?;
+            write!(f, "; and then: {error}")?;
             // The chain can follow only the first error, so the others bring theirs along.
             let mut source = error.source();
             while let Some(cause) = source {
@@ -337,9 +394,7 @@ mod tests {
         let first = io_error("write", io::ErrorKind::StorageFull);
         let both = first.and(vec![io_error("remove", io::ErrorKind::PermissionDenied)]);
         let text = both.to_string();
-        assert!(
-            text.starts_with("cannot write \"/state/p\"; and while cleaning up: cannot remove")
-        );
+        assert!(text.starts_with("cannot write \"/state/p\"; and then: cannot remove"));
         assert!(text.ends_with("permission denied"), "{text}");
         assert_eq!(both.source().unwrap().to_string(), "no storage space");
         assert_eq!(both.reason(), "FailedMount");

@@ -15,7 +15,7 @@ use std::path::{Component, Path, PathBuf};
 use wasmpod_manifest::k8s::HostPathVolumeSource;
 
 use crate::disk::{HostDir, Mode};
-use crate::pod::VolumeRoot;
+use crate::volume::VolumeRoot;
 use crate::{VolumeError, VolumePolicy};
 
 /// Mode of a directory that `DirectoryOrCreate` makes; the kubelet's.

@@ -2,14 +2,19 @@
 //!
 //! A volume is a directory on the host; a container is given a root directory of its own and one
 //! [`Preopen`] for each mount. [`PodVolumes`] has the three moments of a resource: `acquire` (once
-//! a pod), `attach`/`detach` (once an attempt of a container) and `release`.
+//! a pod), `attach`/`detach` (once an attempt of a container) and `release`. In between, `refresh`
+//! shows what has changed in objects, `open` gives a further instance the same directories, and
+//! `usage` and `root_usage` say what all that takes.
 //!
 //! ```text
 //! DIR/                                   the pod's own state directory, made by the caller
 //!   volumes/kubernetes.io~empty-dir/NAME     the kubelet's names
 //!   volumes/kubernetes.io~configmap/NAME
 //!   volumes/kubernetes.io~secret/NAME
+//!   volumes/kubernetes.io~downward-api/NAME
+//!   volumes/kubernetes.io~projected/NAME
 //!   containers/NAME/ATTEMPT/rootfs           a fresh root at each attempt
+//!   containers/NAME/ATTEMPT/subpaths/N       copies of folders that are never updated
 //! ```
 //!
 //! What it deliberately does not do: it knows no API store ([`VolumeSources`] is asked), parses no
@@ -20,6 +25,8 @@
 //! Standards: the kubelet's volume plugins and its sub-path handling
 //! (<https://kubernetes.io/docs/concepts/storage/volumes/>), and the preopens of WASI.
 
+mod acquire;
+mod attach;
 mod disk;
 mod empty_dir;
 mod error;
@@ -29,12 +36,16 @@ mod pod;
 mod policy;
 mod preopen;
 mod projected;
+mod refresh;
 mod root;
 mod sources;
+mod usage;
+mod volume;
 
 pub use error::{Failures, VolumeError};
 pub use pod::PodVolumes;
 pub use policy::VolumePolicy;
 pub use preopen::{ContainerRoot, Preopen};
 pub use root::{ImageFile, RootFiles};
-pub use sources::VolumeSources;
+pub use sources::{Claim, VolumeSources};
+pub use usage::VolumeUsage;

@@ -53,13 +53,18 @@ pub struct ImageFile {
     pub mode: u32,
 }
 
+/// The step in which file systems give space to files, in bytes: ext4, xfs, tmpfs and most others.
+const BLOCK_BYTES: u64 = 4096;
+
 /// Writes the root's own contents. Mounted files come after, so those leave their place free.
+/// Gives the bytes that the image's files take on the host, as far as one can tell without asking.
 pub(crate) fn write(
     container: &str,
     root: &HostDir,
     files: &RootFiles,
     mounts: &[Mount<'_>],
-) -> Result<(), VolumeError> {
+) -> Result<u64, VolumeError> {
+    let mut image_bytes: u64 = 0;
     let managed = [
         ("etc/hosts", &files.hosts),
         ("etc/hostname", &files.hostname),
@@ -106,6 +111,9 @@ pub(crate) fn write(
             continue;
         }
         root.write_new(&target, &file.bytes, Mode::Masked(file.mode & 0o777))?;
+        let bytes = u64::try_from(file.bytes.len()).unwrap_or(u64::MAX);
+        image_bytes =
+            image_bytes.saturating_add(bytes.div_ceil(BLOCK_BYTES).saturating_mul(BLOCK_BYTES));
     }
-    Ok(())
+    Ok(image_bytes)
 }

@@ -7,6 +7,9 @@
 //! A replaced value is not looked at again. (`EnvVar.value` and `Container.command` in the API reference; upstream
 //! `third_party/forked/golang/expansion`.)
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 /// Replaces the references in `text`. `value_of` gives a variable's value, `None` if there is none.
 #[must_use]
 pub fn expand<'a>(text: &str, value_of: impl Fn(&str) -> Option<&'a str>) -> String {
@@ -34,6 +37,36 @@ pub fn expand<'a>(text: &str, value_of: impl Fn(&str) -> Option<&'a str>) -> Str
     }
     out.push_str(rest);
     out
+}
+
+/// Replaces the references in a `subPathExpr`.
+///
+/// # Errors
+/// The names that have no value or an empty one, in order, each once: a folder must not depend on a variable that is
+/// not there.
+pub fn expand_sub_path(text: &str, env: &[(String, String)]) -> Result<String, MissingValues> {
+    let missing = RefCell::new(BTreeSet::new());
+    let path = expand(text, |name| {
+        let value = lookup(env, name).filter(|value| !value.is_empty());
+        if value.is_none() {
+            missing.borrow_mut().insert(name.to_owned());
+        }
+        value
+    });
+    let names = missing.into_inner();
+    if names.is_empty() {
+        Ok(path)
+    } else {
+        Err(MissingValues { names })
+    }
+}
+
+/// Variables of a `subPathExpr` that have no value. The reason is `CreateContainerConfigError`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("missing value for {}", self.names.iter().map(String::as_str).collect::<Vec<_>>().join(", "))]
+pub struct MissingValues {
+    /// Their names; never empty.
+    pub names: BTreeSet<String>,
 }
 
 /// Looks `name` up in an environment; the last entry of a name holds.
@@ -89,5 +122,16 @@ mod tests {
                 "{input:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_sub_path_needs_all_its_variables() {
+        let env = [("POD", "web"), ("EMPTY", "")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        assert_eq!(
+            expand_sub_path("logs/$(POD)/$$(POD)", &env).unwrap(),
+            "logs/web/$(POD)"
+        );
+        let error = expand_sub_path("$(ZZ)/$(EMPTY)/$(ZZ)/$(POD)", &env).unwrap_err();
+        assert_eq!(error.to_string(), "missing value for EMPTY, ZZ");
     }
 }

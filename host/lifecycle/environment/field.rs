@@ -1,7 +1,15 @@
 //! The downward API: what a container may know of its own pod (`downward-api`).
+//!
+//! The same two functions serve variables and volumes. Which fields each of them may name is a rule of the manifest;
+//! here every field that Kubernetes can extract has its value (upstream `fieldpath.ExtractFieldPathAsString`,
+//! `resource.ExtractContainerResourceValue`).
 
-use wasmpod_manifest::k8s::{Container, Pod, ResourceFieldSelector};
-use wasmpod_manifest::quantity;
+use std::collections::BTreeMap;
+
+use wasmpod_manifest::k8s::{
+    Container, Pod, Quantity, ResourceFieldSelector, ResourceRequirements,
+};
+use wasmpod_manifest::quantity::{self, Amount};
 
 use super::EnvironmentError;
 
@@ -18,13 +26,32 @@ pub struct PodFacts {
     pub allocatable_cpu_millicores: u64,
     /// What a container without a memory limit may use, in bytes.
     pub allocatable_memory_bytes: u64,
+    /// What a container without a limit of ephemeral storage may use, in bytes; 0 if the node does not say.
+    pub allocatable_ephemeral_storage_bytes: u64,
 }
 
-/// The value of a `fieldRef`.
-pub(super) fn value(pod: &Pod, facts: &PodFacts, path: &str) -> Result<String, EnvironmentError> {
+/// The value of a `fieldRef`. A label or annotation that the pod does not have is the empty text; all labels or all
+/// annotations are lines of `key="value"`, sorted by key.
+///
+/// # Errors
+/// The downward API has no such field.
+pub fn field_value(pod: &Pod, facts: &PodFacts, path: &str) -> Result<String, EnvironmentError> {
     let meta = &pod.metadata;
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let first = |list: &[String]| list.first().cloned().unwrap_or_default();
+    if let Some((path, key)) = subscript(path) {
+        let map = match path {
+            "metadata.labels" => &meta.labels,
+            "metadata.annotations" => &meta.annotations,
+            _ => {
+                return Err(EnvironmentError::NoSubscript {
+                    path: path.to_owned(),
+                });
+            }
+        };
+        let value = map.as_ref().and_then(|map| map.get(key));
+        return Ok(value.cloned().unwrap_or_default());
+    }
     Ok(match path {
         "metadata.name" => text(&meta.name),
         "metadata.namespace" => meta
@@ -32,6 +59,8 @@ pub(super) fn value(pod: &Pod, facts: &PodFacts, path: &str) -> Result<String, E
             .clone()
             .unwrap_or_else(|| "default".to_owned()),
         "metadata.uid" => text(&meta.uid),
+        "metadata.labels" => lines(meta.labels.as_ref()),
+        "metadata.annotations" => lines(meta.annotations.as_ref()),
         "spec.nodeName" => facts.node_name.clone(),
         "spec.serviceAccountName" => pod
             .spec
@@ -43,89 +72,178 @@ pub(super) fn value(pod: &Pod, facts: &PodFacts, path: &str) -> Result<String, E
         "status.podIP" => first(&facts.pod_ips),
         "status.podIPs" => facts.pod_ips.join(","),
         _ => {
-            let (map, key) = if let Some(key) = subscript(path, "metadata.labels") {
-                (&meta.labels, key)
-            } else if let Some(key) = subscript(path, "metadata.annotations") {
-                (&meta.annotations, key)
-            } else {
-                return Err(EnvironmentError::UnsupportedField {
-                    path: path.to_owned(),
-                });
-            };
-            // A label that the pod does not have is the empty text.
-            map.as_ref()
-                .and_then(|map| map.get(key))
-                .cloned()
-                .unwrap_or_default()
+            return Err(EnvironmentError::UnsupportedField {
+                path: path.to_owned(),
+            });
         }
     })
 }
 
-/// The key of `PATH['KEY']`.
-fn subscript<'a>(path: &'a str, of: &str) -> Option<&'a str> {
-    path.strip_prefix(of)?
-        .strip_prefix("['")?
-        .strip_suffix("']")
+/// `PATH['KEY']` as its two parts.
+fn subscript(path: &str) -> Option<(&str, &str)> {
+    path.strip_suffix("']")?.split_once("['")
 }
 
-/// The value of a `resourceFieldRef`: a whole number of divisors, rounded up.
-pub(super) fn resource(
-    pod: &Pod,
-    container: &Container,
-    facts: &PodFacts,
-    selector: &ResourceFieldSelector,
-) -> Result<String, EnvironmentError> {
-    let target = match selector
-        .container_name
-        .as_deref()
-        .filter(|name| !name.is_empty())
-    {
-        None => container,
-        Some(name) => {
-            let spec = pod.spec.as_ref();
-            let containers = spec.into_iter().flat_map(|spec| {
-                spec.init_containers
-                    .iter()
-                    .flatten()
-                    .chain(&spec.containers)
-            });
-            containers
-                .into_iter()
-                .find(|c| c.name == name)
-                .ok_or_else(|| EnvironmentError::NoContainer {
-                    container: name.to_owned(),
-                })?
+/// A map as the lines of a downward API volume, without a line end after the last.
+fn lines(map: Option<&BTreeMap<String, String>>) -> String {
+    let mut out = String::new();
+    for (key, value) in map.into_iter().flatten() {
+        if !out.is_empty() {
+            out.push('\n');
         }
-    };
+        out.push_str(key);
+        out.push('=');
+        quote(value, &mut out);
+    }
+    out
+}
+
+/// Appends `text` in double quotes as Go's verb `%q` does, which is the format that readers of these files parse.
+fn quote(text: &str, out: &mut String) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\u{7}' => out.push_str("\\a"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{b}' => out.push_str("\\v"),
+            c if c.is_ascii_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c if is_printable(c) => out.push(c),
+            c if u32::from(c) <= 0xffff => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push_str(&format!("\\U{:08x}", u32::from(c))),
+        }
+    }
+    out.push('"');
+}
+
+/// Letters, marks, numbers, punctuation, symbols and the ASCII space. Rust escapes the others too; and a mark that
+/// stands after a letter, as here, is printed by both.
+fn is_printable(c: char) -> bool {
+    let mut after_a_letter = String::from("a");
+    after_a_letter.push(c);
+    after_a_letter.escape_debug().count() == 2 || matches!(c, '\'')
+}
+
+/// The value of a `resourceFieldRef`: a whole number of divisors, rounded up. `container` is the one that asks, which
+/// is meant when the selector names none; a volume has none.
+///
+/// What is not limited (or limited to 0) is limited by the pod's own `resources.limits`, and else by the node; what is
+/// not requested is 0.
+///
+/// # Errors
+/// There is no such container, or the downward API has no such resource.
+pub fn resource_value(
+    pod: &Pod,
+    container: Option<&Container>,
+    selector: &ResourceFieldSelector,
+    facts: &PodFacts,
+) -> Result<String, EnvironmentError> {
+    let target = target(pod, container, selector)?;
     let unsupported = || EnvironmentError::UnsupportedResource {
         resource: selector.resource.clone(),
     };
     let (list, resource) = selector.resource.split_once('.').ok_or_else(unsupported)?;
-    let resources = target.resources.as_ref();
-    let quantities = match list {
-        "limits" => resources.and_then(|r| r.limits.as_ref()),
-        "requests" => resources.and_then(|r| r.requests.as_ref()),
-        _ => return Err(unsupported()),
-    };
-    let set = quantities
-        .and_then(|q| q.get(resource))
-        .and_then(|q| quantity::parse(&q.0).ok());
-    // What is not limited is limited by the node; what is not requested is 0.
-    let milli = match (set, list, resource) {
-        (Some(amount), _, "cpu" | "memory" | "ephemeral-storage") => amount.milli(),
-        (None, "limits", "cpu") => i128::from(facts.allocatable_cpu_millicores),
-        (None, "limits", "memory") => i128::from(facts.allocatable_memory_bytes) * 1000,
-        (None, _, "cpu" | "memory" | "ephemeral-storage") => 0,
+    let is_huge_page = resource.starts_with("hugepages-");
+    if !is_huge_page && !matches!(resource, "cpu" | "memory" | "ephemeral-storage") {
+        return Err(unsupported());
+    }
+    let milli = match list {
+        "limits" => limit(target.resources.as_ref(), resource)
+            .filter(|milli| *milli != 0)
+            .unwrap_or_else(|| default_limit(pod, facts, resource)),
+        "requests" => amount(
+            target.resources.as_ref().and_then(|r| r.requests.as_ref()),
+            resource,
+        )
+        .unwrap_or(0),
         _ => return Err(unsupported()),
     };
     let divisor = selector
         .divisor
         .as_ref()
-        .and_then(|q| quantity::parse(&q.0).ok());
-    let divisor = divisor
-        .map(quantity::Amount::milli)
-        .filter(|d| *d > 0)
+        .and_then(|q| quantity::parse(&q.0).ok())
+        .map(Amount::milli)
+        .filter(|divisor| *divisor > 0)
         .unwrap_or(1000);
     let whole = milli.div_euclid(divisor) + i128::from(milli.rem_euclid(divisor) != 0);
     Ok(whole.to_string())
+}
+
+/// The container that a selector means.
+fn target<'a>(
+    pod: &'a Pod,
+    container: Option<&'a Container>,
+    selector: &ResourceFieldSelector,
+) -> Result<&'a Container, EnvironmentError> {
+    let name = selector.container_name.as_deref().unwrap_or_default();
+    let found = if name.is_empty() {
+        container
+    } else {
+        let spec = pod.spec.as_ref();
+        spec.into_iter()
+            .flat_map(|spec| {
+                spec.containers
+                    .iter()
+                    .chain(spec.init_containers.iter().flatten())
+            })
+            .find(|one| one.name == name)
+    };
+    found.ok_or_else(|| EnvironmentError::NoContainer {
+        container: name.to_owned(),
+    })
+}
+
+/// What limits a container that sets no limit itself, in thousandths.
+fn default_limit(pod: &Pod, facts: &PodFacts, resource: &str) -> i128 {
+    let of_node = match resource {
+        "cpu" => i128::from(facts.allocatable_cpu_millicores),
+        "memory" => i128::from(facts.allocatable_memory_bytes) * 1000,
+        "ephemeral-storage" => i128::from(facts.allocatable_ephemeral_storage_bytes) * 1000,
+        _ => 0,
+    };
+    let of_pod = pod.spec.as_ref().and_then(|spec| spec.resources.as_ref());
+    match limit(of_pod, resource) {
+        // Pods have limits of their own for these two only.
+        Some(limit) if matches!(resource, "cpu" | "memory") => limit.min(of_node),
+        _ => of_node,
+    }
+}
+
+fn limit(resources: Option<&ResourceRequirements>, resource: &str) -> Option<i128> {
+    amount(resources?.limits.as_ref(), resource)
+}
+
+fn amount(list: Option<&BTreeMap<String, Quantity>>, resource: &str) -> Option<i128> {
+    let quantity = list?.get(resource)?;
+    quantity::parse(&quantity.0).ok().map(Amount::milli)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_quoted_as_go_quotes_them() {
+        for (text, quoted) in [
+            ("", r#""""#),
+            ("plain's", r#""plain's""#),
+            ("a\"b\\c", r#""a\"b\\c""#),
+            ("line\nend\r\ttab", r#""line\nend\r\ttab""#),
+            (
+                "\u{7}\u{8}\u{c}\u{b}\0\u{1b}\u{7f}",
+                r#""\a\b\f\v\x00\x1b\x7f""#,
+            ),
+            ("grüße 你好 🦀 e\u{301}", "\"grüße 你好 🦀 e\u{301}\""),
+            ("\u{a0}\u{200b}\u{e0001}", r#""\u00a0\u200b\U000e0001""#),
+        ] {
+            let mut out = String::new();
+            quote(text, &mut out);
+            assert_eq!(out, quoted, "{text:?}");
+        }
+    }
 }

@@ -15,7 +15,7 @@ use wasmpod_manifest::k8s::{
     ConfigMap, Container, EnvFromSource, EnvVar, EnvVarSource, Pod, Secret, Service,
 };
 
-pub use field::PodFacts;
+pub use field::{PodFacts, field_value, resource_value};
 
 /// The objects that an environment may refer to, all in the pod's namespace.
 pub trait EnvironmentSources {
@@ -69,6 +69,12 @@ pub enum EnvironmentError {
     #[error("unsupported fieldPath: {path}")]
     UnsupportedField {
         /// The `fieldPath`.
+        path: String,
+    },
+    /// A field that has no parts is asked for one.
+    #[error("fieldPath \"{path}\" does not support subscript")]
+    NoSubscript {
+        /// The field, without the subscript.
         path: String,
     },
     /// The downward API has no such resource.
@@ -246,10 +252,10 @@ impl Resolver<'_> {
         from: &EnvVarSource,
     ) -> Result<Option<String>, EnvironmentError> {
         if let Some(field) = &from.field_ref {
-            return field::value(self.pod, self.facts, &field.field_path).map(Some);
+            return field_value(self.pod, self.facts, &field.field_path).map(Some);
         }
         if let Some(resource) = &from.resource_field_ref {
-            return field::resource(self.pod, self.container, self.facts, resource).map(Some);
+            return resource_value(self.pod, Some(self.container), resource, self.facts).map(Some);
         }
         if let Some(source) = &from.config_map_key_ref {
             let optional = source.optional == Some(true);

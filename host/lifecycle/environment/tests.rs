@@ -87,6 +87,7 @@ fn facts() -> PodFacts {
         pod_ips: vec!["10.88.0.2".to_owned(), "fd00::2".to_owned()],
         allocatable_cpu_millicores: 2500,
         allocatable_memory_bytes: 1 << 30,
+        allocatable_ephemeral_storage_bytes: 10 << 30,
     }
 }
 

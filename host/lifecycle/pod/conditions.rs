@@ -51,6 +51,7 @@ impl Verdict {
 impl PodState {
     /// Remembers the time of every condition that has changed.
     pub(super) fn note_transitions(&mut self, now: Now) {
+        self.revision = self.revision.wrapping_add(1);
         let verdicts = self.verdicts();
         for (last, verdict) in self.transitions.last.iter_mut().zip(verdicts) {
             if last.is_none_or(|(status, _)| status != verdict.status) {

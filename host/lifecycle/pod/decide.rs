@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::record::{ContainerIndex, ContainerRecord, ContainerState};
-use super::{PodState, Resources, Stop, StopCause};
+use super::{HookKind, PodState, ProbeKind, Resources, Stop, StopCause};
 
 /// Something for the driver to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,29 @@ pub enum Action {
     CancelStart {
         /// Which container.
         container: ContainerIndex,
+    },
+    /// Try a probe once, in the background; answered with [`Event::Probed`](super::Event::Probed). There is never
+    /// more than one try of the same probe at a time.
+    Probe {
+        /// Whose probe.
+        container: ContainerIndex,
+        /// The instance that is asked.
+        attempt: u32,
+        /// Which of its probes; the handler is in the spec.
+        probe: ProbeKind,
+        /// How long the try may take; after that it has failed.
+        timeout: Duration,
+    },
+    /// Run a hook in the background; answered with [`Event::HookFinished`](super::Event::HookFinished).
+    RunHook {
+        /// Whose hook.
+        container: ContainerIndex,
+        /// The instance.
+        attempt: u32,
+        /// Which of its hooks; the handler is in the spec.
+        hook: HookKind,
+        /// When it is given up, in elapsed time; `None` for a hook that may take as long as it likes.
+        deadline: Option<Duration>,
     },
     /// Ask a container to end, and end it by force at `kill_at`; at once when that is over. A moment, not a time that
     /// is left: the clock goes on between deciding and doing.

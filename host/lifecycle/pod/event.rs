@@ -1,6 +1,9 @@
 //! What happens to a pod, and what that does to its state.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use wasmpod_manifest::k8s::Pod;
 
 use crate::backoff::CREATE_RETRY;
 use crate::exit::Exit;
@@ -10,7 +13,7 @@ use super::record::{ContainerIndex, ContainerState};
 use super::{Action, PodState, Resources, Stop};
 
 /// Something that happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// The pod's directory, volumes, network and IPC are there.
     ResourcesReady {
@@ -64,8 +67,71 @@ pub enum Event {
         /// How long the containers may take; `None` for the spec's grace period. A later stop can only shorten it.
         grace: Option<Duration>,
     },
+    /// A try of a probe is over.
+    Probed {
+        /// Whose probe.
+        container: ContainerIndex,
+        /// The instance that was asked.
+        attempt: u32,
+        /// Which of its probes.
+        probe: ProbeKind,
+        /// What came of it.
+        outcome: ProbeOutcome,
+    },
+    /// A hook is over.
+    HookFinished {
+        /// Whose hook.
+        container: ContainerIndex,
+        /// The instance.
+        attempt: u32,
+        /// Which of its hooks.
+        hook: HookKind,
+        /// What went wrong, if it failed or was given up.
+        result: Result<(), String>,
+    },
+    /// The pod uses more than it may, and is put out.
+    Evict {
+        /// `status.message`
+        message: String,
+    },
+    /// The pod's object was changed in place.
+    Updated {
+        /// What it is now.
+        pod: Arc<Pod>,
+    },
     /// All of the pod's resources were released.
     Released,
+}
+
+/// The three probes of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ProbeKind {
+    /// Has the container come up? The other two wait for it.
+    Startup,
+    /// Does it still work? If not, it is restarted.
+    Liveness,
+    /// May it be sent requests?
+    Readiness,
+}
+
+/// The two hooks of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum HookKind {
+    /// Runs as soon as the container does; the container counts as running when it is done.
+    PostStart,
+    /// Runs before the container is asked to end.
+    PreStop,
+}
+
+/// What came of one try of a probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProbeOutcome {
+    /// The container answered as it should.
+    Success,
+    /// It did not, or not in time; the text says how.
+    Failure(String),
+    /// The probe itself could not be made; the text says why. Changes nothing, as in the kubelet.
+    Unknown(String),
 }
 
 /// Why a container could not be started.
@@ -99,6 +165,8 @@ pub enum StopCause {
     Requested,
     /// `spec.activeDeadlineSeconds` is over.
     DeadlineExceeded,
+    /// The pod used more than it may.
+    Evicted,
 }
 
 impl PodState {
@@ -151,6 +219,10 @@ impl PodState {
             Event::Stop { cause, grace } => {
                 self.stop(cause, grace.unwrap_or(self.grace), now.elapsed);
             }
+            Event::Probed { .. }
+            | Event::HookFinished { .. }
+            | Event::Evict { .. }
+            | Event::Updated { .. } => {}
             Event::Released => {
                 let pod_ips = match &mut self.resources {
                     Resources::Ready { pod_ips } => std::mem::take(pod_ips),
@@ -188,7 +260,7 @@ impl PodState {
             Action::ExceedDeadline => {
                 self.stop(StopCause::DeadlineExceeded, self.grace, now.elapsed);
             }
-            Action::Finish => {}
+            Action::Finish | Action::Probe { .. } | Action::RunHook { .. } => {}
         }
         self.note_transitions(now);
     }

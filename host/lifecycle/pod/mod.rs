@@ -23,6 +23,7 @@
 mod conditions;
 mod decide;
 mod event;
+mod notice;
 mod phase;
 mod record;
 mod status;
@@ -38,7 +39,8 @@ use crate::policy;
 use crate::time::Now;
 
 pub use decide::{Action, Decision, decide};
-pub use event::{Event, StartFailure, StopCause};
+pub use event::{Event, HookKind, ProbeKind, ProbeOutcome, StartFailure, StopCause};
+pub use notice::{Notice, NoticeSeverity};
 pub use phase::Phase;
 pub use record::{ContainerIndex, ContainerRecord, ContainerState, Terminated};
 pub use status::CONTAINER_ID_PREFIX;
@@ -70,6 +72,8 @@ pub struct PodState {
     transitions: Transitions,
     /// `namespace_name(uid)`-like text that the kubelet puts into its messages.
     full_name: String,
+    notices: Vec<Notice>,
+    revision: u64,
 }
 
 /// The pod's own resources: directory, volumes, network, IPC.
@@ -129,6 +133,8 @@ impl PodState {
                 pod.metadata.namespace.as_deref().unwrap_or("default"),
                 pod.metadata.uid.as_deref().unwrap_or_default(),
             ),
+            notices: Vec::new(),
+            revision: 0,
         };
         state.note_transitions(now);
         state
@@ -146,6 +152,17 @@ impl PodState {
     #[must_use]
     pub fn container(&self, index: ContainerIndex) -> Option<&ContainerRecord> {
         self.containers.get(index.0)
+    }
+
+    /// What is worth an event since this was last asked, oldest first.
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// Grows whenever [`status`](Self::status) may have changed: whoever publishes it need not ask more often.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// The grace period of the spec.

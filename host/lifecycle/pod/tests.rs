@@ -84,6 +84,7 @@ impl Play {
             }
             Action::ExceedDeadline => format!("{seconds} deadline"),
             Action::Finish => format!("{seconds} finish"),
+            Action::Probe { .. } | Action::RunHook { .. } => return,
         };
         self.log.push(line);
         match action {

@@ -36,6 +36,21 @@ impl VolumeSources for NoSources {
     fn secret(&self, _: &str) -> Option<std::sync::Arc<wasmpod_manifest::k8s::Secret>> {
         None
     }
+
+    fn field(&self, field: &wasmpod_manifest::k8s::ObjectFieldSelector) -> Result<String, String> {
+        Err(field.field_path.clone())
+    }
+
+    fn resource_field(
+        &self,
+        field: &wasmpod_manifest::k8s::ResourceFieldSelector,
+    ) -> Result<String, String> {
+        Err(field.resource.clone())
+    }
+
+    fn claim(&self, _: &str) -> Option<wasmpod_volume::Claim> {
+        None
+    }
 }
 
 #[tokio::test]

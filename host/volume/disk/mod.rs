@@ -5,6 +5,7 @@
 //! links lie there. Modes are for the host: WASI shows none to a guest; elsewhere than on Unix
 //! they are not set.
 
+mod list;
 mod remove;
 mod usage;
 

@@ -8,6 +8,8 @@
 //! * A file of a configMap or secret is a copy as of the container's start, which is also the
 //!   kubelet's semantics: a file mounted by `subPath` is never updated. Its write bits are taken
 //!   away; the volume itself cannot be changed through it.
+//! * A folder of such a volume is copied for the same reason: the folder itself goes when the volume
+//!   changes.
 //! * A file of an emptyDir or a hostPath must show the writes of others and so is a second name
 //!   (hard link) of the same file. A link can be neither more nor less writable than the root
 //!   around it, so a `readOnly` file needs `readOnlyRootFilesystem` and a writable file must not

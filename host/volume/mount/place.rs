@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use wasmpod_manifest::k8s::VolumeMount;
 
 use super::GuestPath;
-use super::sub_path::{self, Target};
+use super::sub_path::{self, BadForm, Target};
 use crate::disk::{HostDir, Mode};
-use crate::pod::{Volume, VolumeRoot};
+use crate::volume::{Volume, VolumeRoot};
 use crate::{Preopen, VolumeError};
 
 /// Mode of the directories that are made for mount points; what container runtimes use.
@@ -17,9 +17,14 @@ pub(crate) const MOUNT_POINT_MODE: u32 = 0o755;
 /// Bits that let somebody write, which a copied file loses.
 const WRITE_BITS: u32 = 0o222;
 
+/// Where, beside a container's root, the folders lie that are copied for it.
+const COPIES: &str = "subpaths";
+
 /// Where mounts are put.
 pub(crate) struct Placing<'a> {
     pub(crate) container: &'a str,
+    /// The directory of the attempt, which holds the root and what must not be seen in it.
+    pub(crate) attempt: &'a HostDir,
     pub(crate) root: &'a HostDir,
     pub(crate) is_root_read_only: bool,
 }
@@ -35,26 +40,31 @@ pub(crate) struct Mount<'a> {
 
 enum Source {
     Directory(HostDir),
-    File { parent: HostDir, file: PathBuf },
+    /// A folder of a volume that shows objects: it is copied, for it is not to change.
+    Snapshot(HostDir),
+    File {
+        parent: HostDir,
+        file: PathBuf,
+    },
 }
 
 impl Mount<'_> {
     /// Whether this mount hides what the image has at `path`.
     pub(crate) fn hides(&self, path: &GuestPath) -> bool {
         match self.source {
-            Source::Directory(_) => path.below(&self.path).is_some(),
+            Source::Directory(_) | Source::Snapshot(_) => path.below(&self.path).is_some(),
             Source::File { .. } => *path == self.path,
         }
     }
 
     /// The directory behind a path, if it lies in this mount and may be written.
     fn writable_below(&self, path: &GuestPath) -> Option<(Option<&HostDir>, PathBuf)> {
-        let Source::Directory(dir) = &self.source else {
-            return None;
+        let dir = match &self.source {
+            Source::Directory(dir) => (!self.is_read_only).then_some(dir),
+            Source::Snapshot(_) => None,
+            Source::File { .. } => return None,
         };
-        let rest = path.below(&self.path)?;
-        let is_writable = !self.is_read_only && !self.volume.is_projected();
-        Some((is_writable.then_some(dir), rest))
+        Some((dir, path.below(&self.path)?))
     }
 
     fn refuse_path(&self, container: &str, rule: &'static str) -> VolumeError {
@@ -96,7 +106,7 @@ pub(crate) fn resolve<'a>(
                 volume: spec.name.clone(),
             })?;
         let source = resolve_source(container, spec, volume)?;
-        let is_read_only = spec.read_only == Some(true) || volume.is_projected();
+        let is_read_only = spec.read_only == Some(true) || volume.is_read_only();
         mounts.push(Mount {
             spec,
             path,
@@ -130,7 +140,15 @@ fn resolve_source(
             "and subPathExpr: an expression must be expanded before mounting",
         ));
     }
-    let clean = sub_path::parse(sub_path).map_err(refuse)?;
+    let clean = sub_path::parse(sub_path).map_err(|wrong| match wrong {
+        BadForm::Absolute => VolumeError::AbsoluteSubPath {
+            sub_path: sub_path.to_owned(),
+        },
+        BadForm::GoesUp => VolumeError::SubPathGoesUp {
+            sub_path: sub_path.to_owned(),
+        },
+        BadForm::Nul => refuse("must not contain a NUL byte"),
+    })?;
     let root = match &volume.root {
         VolumeRoot::Directory(root) => root,
         VolumeRoot::File { parent, name } if clean.as_os_str().is_empty() => {
@@ -146,8 +164,9 @@ fn resolve_source(
     }
     // The kubelet makes a missing folder in any volume. In one whose contents are an object's keys
     // that would turn a misspelt key into an empty folder, so there it is an error.
-    let create = (!volume.is_projected()).then_some(volume.directory_mode);
+    let create = (!volume.is_read_only()).then_some(volume.directory_mode);
     match sub_path::resolve(root, &clean, create) {
+        Ok(Target::Directory(dir)) if volume.is_projected() => Ok(Source::Snapshot(dir)),
         Ok(Target::Directory(dir)) => Ok(Source::Directory(dir)),
         Ok(Target::File(file)) => Ok(Source::File {
             parent: root.clone(),
@@ -170,8 +189,16 @@ pub(crate) fn place(
 ) -> Result<Vec<Preopen>, VolumeError> {
     let mut preopens = Vec::with_capacity(mounts.len());
     for mount in mounts {
+        let copy;
         match &mount.source {
-            Source::Directory(dir) => {
+            Source::File { parent, file } => placing.place_file(mounts, mount, parent, file)?,
+            Source::Directory(dir) | Source::Snapshot(dir) => {
+                let dir = if matches!(mount.source, Source::Snapshot(_)) {
+                    copy = placing.copy_folder(dir, preopens.len())?;
+                    &copy
+                } else {
+                    dir
+                };
                 let made = placing.make_directory(mounts, &mount.path, Some(mount));
                 made.map_err(|error| {
                     if is_in_the_way(&error) {
@@ -187,7 +214,6 @@ pub(crate) fn place(
                     dir.path().to_owned(),
                 ));
             }
-            Source::File { parent, file } => placing.place_file(mounts, mount, parent, file)?,
         }
     }
     Ok(preopens)
@@ -295,6 +321,24 @@ impl Placing<'_> {
         } else {
             Err(refuse("it was exchanged while it was mounted"))
         }
+    }
+
+    /// Copies a folder of keys as it is now, with the modes that it has.
+    fn copy_folder(&self, from: &HostDir, number: usize) -> Result<HostDir, VolumeError> {
+        let copies = self.attempt.open_or_create(COPIES, MOUNT_POINT_MODE)?;
+        let copy = copies.create(number.to_string(), MOUNT_POINT_MODE)?;
+        for (path, found) in from.files()? {
+            if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+                copy.try_create_all(parent, MOUNT_POINT_MODE)
+                    .map_err(|source| copy.error("create directory", parent, source))?;
+            }
+            let bytes = from
+                .dir()
+                .read(&path)
+                .map_err(|source| from.error("read", &path, source))?;
+            copy.write_new(&path, &bytes, read_only_mode(&found))?;
+        }
+        Ok(copy)
     }
 
     fn copy_file(&self, parent: &HostDir, file: &Path, target: &Path) -> Result<(), VolumeError> {

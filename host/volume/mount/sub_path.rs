@@ -21,19 +21,27 @@ pub(crate) enum Target {
     Other,
 }
 
+/// What is wrong with the form of a sub-path.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum BadForm {
+    Absolute,
+    GoesUp,
+    Nul,
+}
+
 /// Checks the form of a sub-path: relative and without `..`. An empty one is the volume itself.
-pub(crate) fn parse(sub_path: &str) -> Result<PathBuf, &'static str> {
+pub(crate) fn parse(sub_path: &str) -> Result<PathBuf, BadForm> {
     if sub_path.starts_with('/') || (cfg!(windows) && sub_path.contains([':', '\\'])) {
-        return Err("must be a relative path");
+        return Err(BadForm::Absolute);
     }
     if sub_path.contains('\0') {
-        return Err("must not contain a NUL byte");
+        return Err(BadForm::Nul);
     }
     let mut clean = PathBuf::new();
     for component in sub_path.split('/') {
         match component {
             "" | "." => {}
-            ".." => return Err("must not contain '..'"),
+            ".." => return Err(BadForm::GoesUp),
             name => clean.push(name),
         }
     }

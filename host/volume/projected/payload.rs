@@ -7,11 +7,8 @@ use std::collections::BTreeMap;
 
 use wasmpod_manifest::k8s::{ConfigMapVolumeSource, KeyToPath, SecretVolumeSource};
 
-use super::ProjectedFile;
+use super::{DEFAULT_MODE, ProjectedFile, file};
 use crate::{VolumeError, VolumeSources};
-
-/// `defaultMode` where the manifest gives none: the API's default for both kinds.
-const DEFAULT_MODE: i32 = 0o644;
 
 /// The files of a configMap volume.
 pub(crate) fn config_map(
@@ -94,11 +91,11 @@ struct Request<'a> {
 
 impl Request<'_> {
     fn select(&self, values: BTreeMap<String, Vec<u8>>) -> Result<Vec<ProjectedFile>, VolumeError> {
-        let default_mode = self.mode(self.default_mode.unwrap_or(DEFAULT_MODE))?;
+        let default_mode = self.default_mode.unwrap_or(DEFAULT_MODE);
         let Some(items) = self.items.filter(|items| !items.is_empty()) else {
             return values
                 .into_iter()
-                .map(|(key, bytes)| self.file(key, bytes, default_mode))
+                .map(|(key, bytes)| file(self.volume, key, bytes, default_mode))
                 .collect();
         };
         // By path, so that of two items with one path the last holds, as for the kubelet.
@@ -114,52 +111,11 @@ impl Request<'_> {
                     key: item.key.clone(),
                 });
             };
-            let mode = item.mode.map_or(Ok(default_mode), |mode| self.mode(mode))?;
-            let file = self.file(item.path.clone(), bytes.clone(), mode)?;
-            files.insert(file.path.clone(), file);
+            let mode = item.mode.unwrap_or(default_mode);
+            let made = file(self.volume, item.path.clone(), bytes.clone(), mode)?;
+            files.insert(made.path.clone(), made);
         }
         Ok(files.into_values().collect())
-    }
-
-    fn file(&self, path: String, bytes: Vec<u8>, mode: u32) -> Result<ProjectedFile, VolumeError> {
-        match broken_path_rule(&path) {
-            Some(rule) => Err(VolumeError::BadItemPath {
-                volume: self.volume.to_owned(),
-                path,
-                rule,
-            }),
-            None => Ok(ProjectedFile { path, bytes, mode }),
-        }
-    }
-
-    fn mode(&self, mode: i32) -> Result<u32, VolumeError> {
-        u32::try_from(mode)
-            .ok()
-            .filter(|bits| *bits <= 0o777)
-            .ok_or_else(|| VolumeError::BadMode {
-                volume: self.volume.to_owned(),
-                mode,
-            })
-    }
-}
-
-/// The rule of the kubelet's atomic writer that a path breaks, if any.
-fn broken_path_rule(path: &str) -> Option<&'static str> {
-    if path.is_empty() {
-        Some("must not be empty")
-    } else if path.starts_with('/') || (cfg!(windows) && path.contains([':', '\\'])) {
-        Some("must be a relative path")
-    } else if path.split('/').any(|component| component == "..") {
-        Some("must not contain '..'")
-    } else if path.starts_with("..") {
-        Some("must not start with '..'")
-    } else if path
-        .split('/')
-        .any(|component| component.is_empty() || component == ".")
-    {
-        Some("must be a clean path")
-    } else {
-        None
     }
 }
 
@@ -167,13 +123,28 @@ fn broken_path_rule(path: &str) -> Option<&'static str> {
 mod tests {
     use std::sync::Arc;
 
-    use wasmpod_manifest::k8s::{ByteString, ConfigMap, Secret};
+    use wasmpod_manifest::k8s::{
+        ByteString, ConfigMap, ObjectFieldSelector, ResourceFieldSelector, Secret,
+    };
 
     use super::*;
+    use crate::Claim;
 
     struct Objects;
 
     impl VolumeSources for Objects {
+        fn field(&self, field: &ObjectFieldSelector) -> Result<String, String> {
+            Err(field.field_path.clone())
+        }
+
+        fn resource_field(&self, field: &ResourceFieldSelector) -> Result<String, String> {
+            Err(field.resource.clone())
+        }
+
+        fn claim(&self, _: &str) -> Option<Claim> {
+            None
+        }
+
         fn config_map(&self, name: &str) -> Option<Arc<ConfigMap>> {
             (name == "cfg").then(|| {
                 Arc::new(ConfigMap {

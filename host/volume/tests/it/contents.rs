@@ -138,9 +138,12 @@ fn usage_counts_what_a_guest_wrote() {
     let pod = TestPod::new(vec![empty_dir("data"), config_map("conf")]);
     let guest = pod.attach("c", &["data:/data"]);
     guest.dir("/data").write("file", vec![1; 1 << 20]).unwrap();
-    let usage = pod.volumes().usage();
-    assert_eq!(usage.len(), 2);
-    assert!(usage[0].0 == "data" && usage[0].1 >= 1 << 20, "{usage:?}");
+    let usage = pod.volumes().usage().unwrap();
+    assert_eq!(usage.len(), 1, "only emptyDirs count");
+    assert!(
+        usage[0].volume == "data" && usage[0].bytes >= 1 << 20,
+        "{usage:?}"
+    );
 }
 
 #[test]
@@ -151,12 +154,12 @@ fn unsupported_sources_and_bad_names_are_refused() {
             .unwrap()
             .to_string()
     };
-    let projected = Volume {
+    let unsupported = Volume {
         name: "v".to_owned(),
-        projected: Some(Default::default()),
+        nfs: Some(Default::default()),
         ..Volume::default()
     };
-    assert!(refused(projected).contains("volume source `projected` is not supported"));
+    assert!(refused(unsupported).contains("volume source `nfs` is not supported"));
     assert!(refused(empty_dir("../x")).contains("cannot be the name of a directory"));
     let twice = vec![empty_dir("v"), empty_dir("v")];
     let error = TestPod::try_new(twice, &VolumePolicy::default())

@@ -9,16 +9,35 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use wasmpod_manifest::k8s::{
     ByteString, ConfigMap, ConfigMapVolumeSource, Container, EmptyDirVolumeSource,
-    HostPathVolumeSource, PodSpec, Secret, SecretVolumeSource, SecurityContext, Volume,
-    VolumeMount,
+    HostPathVolumeSource, ObjectFieldSelector, PodSpec, ResourceFieldSelector, Secret,
+    SecretVolumeSource, SecurityContext, Volume, VolumeMount,
 };
 use wasmpod_volume::{
-    ContainerRoot, ImageFile, PodVolumes, RootFiles, VolumeError, VolumePolicy, VolumeSources,
+    Claim, ContainerRoot, ImageFile, PodVolumes, RootFiles, VolumeError, VolumePolicy,
+    VolumeSources,
 };
 
 pub(crate) struct Objects;
 
 impl VolumeSources for Objects {
+    fn field(&self, field: &ObjectFieldSelector) -> Result<String, String> {
+        match field.field_path.as_str() {
+            "metadata.name" => Ok("pod".to_owned()),
+            other => Err(format!("unsupported fieldPath: {other}")),
+        }
+    }
+
+    fn resource_field(&self, field: &ResourceFieldSelector) -> Result<String, String> {
+        Err(format!(
+            "unsupported container resource: {}",
+            field.resource
+        ))
+    }
+
+    fn claim(&self, _: &str) -> Option<Claim> {
+        None
+    }
+
     fn config_map(&self, name: &str) -> Option<Arc<ConfigMap>> {
         (name == "cfg").then(|| {
             let data = [("nginx.conf", "events {}"), ("other", "o")];
