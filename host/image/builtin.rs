@@ -116,6 +116,11 @@ fn owned(words: &[&str]) -> Vec<String> {
     words.iter().copied().map(str::to_owned).collect()
 }
 
+/// The shell's program: what runs beside a container when its image has nothing of that name.
+pub(crate) fn toolbox() -> Arc<Program> {
+    program(catalog::SHELL)
+}
+
 /// A module as this program carries it.
 pub(crate) struct Packed {
     pub(crate) name: String,

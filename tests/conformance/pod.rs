@@ -22,8 +22,8 @@ use wasmpod_runtime::{Runtime, RuntimeConfig};
 use wasmpod_sandbox::{
     BoxFuture, Clock, ExecRequest, HostFacts, ImageFailure, ImageSource, IpcLimits, LogItem, LogLimits,
     LogOptions, Placement, PodEvent, PodSources, SandboxConfig, SandboxHandle, SandboxStatus,
-    VolumePolicy,
 };
+use wasmpod_volume::VolumePolicy;
 
 /// How long anything may take before a test gives up, in virtual time: longer than any back-off.
 const PATIENCE: Duration = Duration::from_secs(2 * 3600);
