@@ -1,4 +1,4 @@
-//! The built-in images: which names they answer to, how they are configured, and their packed modules.
+//! The built-in images: what one is, how it is found, and its packed module. Which there are stands in [`catalog`].
 //!
 //! The modules are built from `guest-examples/` and kept packed in `builtin/`, with `images.toml` telling the digest
 //! of each module and of the sources it was built from; the repository's tests fail when one is stale.
@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 
-use crate::Digest;
 use crate::program::{Image, ImageConfig, ImageFile, Origin, Program, Programs};
+use crate::{Digest, catalog};
 
 /// One built-in image: a Wasm program of ours with the usual behaviour of the image whose name it answers to.
 #[derive(Debug)]
@@ -20,151 +20,33 @@ pub struct BuiltIn {
     /// What it really is, in one line.
     pub summary: &'static str,
     /// The module behind it, as `images.toml` names it.
-    module: &'static str,
+    pub(crate) module: &'static str,
     /// What its own program is called in the image, without directory.
-    program_names: &'static [&'static str],
-    cmd: &'static [&'static str],
-    env: &'static [(&'static str, &'static str)],
-    working_dir: &'static str,
-    exposed_ports: &'static [u16],
-    files: &'static [ImageFile],
+    pub(crate) program_names: &'static [&'static str],
+    /// What runs before a container's `args`.
+    pub(crate) entrypoint: &'static [&'static str],
+    pub(crate) cmd: &'static [&'static str],
+    pub(crate) env: &'static [(&'static str, &'static str)],
+    pub(crate) working_dir: &'static str,
+    pub(crate) exposed_ports: &'static [u16],
+    pub(crate) files: &'static [ImageFile],
 }
-
-const PATH: (&str, &str) = (
-    "PATH",
-    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-);
-const SHELL: &str = "shell";
-const SHELL_SUMMARY: &str = "a shell with the usual utilities, one Wasm program; no packages";
-
-/// A shell image: the shell's module answers to every name.
-const fn shell(
-    name: &'static str,
-    aliases: &'static [&'static str],
-    cmd: &'static [&'static str],
-) -> BuiltIn {
-    BuiltIn {
-        name,
-        aliases,
-        summary: SHELL_SUMMARY,
-        module: SHELL,
-        program_names: &[],
-        cmd,
-        env: &[PATH],
-        working_dir: "/",
-        exposed_ports: &[],
-        files: SHELL_FILES,
-    }
-}
-
-static BUILT_INS: [BuiltIn; 7] = [
-    BuiltIn {
-        name: "nginx",
-        aliases: &[
-            "nginxinc/nginx-unprivileged",
-            "registry.k8s.io/nginx",
-            "registry.k8s.io/nginx-slim",
-        ],
-        summary: "an HTTP server and reverse proxy that reads nginx.conf, written for wasmpod; with the shell",
-        module: "nginx",
-        program_names: &["nginx"],
-        cmd: &["nginx", "-g", "daemon off;"],
-        env: &[PATH],
-        working_dir: "/",
-        exposed_ports: &[80],
-        files: NGINX_FILES,
-    },
-    shell("debian", &[], &["bash"]),
-    shell("ubuntu", &[], &["/bin/bash"]),
-    shell(
-        "busybox",
-        &[
-            "registry.k8s.io/busybox",
-            "k8s.gcr.io/busybox",
-            "gcr.io/google-containers/busybox",
-        ],
-        &["sh"],
-    ),
-    shell("alpine", &[], &["/bin/sh"]),
-    BuiltIn {
-        name: "allingeek/ch6_ipc",
-        aliases: &[],
-        summary: "a producer and a consumer on one POSIX message queue, written for wasmpod; with the shell",
-        module: "ipc",
-        program_names: &["ipc"],
-        cmd: &["./ipc"],
-        env: &[PATH],
-        working_dir: "/",
-        exposed_ports: &[],
-        files: SHELL_FILES,
-    },
-    BuiltIn {
-        name: "training/webapp",
-        aliases: &[],
-        summary: "a web application that answers \"Hello world!\" on port 5000, written for wasmpod; with the shell",
-        module: "webapp",
-        program_names: &["python", "python3", "app.py", "webapp"],
-        cmd: &["python", "app.py"],
-        env: &[PATH],
-        working_dir: "/opt/webapp",
-        exposed_ports: &[5000],
-        files: SHELL_FILES,
-    },
-];
-
-/// The file `$path` of the guest `$guest`, as it is kept in that guest's `rootfs/`.
-macro_rules! rootfs {
-    ($guest:literal, $path:literal) => {
-        ImageFile {
-            path: $path,
-            bytes: include_bytes!(concat!("../../guest-examples/", $guest, "/rootfs", $path)),
-            mode: 0o644,
-        }
-    };
-}
-
-/// An empty directory.
-const fn directory(path: &'static str) -> ImageFile {
-    ImageFile {
-        path,
-        bytes: &[],
-        mode: 0o755,
-    }
-}
-
-const SHELL_FILES: &[ImageFile] = &[
-    rootfs!("shell", "/etc/os-release"),
-    rootfs!("shell", "/etc/passwd"),
-    rootfs!("shell", "/etc/group"),
-];
-const NGINX_FILES: &[ImageFile] = &[
-    rootfs!("shell", "/etc/passwd"),
-    rootfs!("shell", "/etc/group"),
-    rootfs!("nginx", "/etc/nginx/nginx.conf"),
-    rootfs!("nginx", "/etc/nginx/conf.d/default.conf"),
-    rootfs!("nginx", "/etc/nginx/mime.types"),
-    rootfs!("nginx", "/usr/share/nginx/html/index.html"),
-    rootfs!("nginx", "/usr/share/nginx/html/50x.html"),
-    directory("/var/run/"),
-    directory("/var/log/nginx/"),
-    directory("/var/cache/nginx/"),
-];
 
 /// The built-in images, in the order in which they are listed.
 #[must_use]
 pub fn builtins() -> &'static [BuiltIn] {
-    &BUILT_INS
+    &catalog::BUILT_INS
 }
 
 pub(crate) fn find(repository: &str) -> Option<&'static BuiltIn> {
-    BUILT_INS
+    builtins()
         .iter()
         .find(|image| image.name == repository || image.aliases.contains(&repository))
 }
 
 /// The built-in image whose name is one slip of the finger (or two) away from `repository`.
 pub(crate) fn similar(repository: &str) -> Option<&'static str> {
-    BUILT_INS
+    builtins()
         .iter()
         .map(|image| (edit_distance(image.name, repository), image.name))
         .filter(|(distance, name)| *distance <= 2 && 2 * *distance < name.len())
@@ -206,8 +88,8 @@ impl BuiltIn {
             reference: reference.to_owned(),
             origin: Origin::BuiltIn(self.name),
             config: ImageConfig {
-                entrypoint: Vec::new(),
-                cmd: self.cmd.iter().copied().map(str::to_owned).collect(),
+                entrypoint: owned(self.entrypoint),
+                cmd: owned(self.cmd),
                 env: self
                     .env
                     .iter()
@@ -217,22 +99,26 @@ impl BuiltIn {
                 exposed_ports: self.exposed_ports.to_vec(),
             },
             files: self.files,
-            programs: if self.module == SHELL {
+            programs: if self.module == catalog::SHELL {
                 Programs::One(own)
             } else {
                 Programs::WithShell {
                     names: self.program_names,
                     own,
-                    shell: program(SHELL),
+                    shell: program(catalog::SHELL),
                 }
             },
         }
     }
 }
 
+fn owned(words: &[&str]) -> Vec<String> {
+    words.iter().copied().map(str::to_owned).collect()
+}
+
 /// The shell's program: what runs beside a container when its image has nothing of that name.
 pub(crate) fn toolbox() -> Arc<Program> {
-    program(SHELL)
+    program(catalog::SHELL)
 }
 
 /// A module as this program carries it.
@@ -260,7 +146,7 @@ macro_rules! packed_modules {
     };
 }
 
-static PACKED: [(&str, &[u8]); 4] = packed_modules!["shell", "nginx", "webapp", "ipc"];
+static PACKED: [(&str, &[u8]); 5] = packed_modules!["shell", "nginx", "webapp", "ipc", "hello-app"];
 const INDEX: &str = include_str!("builtin/images.toml");
 
 /// The program of a module, one for the whole process: unpacked once at most.
@@ -323,6 +209,12 @@ mod tests {
             ("registry.k8s.io/busybox", "busybox"),
             ("allingeek/ch6_ipc", "allingeek/ch6_ipc"),
             ("training/webapp:latest", "training/webapp"),
+            (
+                "gcr.io/google-samples/hello-app:2.0",
+                "google-samples/hello-app",
+            ),
+            ("registry.k8s.io/pause:3.10", "pause"),
+            ("httpd:2.4", "httpd"),
         ] {
             let image = resolve(reference, Path::new(".")).unwrap();
             assert_eq!(image.origin, Origin::BuiltIn(name));
@@ -341,6 +233,8 @@ mod tests {
             assert_eq!(image.program(argv0).name, program, "{argv0}");
         }
         assert_eq!(image.config.cmd, ["nginx", "-g", "daemon off;"]);
+        let image = resolve("vish/stress", Path::new(".")).unwrap();
+        assert_eq!(image.config.entrypoint, ["stress"]);
     }
 
     #[test]

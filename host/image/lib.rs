@@ -8,6 +8,7 @@
 //! imports it needs, and its compilation are the engine's business. Pulling from a registry is not here yet.
 
 mod builtin;
+mod catalog;
 mod digest;
 mod error;
 pub mod format;

@@ -19,6 +19,7 @@ pub mod fake;
 pub mod head;
 pub mod log;
 pub mod net;
+pub mod pages;
 pub mod request;
 pub mod response;
 pub mod service;

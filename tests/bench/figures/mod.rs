@@ -3,6 +3,7 @@
 mod density;
 mod fairness;
 mod first_page;
+mod lifecycle;
 mod queues;
 mod sockets;
 mod start;
@@ -20,7 +21,7 @@ pub(crate) struct Figure {
 }
 
 /// All of them, in the order of the table.
-pub(crate) const FIGURES: [Figure; 10] = [
+pub(crate) const FIGURES: [Figure; 13] = [
     Figure {
         name: "container-start",
         measure: start::rows,
@@ -56,6 +57,18 @@ pub(crate) const FIGURES: [Figure; 10] = [
     Figure {
         name: "idle-cpu",
         measure: fairness::idle,
+    },
+    Figure {
+        name: "restart",
+        measure: lifecycle::restart,
+    },
+    Figure {
+        name: "readiness",
+        measure: lifecycle::readiness,
+    },
+    Figure {
+        name: "probes",
+        measure: lifecycle::probes,
     },
     Figure {
         name: "queues",

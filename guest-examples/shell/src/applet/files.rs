@@ -382,7 +382,7 @@ pub async fn ln(call: &mut Call<'_>) -> Outcome {
     deprecated,
     reason = "std has no other stable way to make a symbolic link on WASI"
 )]
-fn symlink(target: &str, link: &Path) -> io::Result<()> {
+pub(super) fn symlink(target: &str, link: &Path) -> io::Result<()> {
     fs::soft_link(target, link)
 }
 

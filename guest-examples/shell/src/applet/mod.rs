@@ -13,7 +13,9 @@ pub mod net;
 pub mod programs;
 pub mod sed;
 pub mod sort;
+pub mod stress;
 pub mod system;
+mod tar;
 pub mod text;
 
 pub use call::{Call, Fail, Options};

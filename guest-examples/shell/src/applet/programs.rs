@@ -47,6 +47,12 @@ pub async fn sleep(call: &mut Call<'_>) -> Outcome {
     Ok(0)
 }
 
+/// `pause`: does nothing for as long as it is let, as the container of that name, which holds a pod open.
+pub async fn pause(_: &mut Call<'_>) -> Outcome {
+    rt::sleep(None).await;
+    Ok(0)
+}
+
 /// `timeout [-s signal] [-k time] time command…`: 124 when the time is over.
 pub async fn timeout(call: &mut Call<'_>) -> Outcome {
     call.options(

@@ -19,7 +19,9 @@ macro_rules! table {
     };
 }
 
-use super::{awk, date, files, find, grep, list, net, programs, sed, sort, system, text};
+use super::{
+    awk, date, files, find, grep, list, net, programs, sed, sort, stress, system, tar, text,
+};
 use crate::builtin::{control, echo, options, printf, read, test, variables};
 
 table! {
@@ -43,12 +45,12 @@ table! {
     "fgrep" => grep::grep, "find" => find::find, "fold" => text::fold, "free" => system::free, "getent" => net::getent, "grep" => grep::grep, "head" => text::head, "hostname" => system::hostname, "id" => system::id,
     "killall" => control::killall, "ln" => files::ln, "ls" => list::ls, "mkdir" => files::mkdir,
     "mktemp" => files::mktemp, "mv" => files::mv, "nc" => net::nc, "nice" => programs::nohup, "nl" => text::nl,
-    "nohup" => programs::nohup, "nproc" => system::nproc, "nslookup" => net::nslookup, "paste" => text::paste, "pidof" => control::killall,
+    "nohup" => programs::nohup, "nproc" => system::nproc, "nslookup" => net::nslookup, "paste" => text::paste, "pause" => programs::pause, "pidof" => control::killall,
     "pgrep" => control::killall, "pkill" => control::killall,
     "printenv" => programs::printenv, "ps" => system::ps, "readlink" => files::readlink, "realpath" => files::readlink,
     "rev" => text::rev, "rm" => files::rm, "rmdir" => files::rmdir, "sed" => sed::sed, "seq" => sort::seq,
-    "setsid" => programs::nohup, "sleep" => programs::sleep, "sort" => sort::sort, "stat" => list::stat,
-    "sync" => control::colon, "tac" => text::tac, "tail" => text::tail, "tee" => text::tee, "time" => programs::time,
+    "setsid" => programs::nohup, "sleep" => programs::sleep, "sort" => sort::sort, "stat" => list::stat, "stress" => stress::stress,
+    "sync" => control::colon, "tac" => text::tac, "tail" => text::tail, "tar" => tar::tar, "tee" => text::tee, "time" => programs::time,
     "timeout" => programs::timeout, "touch" => files::touch, "tr" => sort::tr, "truncate" => files::truncate, "tty" => system::tty,
     "uname" => system::uname, "uniq" => sort::uniq, "uptime" => system::uptime, "usleep" => programs::sleep, "watch" => programs::watch, "wc" => text::wc,
     "wget" => net::wget, "which" => programs::which, "whoami" => system::whoami, "xargs" => programs::xargs, "yes" => programs::yes,

@@ -1,0 +1,112 @@
+//! `docs/conformance.md`: the table, for people.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use crate::table::Verdict;
+use crate::themes::THEMES;
+
+const DOCUMENT: &str = "docs/conformance.md";
+
+/// Where upstream's tests are listed, beside the repository; not everybody has it.
+const UPSTREAM: &str = "../shared/kubernetes.md";
+
+/// The themes of upstream's list that are about more than one pod on one node: the API server, networking between
+/// pods, services, kubectl. They come with those.
+const LATER: [&str; 11] = [
+    "1.2 ", "1.13 ", "1.14 ", "1.21 ", "1.22 ", "1.23 ", "1.24 ", "1.25 ", "1.26 ", "1.27 ", "1.29 ",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn document() -> String {
+    let count = |wanted: fn(&Verdict) -> bool| {
+        let rows = THEMES.iter().flat_map(|theme| theme.rows);
+        rows.filter(|row| wanted(&row.verdict)).count()
+    };
+    let mut text = format!(
+        "# Conformance\n\n\
+         What Kubernetes' own tests of a node's pods give here. A row is one upstream test, by its (shortened) name. \
+         Each that passes is played with real guests, on virtual time, by the test that is named; all of them run in CI. \
+         This document is made from the table in `tests/conformance`; `BLESS=1 cargo nextest run --test conformance` \
+         writes it anew.\n\n\
+         {} pass, {} differ, {} do not apply.\n",
+        count(|verdict| matches!(verdict, Verdict::Passes(_))),
+        count(|verdict| matches!(verdict, Verdict::Differs(_))),
+        count(|verdict| matches!(verdict, Verdict::NotApplicable(_))),
+    );
+    for theme in THEMES {
+        let _ = write!(
+            text,
+            "\n## {}\n\n| upstream test | here | shown by, or why |\n|---|---|---|\n",
+            theme.title
+        );
+        for row in theme.rows {
+            let (word, what) = match row.verdict {
+                Verdict::Passes(test) => ("passes", format!("`{test}`")),
+                Verdict::Differs(why) => ("differs", why.to_owned()),
+                Verdict::NotApplicable(why) => ("not applicable", why.to_owned()),
+            };
+            let id = row.id.replace('|', "\\|").replace('<', "\\<");
+            let _ = writeln!(text, "| {id} | {word} | {what} |");
+        }
+    }
+    text
+}
+
+#[test]
+fn the_document_is_what_the_table_says() {
+    let path = root().join(DOCUMENT);
+    let wanted = document();
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&path, wanted).unwrap();
+        return;
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == wanted,
+        "{DOCUMENT} is not what the table says: write it anew with BLESS=1"
+    );
+}
+
+#[test]
+fn every_upstream_test_of_a_theme_is_in_the_table() {
+    let Ok(text) = fs::read_to_string(root().join(UPSTREAM)) else {
+        return;
+    };
+    let mut theme = "";
+    let mut missing = Vec::new();
+    for line in text.lines() {
+        if let Some(title) = line.strip_prefix("#### ").or_else(|| line.strip_prefix("### ")) {
+            theme = title;
+        }
+        let row = line
+            .strip_prefix("- [")
+            .and_then(|rest| rest.split_once("] "))
+            .map(|(_, id)| id);
+        let Some(id) = row.filter(|_| theme.starts_with("1.")) else {
+            continue;
+        };
+        let is_later = LATER.iter().any(|later| theme.starts_with(later));
+        let is_known = || {
+            let mut rows = THEMES.iter().flat_map(|theme| theme.rows);
+            rows.any(|row| row.id == id)
+        };
+        if !is_later && !is_known() {
+            missing.push(format!("{theme}: {id}"));
+        }
+    }
+    assert!(missing.is_empty(), "not in the table:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn no_upstream_test_is_in_the_table_twice() {
+    let mut ids: Vec<_> = THEMES.iter().flat_map(|theme| theme.rows).map(|row| row.id).collect();
+    let all = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), all);
+}

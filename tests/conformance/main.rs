@@ -1,0 +1,21 @@
+//! Kubernetes' own node tests, played here: one row for each upstream test of the themes that a single pod can show.
+//!
+//! A row's id is the upstream test's name. A row that passes is a test of this program: it runs real guests in a pod on
+//! virtual time, so that ten minutes of back-off take milliseconds. A row that differs or does not apply says why.
+//! `docs/conformance.md` is made from the table (`BLESS=1 cargo nextest run --test conformance` writes it anew), and
+//! where the list of upstream's tests is at hand the table is compared with it.
+//!
+//! In reading order: `table` (what a row is), `themes` (the rows), `pod` (how a pod is played), `document` (the
+//! document).
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests are tests too"
+)]
+
+mod document;
+mod pod;
+mod table;
+mod themes;
