@@ -76,12 +76,9 @@ fn unkept_limits(node: &Node, path: &Path, table: &Table, row: &Field) -> Option
     let NodeKind::Mapping(entries) = &node.kind else {
         return None;
     };
-    let entry = entries.iter().find(|entry| {
-        !matches!(
-            entry.key.as_str(),
-            "cpu" | "memory" | "ephemeral-storage"
-        )
-    })?;
+    let entry = entries
+        .iter()
+        .find(|entry| !matches!(entry.key.as_str(), "cpu" | "memory" | "ephemeral-storage"))?;
     Some(Ignored {
         path: path.key(&entry.key),
         row: (table.definition, row.name),
