@@ -15,7 +15,7 @@ pub(super) const REVISION_LABEL: &str = "controller-revision-hash";
 /// The number of nodes.
 const NODES: i32 = 1;
 
-pub(super) fn decide(daemon: &DaemonSet, view: WorkloadView<'_>) -> WorkloadDecision {
+pub(super) fn decide(daemon: &DaemonSet, view: &mut WorkloadView<'_>) -> WorkloadDecision {
     let mut decision = WorkloadDecision::nothing(view.workload);
     let spec = &daemon.spec;
     let revision = template_hash(&spec.template, 0);

@@ -186,12 +186,15 @@ impl WorkloadDecision {
 }
 
 /// Decides what a workload needs.
-pub fn decide(view: WorkloadView<'_>) -> WorkloadDecision {
+#[must_use]
+pub fn decide(mut view: WorkloadView<'_>) -> WorkloadDecision {
     match view.workload {
         Workload::Deployment(object) => deployment::decide(object, &view),
-        Workload::ReplicaSet(object) => replicas::replica_set(object, view),
-        Workload::ReplicationController(object) => replicas::replication_controller(object, view),
-        Workload::DaemonSet(object) => daemon_set::decide(object, view),
+        Workload::ReplicaSet(object) => replicas::replica_set(object, &mut view),
+        Workload::ReplicationController(object) => {
+            replicas::replication_controller(object, &mut view)
+        }
+        Workload::DaemonSet(object) => daemon_set::decide(object, &mut view),
         Workload::StatefulSet(object) => stateful_set::decide(object, &view),
         Workload::Job(object) => job::decide(object, view),
         Workload::CronJob(object) => cron_job::decide(object, &view),

@@ -33,7 +33,7 @@ struct Counts {
     terminating: i32,
 }
 
-pub(super) fn replica_set(set: &ReplicaSet, view: WorkloadView<'_>) -> WorkloadDecision {
+pub(super) fn replica_set(set: &ReplicaSet, view: &mut WorkloadView<'_>) -> WorkloadDecision {
     let wanted = Wanted {
         replicas: set.spec.replicas.unwrap_or(1),
         min_ready_seconds: set.spec.min_ready_seconds.unwrap_or_default(),
@@ -57,7 +57,7 @@ pub(super) fn replica_set(set: &ReplicaSet, view: WorkloadView<'_>) -> WorkloadD
 
 pub(super) fn replication_controller(
     controller: &ReplicationController,
-    view: WorkloadView<'_>,
+    view: &mut WorkloadView<'_>,
 ) -> WorkloadDecision {
     let spec = controller.spec.as_ref();
     let wanted = Wanted {
@@ -82,7 +82,7 @@ pub(super) fn replication_controller(
     decision
 }
 
-fn decide(wanted: &Wanted<'_>, view: WorkloadView<'_>) -> (WorkloadDecision, Counts) {
+fn decide(wanted: &Wanted<'_>, view: &mut WorkloadView<'_>) -> (WorkloadDecision, Counts) {
     let mut decision = WorkloadDecision::nothing(view.workload);
     let mut active = pods::active(view.pods);
     let terminating = pods::terminating(view.pods);

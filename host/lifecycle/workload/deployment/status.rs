@@ -102,10 +102,8 @@ fn progress(
     status: &DeploymentStatus,
 ) -> Option<DeploymentCondition> {
     let progressing = |status, reason, message| condition("Progressing", status, reason, message);
-    let last = before.conditions.iter().flatten();
-    let last = last
-        .filter(|c| c.type_.as_deref() == Some("Progressing"))
-        .last();
+    let mut last = before.conditions.iter().flatten();
+    let last = last.find(|c| c.type_.as_deref() == Some("Progressing"));
     let last_reason = last.and_then(|c| c.reason.as_deref());
     if round.deployment.spec.paused == Some(true) {
         let message = "Deployment is paused".to_owned();
