@@ -149,7 +149,13 @@ impl PodVolumes {
                 .unwrap_or_else(PoisonError::into_inner)
                 .remove(&(container.to_owned(), attempt)),
         );
-        containers.remove(Path::new(container).join(attempt.to_string()))?;
+        // Opened first: a name in an open directory costs fewer system calls than a path.
+        let attempts = match containers.try_open(Path::new(container)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            opened => opened.map_err(|source| containers.error("open", container, source))?,
+        };
+        attempts.remove(attempt.to_string())?;
+        drop(attempts);
         // Stays as long as another attempt is there; release removes what is left.
         let _ = containers.dir().remove_dir(container);
         Ok(())

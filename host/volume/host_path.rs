@@ -6,7 +6,8 @@
 //!
 //! Types: `""`, `Directory`, `DirectoryOrCreate`, `File`, `FileOrCreate`. For `""` the kubelet
 //! checks nothing and the container runtime makes a directory where there is nothing; so here.
-//! `Socket`, `CharDevice` and `BlockDevice` are no directories that a guest could open: refused.
+//! `Socket`, `CharDevice` and `BlockDevice` are checked as the kubelet checks them, and then
+//! refused: a guest can open directories and ordinary files only.
 
 use std::ffi::OsStr;
 use std::io;
@@ -122,6 +123,42 @@ enum Wanted {
     Anything,
     Directory { create: bool },
     File { create: bool },
+    Special(Special),
+}
+
+/// What is neither a directory nor a file.
+#[derive(Clone, Copy, PartialEq)]
+enum Special {
+    Socket,
+    CharDevice,
+    BlockDevice,
+}
+
+impl Special {
+    /// The kubelet's words for something else in its place.
+    fn is_not(self) -> &'static str {
+        match self {
+            Self::Socket => "is not a socket file",
+            Self::CharDevice => "is not a character device",
+            Self::BlockDevice => "is not a block device",
+        }
+    }
+
+    #[cfg(unix)]
+    fn is(self, found: &cap_std::fs::Metadata) -> bool {
+        use cap_std::fs::FileTypeExt;
+        let kind = found.file_type();
+        match self {
+            Self::Socket => kind.is_socket(),
+            Self::CharDevice => kind.is_char_device(),
+            Self::BlockDevice => kind.is_block_device(),
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn is(self, _found: &cap_std::fs::Metadata) -> bool {
+        false
+    }
 }
 
 impl Wanted {
@@ -132,10 +169,13 @@ impl Wanted {
             "DirectoryOrCreate" => Self::Directory { create: true },
             "File" => Self::File { create: false },
             "FileOrCreate" => Self::File { create: true },
+            "Socket" => Self::Special(Special::Socket),
+            "CharDevice" => Self::Special(Special::CharDevice),
+            "BlockDevice" => Self::Special(Special::BlockDevice),
             _ => {
                 return Err(VolumeError::UnsupportedSource {
                     volume: volume.to_owned(),
-                    source_kind: "hostPath of a type other than Directory, DirectoryOrCreate, File, FileOrCreate",
+                    source_kind: "hostPath of an unknown type",
                 });
             }
         })
@@ -168,6 +208,7 @@ impl Wanted {
                 Err(Self::wrong_type(volume, path, "is not a directory"))
             }
             Self::File { create: false } => Err(Self::wrong_type(volume, path, "is not a file")),
+            Self::Special(special) => Err(Self::wrong_type(volume, path, special.is_not())),
         }
     }
 
@@ -182,6 +223,14 @@ impl Wanted {
             .dir()
             .metadata(inner)
             .map_err(|source| prefix.error("look at", inner, source))?;
+        if let Self::Special(special) = self {
+            let rule = if special.is(&found) {
+                "is neither a directory nor a file, and nothing else can be mounted"
+            } else {
+                special.is_not()
+            };
+            return Err(Self::wrong_type(volume, path, rule));
+        }
         if found.is_dir() && !matches!(self, Self::File { .. }) {
             return Ok(VolumeRoot::Directory(prefix.open(inner)?));
         }
@@ -201,7 +250,7 @@ impl Wanted {
                 Err(Self::wrong_type(volume, path, "is not a directory"))
             }
             (Self::File { .. }, ..) => Err(Self::wrong_type(volume, path, "is not a file")),
-            (Self::Anything, ..) => Err(Self::wrong_type(
+            (Self::Anything | Self::Special(_), ..) => Err(Self::wrong_type(
                 volume,
                 path,
                 "is neither a directory nor a file",

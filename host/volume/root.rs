@@ -17,7 +17,8 @@ use crate::VolumeError;
 use crate::disk::{HostDir, Mode};
 use crate::mount::{GuestPath, Mount};
 
-/// Mode of `/tmp`: everybody may write, only owners remove.
+/// Mode of `/tmp`, less the umask: every user of the pod is the same user here, and no other user of
+/// the host comes this far.
 const TMP_MODE: u32 = 0o1777;
 
 /// Mode of the directories that hold the image's files.
@@ -71,9 +72,8 @@ pub(crate) fn write(
         ("etc/resolv.conf", &files.resolv_conf),
     ];
     let mut made: HashSet<PathBuf> = HashSet::from([PathBuf::new(), PathBuf::from("etc")]);
-    root.create("etc", DIRECTORY_MODE)?;
-    root.create("tmp", DIRECTORY_MODE)?;
-    root.set_mode("tmp", TMP_MODE)?;
+    root.make("etc", DIRECTORY_MODE)?;
+    root.make("tmp", TMP_MODE)?;
 
     let is_hidden = |path: &GuestPath| mounts.iter().any(|mount| mount.hides(path));
     for (path, text) in managed {

@@ -69,13 +69,16 @@ pub(super) fn field_ref(
         .strip_suffix("']")
         .and_then(|text| text.split_once("['"))
     {
-        if matches!(map, "metadata.labels" | "metadata.annotations") {
-            // Keys of annotations are compared in lower case, and so may be written in any.
-            let wrong = names::qualified_name(&key.to_lowercase());
-            findings.all("env/field-path", &path, text, wrong);
-        } else {
-            findings.invalid("env/field-path", &path, map, "does not support subscript");
-        }
+        let wrong = match map {
+            "metadata.labels" => names::qualified_name(key),
+            // The names of annotations are checked in lower case, so that each may be written.
+            "metadata.annotations" => names::qualified_name(&key.to_lowercase()),
+            _ => {
+                findings.invalid("env/field-path", &path, map, "does not support subscript");
+                return;
+            }
+        };
+        findings.all("env/field-path", &path, text, wrong);
     } else {
         findings.one_of("env/field-path", &path, text, supported);
     }

@@ -87,10 +87,16 @@ impl HostDir {
         mode: u32,
     ) -> Result<Self, VolumeError> {
         let relative = relative.as_ref();
+        self.make(relative, mode)?;
+        self.open(relative)
+    }
+
+    /// Makes a directory that must not exist yet. The umask applies to the mode.
+    pub(crate) fn make(&self, relative: impl AsRef<Path>, mode: u32) -> Result<(), VolumeError> {
+        let relative = relative.as_ref();
         self.dir
             .create_dir_with(relative, &dir_builder(mode))
-            .map_err(|source| self.error("create directory", relative, source))?;
-        self.open(relative)
+            .map_err(|source| self.error("create directory", relative, source))
     }
 
     /// Makes a directory where there is none yet, and opens it.

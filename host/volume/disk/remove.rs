@@ -1,11 +1,10 @@
 //! Removes a directory with all that guests have put below it.
 //!
 //! The usual recursive removal holds one file descriptor (and one stack frame) a level, so a guest
-//! could make a tree so deep that it cannot be removed. Here the tree is flattened instead: a
-//! directory that is not empty gives its own directories up to the top before it goes. Each
-//! directory moves at most once, and two descriptors are open at any depth.
+//! could make a tree so deep that it cannot be removed. Here recursion ends at a depth that honest
+//! trees seldom have; what lies deeper is moved up to the top and removed from there in another
+//! pass. Permissions are looked at only when they are in the way.
 
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +16,9 @@ use crate::VolumeError;
 /// Names of directories on their way out. A volume's own names cannot be in the way for long: the
 /// next number is tried.
 const MOVED_PREFIX: &str = ".wasmpod-removed-";
+
+/// How deep one pass goes, and so how many descriptors it holds: enough for a container's root.
+const MAX_DEPTH: u32 = 12;
 
 /// How often the next number is tried before the error is reported: more than any honest tree has
 /// names of that form, and bounded.
@@ -39,51 +41,56 @@ fn remove_any(parent: &Dir, name: &Path) -> io::Result<()> {
     if !found.is_dir() {
         return remove_leaf(parent, name);
     }
-    let top = open_writable(parent, name)?;
     let mut moved: u64 = 0;
-    // What is left at the top after a pass are directories; each pass takes those away and brings
-    // up the next level, so there are as many passes as levels.
+    // Each pass takes away as many levels as one pass goes deep.
     loop {
-        let mut directories = Vec::new();
-        sweep(&top, &mut directories)?;
-        if directories.is_empty() {
+        let before = moved;
+        with_permission(parent, name, &mut |top| {
+            empty(top, top, MAX_DEPTH, &mut moved)
+        })?;
+        if moved == before {
             break;
         }
-        for directory in directories {
-            dissolve(&top, Path::new(&directory), &mut moved)?;
-        }
     }
-    drop(top);
     parent.remove_dir(name)
 }
 
-/// Removes everything in `dir` but its directories that are not empty, whose names it collects.
-fn sweep(dir: &Dir, directories: &mut Vec<OsString>) -> io::Result<()> {
+/// Removes everything in `dir`, which lies in `top` or is it, but what lies deeper than `depth`
+/// levels: that moves up into `top`.
+fn empty(dir: &Dir, top: &Dir, depth: u32, moved: &mut u64) -> io::Result<()> {
     // Collected first: removing while reading a directory may skip entries on some systems.
     let entries = dir.entries()?.collect::<io::Result<Vec<_>>>()?;
     for entry in entries {
         let name = entry.file_name();
+        let name = Path::new(&name);
         if !entry.file_type()?.is_dir() {
-            remove_leaf(dir, Path::new(&name))?;
-        } else if dir.remove_dir(&name).is_err() {
-            directories.push(name);
+            remove_leaf(dir, name)?;
+        } else if depth > 0 {
+            with_permission(dir, name, &mut |inner| empty(inner, top, depth - 1, moved))?;
+            dir.remove_dir(name)?;
+        } else if dir.remove_dir(name).is_err() {
+            // A directory must be writable to be moved, for its `..` changes.
+            make_writable(dir, name);
+            move_up(dir, name, top, moved)?;
         }
     }
     Ok(())
 }
 
-/// Removes one directory; those within it that are not empty move up into `top`.
-fn dissolve(top: &Dir, name: &Path, moved: &mut u64) -> io::Result<()> {
-    let dir = open_writable(top, name)?;
-    let mut inner = Vec::new();
-    sweep(&dir, &mut inner)?;
-    for child in inner {
-        // A directory must be writable to be moved, for its `..` changes.
-        make_writable(&dir, Path::new(&child));
-        move_up(&dir, Path::new(&child), top, moved)?;
+/// Does something in a directory; if its permissions are in the way, they are changed, and it is
+/// done once more.
+fn with_permission(
+    parent: &Dir,
+    name: &Path,
+    act: &mut dyn FnMut(&Dir) -> io::Result<()>,
+) -> io::Result<()> {
+    match parent.open_dir(name).and_then(|dir| act(&dir)) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            make_writable(parent, name);
+            act(&parent.open_dir(name)?)
+        }
+        result => result,
     }
-    drop(dir);
-    top.remove_dir(name)
 }
 
 fn move_up(from: &Dir, child: &Path, top: &Dir, moved: &mut u64) -> io::Result<()> {
@@ -109,12 +116,7 @@ fn is_taken(error: &io::Error) -> bool {
     )
 }
 
-/// Opens a directory, made readable and writable for its owner if it is not.
-fn open_writable(parent: &Dir, name: &Path) -> io::Result<Dir> {
-    make_writable(parent, name);
-    parent.open_dir(name)
-}
-
+/// Makes a directory readable and writable for its owner if it is not.
 #[cfg(unix)]
 fn make_writable(parent: &Dir, name: &Path) {
     use cap_std::fs::{Permissions, PermissionsExt};

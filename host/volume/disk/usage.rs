@@ -3,6 +3,7 @@
 //! The walk may run beside guests that change the tree: what vanishes meanwhile is left out, and
 //! cap-std keeps a swapped link from leading the walk out. It is iterative; a path that grows long
 //! is cut by opening the directory there, so depth costs neither stack nor one descriptor a level.
+//! The number of entries is bounded too.
 
 use std::collections::HashSet;
 use std::io;
@@ -18,69 +19,102 @@ use crate::VolumeError;
 /// Half of Linux' `PATH_MAX` (4,096), which leaves room for one more name (`NAME_MAX`, 255).
 const MAX_WALK_PATH_BYTES: usize = 2_048;
 
+/// Most entries that one walk looks at: about a second's work. What lies beyond is not counted, so
+/// the result is a lower bound then, which is all that a limit needs. Ours.
+const MAX_WALK_ENTRIES: u64 = 1 << 20;
+
 impl HostDir {
     /// Bytes that the files below take on the host: blocks where the system counts them (so a
     /// sparse file counts what it holds, as for `du` and the kubelet), else lengths. A file with
     /// several names counts once.
     pub(crate) fn usage(&self) -> Result<u64, VolumeError> {
-        let mut seen = HashSet::new();
-        let mut bytes: u64 = 0;
-        let mut pending = vec![(Arc::clone(self.dir()), PathBuf::new())];
-        while let Some((base, relative)) = pending.pop() {
-            let step = visit(&base, &relative, &mut seen, &mut bytes, &mut pending);
-            match step {
+        self.usage_of(MAX_WALK_ENTRIES)
+    }
+
+    fn usage_of(&self, max_entries: u64) -> Result<u64, VolumeError> {
+        let mut walk = Walk {
+            entries_left: max_entries,
+            ..Walk::default()
+        };
+        walk.pending.push((Arc::clone(self.dir()), PathBuf::new()));
+        while let Some((base, relative)) = walk.pending.pop() {
+            match walk.visit(&base, &relative) {
                 Err(error) if !has_vanished(&error) => {
                     return Err(self.error("measure", relative, error));
                 }
                 _ => {}
             }
         }
-        Ok(bytes)
+        Ok(walk.bytes)
     }
 }
 
-fn visit(
-    base: &Arc<Dir>,
-    relative: &Path,
-    seen: &mut HashSet<(u64, u64)>,
-    bytes: &mut u64,
-    pending: &mut Vec<(Arc<Dir>, PathBuf)>,
-) -> io::Result<()> {
-    let is_base = relative.as_os_str().is_empty();
-    let (base, relative, entries) = if relative.as_os_str().len() > MAX_WALK_PATH_BYTES {
-        let cut = Arc::new(base.open_dir(relative)?);
-        let entries = cut.entries()?;
-        (cut, PathBuf::new(), entries)
-    } else {
-        let entries = if is_base {
-            base.entries()?
+/// A walk on its way.
+#[derive(Default)]
+struct Walk {
+    bytes: u64,
+    entries_left: u64,
+    /// Device and number of the files with several names.
+    seen: HashSet<(u64, u64)>,
+    pending: Vec<(Arc<Dir>, PathBuf)>,
+}
+
+impl Walk {
+    fn visit(&mut self, base: &Arc<Dir>, relative: &Path) -> io::Result<()> {
+        let is_base = relative.as_os_str().is_empty();
+        let (base, relative, entries) = if relative.as_os_str().len() > MAX_WALK_PATH_BYTES {
+            let cut = Arc::new(base.open_dir(relative)?);
+            let entries = cut.entries()?;
+            (cut, PathBuf::new(), entries)
         } else {
-            base.read_dir(relative)?
+            let entries = if is_base {
+                base.entries()?
+            } else {
+                base.read_dir(relative)?
+            };
+            (Arc::clone(base), relative.to_owned(), entries)
         };
-        (Arc::clone(base), relative.to_owned(), entries)
-    };
-    for entry in entries {
-        let entry = entry?;
-        let found = match entry.metadata() {
-            Err(error) if has_vanished(&error) => continue,
-            found => found?,
-        };
-        if found.is_dir() {
-            pending.push((Arc::clone(&base), relative.join(entry.file_name())));
+        for entry in entries {
+            let entry = entry?;
+            if self.entries_left == 0 {
+                self.pending.clear();
+                return Ok(());
+            }
+            self.entries_left -= 1;
+            let found = match entry.metadata() {
+                Err(error) if has_vanished(&error) => continue,
+                found => found?,
+            };
+            if found.is_dir() {
+                self.pending
+                    .push((Arc::clone(&base), relative.join(entry.file_name())));
+            }
+            if is_first_name(&found, &mut self.seen) {
+                self.bytes = self.bytes.saturating_add(occupied_bytes(&found));
+            }
         }
-        if is_first_name(&found, seen) {
-            *bytes = bytes.saturating_add(occupied_bytes(&found));
-        }
+        Ok(())
     }
-    Ok(())
 }
 
+/// Whether what was there a moment ago has gone, or has been exchanged for a link that leads out:
+/// the wall refuses that itself, and so without a number of the system.
 fn has_vanished(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => true,
+        io::ErrorKind::PermissionDenied => error.raw_os_error().is_none(),
+        _ => error
+            .raw_os_error()
+            .is_some_and(|code| Some(code) == TOO_MANY_LINKS),
+    }
 }
+
+/// `ELOOP`: a directory has become a link to itself. Linux' number; elsewhere it is an error.
+const TOO_MANY_LINKS: Option<i32> = if cfg!(target_os = "linux") {
+    Some(40)
+} else {
+    None
+};
 
 #[cfg(unix)]
 fn is_first_name(found: &Metadata, seen: &mut HashSet<(u64, u64)>) -> bool {
@@ -131,6 +165,57 @@ mod tests {
         std::os::unix::fs::symlink("/", temp.path().join("a/root")).unwrap();
         let after = host.usage().unwrap();
         assert!(after - before < 1 << 16, "{before} then {after}");
+    }
+
+    #[test]
+    fn a_walk_ends_at_its_bound() {
+        let temp = tempfile::tempdir().unwrap();
+        let host = HostDir::open_ambient(temp.path()).unwrap();
+        for number in 0..20 {
+            host.dir().create_dir(format!("{number}")).unwrap();
+            host.dir()
+                .write(format!("{number}/file"), vec![7; 1 << 16])
+                .unwrap();
+        }
+        let whole = host.usage().unwrap();
+        let part = host.usage_of(25).unwrap();
+        assert!(whole >= 20 << 16, "{whole}");
+        assert!((1 << 16..=whole / 2).contains(&part), "{part} of {whole}");
+        assert_eq!(host.usage_of(0).unwrap(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_vanishes_or_is_exchanged_under_the_walk_is_left_out() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let temp = tempfile::tempdir().unwrap();
+        let host = HostDir::open_ambient(temp.path()).unwrap();
+        let is_done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let changes = scope.spawn(|| {
+                let mut rounds = 0_u32;
+                while !is_done.load(Ordering::Relaxed) && rounds < 1_000_000 {
+                    for name in ["a", "b", "c"] {
+                        host.dir().create_dir_all(format!("{name}/deep")).unwrap();
+                        host.dir().write(format!("{name}/deep/file"), b"x").unwrap();
+                    }
+                    host.dir().remove_dir_all("a").unwrap();
+                    host.dir().symlink_contents("/", "a").unwrap();
+                    host.dir().remove_file("a").unwrap();
+                    host.dir().symlink_contents("a", "a").unwrap();
+                    host.dir().remove_dir_all("b").unwrap();
+                    host.dir().remove_file("a").unwrap();
+                    rounds += 1;
+                }
+                rounds
+            });
+            for _ in 0..200 {
+                let bytes = host.usage().unwrap();
+                assert!(bytes < 1 << 20, "nothing of outside counts: {bytes}");
+            }
+            is_done.store(true, Ordering::Relaxed);
+            assert!(changes.join().unwrap() > 0);
+        });
     }
 
     #[test]

@@ -8,9 +8,9 @@
 //!
 //! The next generation is written beside the one that is shown; then a new link takes the place of
 //! `..data` in one rename; then links to new names are made and those of names that are gone are
-//! removed; at last the old generation goes. So a path always leads to a whole file, and who opens
-//! the directory `..data` sees files of one generation only: those that it no longer finds there
-//! have been exchanged meanwhile.
+//! removed; at last the old generation goes, as in the kubelet at once, for it may hold a secret that
+//! was taken back. So a path leads to a whole file, and who opens the directory `..data` sees files of
+//! one generation only; who no longer finds a file there has met an exchange, and opens it again.
 //!
 //! The kubelet names a generation after the time; here it is a number, for no clock is read in
 //! passing. All links are relative and stay inside, so cap-std lets guests follow them. Where

@@ -77,6 +77,18 @@ fn links_count_for_where_they_lead() {
     assert!(acquire(&allowed.join("nowhere"), "DirectoryOrCreate", &allowed).is_err());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_socket_is_recognised_and_cannot_be_mounted() {
+    let host = tempfile::tempdir().unwrap();
+    let path = host.path().join("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    for type_ in ["Socket", ""] {
+        let text = refusal(&path, type_, host.path()).to_string();
+        assert!(text.contains("is neither a directory nor a file"), "{text}");
+    }
+}
+
 #[test]
 fn each_type_takes_and_makes_what_the_kubelet_does() {
     let host = tempfile::tempdir().unwrap();
@@ -111,7 +123,10 @@ fn each_type_takes_and_makes_what_the_kubelet_does() {
         ("dir:File", "is not a file"),
         ("absent:Directory", "is not a directory"),
         ("absent:File", "is not a file"),
-        ("dir:Socket", "not supported"),
+        ("dir:Socket", "is not a socket file"),
+        ("file:CharDevice", "is not a character device"),
+        ("absent:BlockDevice", "is not a block device"),
+        ("dir:Folder", "not supported"),
     ];
     for (case, words) in refused {
         let (name, type_) = case.split_once(':').unwrap();

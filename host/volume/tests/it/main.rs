@@ -9,9 +9,14 @@
     reason = "tests show the figures that they measured"
 )]
 
+mod beside;
+mod claims;
+mod cluster;
 mod contents;
 mod escape;
 mod host_path;
 mod lifetime;
 mod mounts;
 mod pod;
+mod projected;
+mod refresh;

@@ -1,5 +1,7 @@
 //! Environments, as tables.
 
+mod downward;
+
 use std::collections::BTreeMap;
 
 use wasmpod_manifest::k8s::{
