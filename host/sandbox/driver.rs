@@ -29,7 +29,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 use wasmpod_lifecycle::pod::{
-    Action, ContainerIndex, Event, PodState, StartFailure, StopCause, decide,
+    Action, ContainerIndex, Event, NoticeSeverity, PodState, ProbeOutcome, StartFailure, StopCause,
+    decide,
 };
 use wasmpod_manifest::k8s::Container;
 use wasmpod_network::NetworkEvent;
@@ -81,7 +82,6 @@ pub(crate) struct Driver {
 struct Instance {
     cancel: watch::Sender<bool>,
     id: Option<ContainerId>,
-    is_stopping: bool,
 }
 
 /// What wakes the driver.
@@ -165,6 +165,7 @@ impl Driver {
 
     async fn drive(mut self) {
         loop {
+            self.tell_notices();
             let decision = decide(&self.state, self.config.clock.elapsed());
             for action in &decision.actions {
                 if *action == Action::Finish {
@@ -236,12 +237,36 @@ impl Driver {
                 let grace = kill_at.saturating_sub(self.config.clock.elapsed());
                 self.stop_container(container, grace);
             }
-            Action::ExceedDeadline => {
-                let message = "Pod was active on the node longer than the specified deadline";
-                self.events
-                    .warning(None, "DeadlineExceeded", message.to_owned());
+            Action::Probe {
+                container,
+                attempt,
+                probe,
+                ..
+            } => {
+                let outcome = ProbeOutcome::Unknown("this host makes no probes".to_owned());
+                let event = Event::Probed {
+                    container,
+                    attempt,
+                    probe,
+                    outcome,
+                };
+                self.state.handle(event, self.config.clock.now());
             }
-            Action::Finish => {}
+            Action::RunHook {
+                container,
+                attempt,
+                hook,
+                ..
+            } => {
+                let event = Event::HookFinished {
+                    container,
+                    attempt,
+                    hook,
+                    result: Err("this host runs no hooks".to_owned()),
+                };
+                self.state.handle(event, self.config.clock.now());
+            }
+            Action::ExceedDeadline | Action::Finish => {}
         }
     }
 
@@ -284,28 +309,14 @@ impl Driver {
             outcomes: self.report.clone(),
             cancelled,
         };
-        self.instances.insert(
-            index,
-            Instance {
-                cancel,
-                id: None,
-                is_stopping: false,
-            },
-        );
+        self.instances.insert(index, Instance { cancel, id: None });
         while self.jobs.try_join_next().is_some() {}
         self.jobs.spawn(job.run());
     }
 
     fn stop_container(&mut self, index: ContainerIndex, grace: Duration) {
-        let name = self.name(index);
-        let Some(instance) = self.instances.get_mut(&index) else {
-            return;
-        };
-        if !std::mem::replace(&mut instance.is_stopping, true) {
-            self.events
-                .normal(Some(&name), "Killing", format!("Stopping container {name}"));
-        }
-        if let Some(id) = instance.id.clone() {
+        let id = self.instances.get(&index).and_then(|i| i.id.clone());
+        if let Some(id) = id {
             let runtime = Arc::clone(&self.config.runtime);
             self.jobs
                 .spawn(async move { runtime.stop_container(&id, grace).await });
@@ -337,13 +348,23 @@ impl Driver {
             What::Cancelled => Event::StartCancelled { container },
             What::Exited(exit) => Event::Exited { container, exit },
         };
-        let may_back_off = matches!(event, Event::Exited { .. } | Event::StartFailed { .. });
         self.state.handle(event, self.config.clock.now());
-        if may_back_off && self.state.crash_backoff(container).is_some() {
-            let name = self.name(container);
-            let pod = self.state.full_name();
-            let message = format!("Back-off restarting failed container {name} in pod {pod}");
-            self.events.warning(Some(&name), "BackOff", message);
+    }
+
+    /// Passes on what was decided and is worth an event.
+    fn tell_notices(&mut self) {
+        for notice in self.state.take_notices() {
+            let name = notice.container.map(|container| self.name(container));
+            match notice.severity {
+                NoticeSeverity::Normal => {
+                    self.events
+                        .normal(name.as_deref(), notice.reason, notice.message);
+                }
+                NoticeSeverity::Warning => {
+                    self.events
+                        .warning(name.as_deref(), notice.reason, notice.message);
+                }
+            }
         }
     }
 

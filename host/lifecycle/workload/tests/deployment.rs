@@ -67,7 +67,7 @@ fn a_deployment_makes_its_pods_through_a_replica_set_of_its_template() {
     );
     assert_eq!(
         world.condition("Progressing").unwrap(),
-        "True NewReplicaSetCreated"
+        "True ReplicaSetUpdated"
     );
     world.all_ready();
     let status = world.status();
