@@ -230,6 +230,11 @@ impl BuiltIn {
     }
 }
 
+/// The shell's program: what runs beside a container when its image has nothing of that name.
+pub(crate) fn toolbox() -> Arc<Program> {
+    program(SHELL)
+}
+
 /// A module as this program carries it.
 pub(crate) struct Packed {
     pub(crate) name: String,

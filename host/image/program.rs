@@ -83,6 +83,26 @@ impl Image {
             }
         }
     }
+
+    /// The program that `argv0` starts when it is run *beside* a container of this image (`kubectl exec`, exec probes
+    /// and hooks). Of a built-in image as [`program`](Self::program). A module's file answers to its own name, with or
+    /// without its extension; everything else is the toolbox, the shell's module with the usual utilities, because a
+    /// module has none of its own and a container without `cat` and `sh` cannot be looked into.
+    #[must_use]
+    pub fn exec_program(&self, argv0: &str) -> Arc<Program> {
+        match &self.programs {
+            Programs::One(own) => {
+                let name = argv0.rsplit('/').next().unwrap_or(argv0);
+                let stem = own.name.rsplit_once('.').map(|(stem, _)| stem);
+                if name == own.name || Some(name) == stem {
+                    Arc::clone(own)
+                } else {
+                    builtin::toolbox()
+                }
+            }
+            Programs::WithShell { .. } => Arc::clone(self.program(argv0)),
+        }
+    }
 }
 
 /// One module, by its content.

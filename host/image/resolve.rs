@@ -119,6 +119,23 @@ mod tests {
     }
 
     #[test]
+    fn beside_a_file_its_own_name_runs_it_and_any_other_the_toolbox() {
+        let image = resolve_file(b"\0asm\x01\0\0\0").unwrap();
+        for (argv0, program) in [
+            ("/web.wasm", "web.wasm"),
+            ("web", "web.wasm"),
+            ("/bin/cat", "shell"),
+            ("sh", "shell"),
+            ("", "shell"),
+        ] {
+            assert_eq!(image.exec_program(argv0).name, program, "{argv0}");
+        }
+        let nginx = resolve("nginx", Path::new(".")).unwrap();
+        assert_eq!(nginx.exec_program("nginx").name, "nginx");
+        assert_eq!(nginx.exec_program("/bin/test").name, "shell");
+    }
+
+    #[test]
     fn what_cannot_be_had_says_why_and_what_helps() {
         let digest = format!("nginx@sha256:{}", "0".repeat(64));
         let cases = [

@@ -1,6 +1,7 @@
-//! The networks of all pods of one host: today it hands out pod IPs; routes between pods will begin here.
+//! The networks of all pods of one host: it hands out pod IPs, and finds a pod by its IP.
 //!
-//! What it deliberately does not do yet: carry anything from one pod to another. [`Network::pod`] is the door for it.
+//! What it deliberately does not do yet: carry anything from one pod's guests to another. [`Network::pod`] is the door
+//! for it; the host itself uses it for hooks that call another pod.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -8,7 +9,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use crate::limits::MAX_POD_ADDRESSES;
 use crate::lock::lock;
-use crate::pod::{Pod, PodNetwork, PodNetworkConfig};
+use crate::pod::{Handle, Pod, PodNetwork, PodNetworkConfig};
 
 /// The range of pod IPs in CIDR notation: kubeadm's and flannel's usual one. Its first address after the network's own is
 /// the [`crate::GATEWAY`].
@@ -35,8 +36,17 @@ pub struct Network {
 
 #[derive(Debug, Default)]
 struct Pods {
-    by_ip: BTreeMap<Ipv4Addr, Weak<Pod>>,
+    by_ip: BTreeMap<Ipv4Addr, Known>,
     next: usize,
+}
+
+/// A pod that has an IP.
+#[derive(Debug, Default)]
+struct Known {
+    /// Lives as long as anything of the pod, a socket included.
+    pod: Weak<Pod>,
+    /// Lives as long as somebody holds the pod's [`PodNetwork`].
+    handle: Weak<Handle>,
 }
 
 impl Network {
@@ -64,7 +74,8 @@ impl Network {
             ip,
         };
         let pod = PodNetwork::with_lease(config, Some(lease));
-        pods.by_ip.insert(ip, pod.weak());
+        let (handle, weak) = pod.weak();
+        pods.by_ip.insert(ip, Known { pod: weak, handle });
         Ok(pod)
     }
 
@@ -80,7 +91,14 @@ impl Network {
         lock(&self.pods)
             .by_ip
             .get(&ip)
-            .is_some_and(|pod| pod.strong_count() > 0)
+            .is_some_and(|known| known.pod.strong_count() > 0)
+    }
+
+    /// The network of the pod that has this IP, while somebody holds it.
+    #[must_use]
+    pub fn pod(&self, ip: Ipv4Addr) -> Option<PodNetwork> {
+        let handle = lock(&self.pods).by_ip.get(&ip)?.handle.upgrade()?;
+        Some(PodNetwork::of(handle))
     }
 }
 
@@ -132,9 +150,16 @@ mod tests {
         });
         assert_eq!(one.pod_ip(), Ipv4Addr::new(10, 244, 0, 2));
         assert_eq!(two.pod_ip(), Ipv4Addr::new(10, 244, 0, 3));
+        assert_eq!(
+            network
+                .pod(two.pod_ip())
+                .map(|pod| pod.hostname().to_owned()),
+            Some("two".to_owned())
+        );
         let container = one.attach("a");
         let socket = container.tcp_socket(AddressFamily::Ipv4).unwrap();
         drop(one);
+        assert!(network.pod(Ipv4Addr::new(10, 244, 0, 2)).is_none());
         drop(container);
         assert!(
             network.is_pod(Ipv4Addr::new(10, 244, 0, 2)),
@@ -151,10 +176,10 @@ mod tests {
         {
             let mut pods = lock(&network.pods);
             let first = pods.free_ip().unwrap();
-            pods.by_ip.insert(first, Weak::new());
+            pods.by_ip.insert(first, Known::default());
             for _ in 1..MAX_POD_ADDRESSES {
                 let ip = pods.free_ip().unwrap();
-                pods.by_ip.insert(ip, Weak::new());
+                pods.by_ip.insert(ip, Known::default());
             }
             assert_eq!(
                 pods.by_ip.keys().next_back(),

@@ -65,7 +65,7 @@ pub struct PodNetwork {
 }
 
 #[derive(Debug)]
-struct Handle {
+pub(crate) struct Handle {
     pod: Arc<Pod>,
     host: ContainerNetwork,
 }
@@ -246,8 +246,15 @@ impl PodNetwork {
         }
     }
 
-    pub(crate) fn weak(&self) -> Weak<Pod> {
-        Arc::downgrade(&self.handle.pod)
+    pub(crate) fn weak(&self) -> (Weak<Handle>, Weak<Pod>) {
+        (
+            Arc::downgrade(&self.handle),
+            Arc::downgrade(&self.handle.pod),
+        )
+    }
+
+    pub(crate) const fn of(handle: Arc<Handle>) -> Self {
+        Self { handle }
     }
 
     pub(crate) fn pod(&self) -> &Arc<Pod> {

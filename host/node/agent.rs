@@ -137,6 +137,7 @@ impl Agent {
     ) -> Result<RunningPod, NodeError> {
         let placement = self.workers.place().ok_or(NodeError::ShuttingDown)?;
         let key = key(&pod);
+        let pod = Arc::new(pod);
         let config = SandboxConfig {
             host: HostFacts {
                 node_name: self.config.node_name.clone(),
@@ -166,12 +167,12 @@ impl Agent {
             logs_dir: self.state.logs(),
             log_limits: LogLimits::default(),
             clock: Clock::host(),
-            pod: pod.clone(),
+            pod: Arc::clone(&pod),
         };
         let ports = publications.iter().map(|wanted| wanted.pod_port).collect();
         let sandbox = SandboxHandle::start(config, placement)?;
         let running = RunningPod {
-            wanted: Arc::new(pod),
+            wanted: pod,
             sandbox,
             ports,
         };

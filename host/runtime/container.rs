@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use wasmpod_ipc::ContainerIpc;
-use wasmpod_sandbox::{ContainerConfig, ContainerState, Exit, PodTasks, RuntimeError};
+use wasmpod_sandbox::{ContainerConfig, ContainerState, Exit, PodTasks, RuntimeError, Usage};
 use wasmtime::Store;
 
 use crate::exit;
@@ -98,8 +98,10 @@ impl Container {
         } = config;
         let ContainerConfig {
             memory_limit_bytes,
+            stdin,
             stdout,
             stderr,
+            clock,
             ..
         } = config;
         let setting = Setting {
@@ -108,8 +110,10 @@ impl Container {
             working_dir,
             root,
             memory_limit_bytes,
+            stdin,
             stdout,
             stderr,
+            clock,
         };
         let ipc = Arc::new(ipc);
         let held = Held {
@@ -181,6 +185,11 @@ impl Container {
             (None, true) => ContainerState::Created,
             (None, false) => ContainerState::Running,
         }
+    }
+
+    /// What the container uses, while it runs.
+    pub(crate) fn usage(&self) -> Option<Usage> {
+        matches!(self.state(), ContainerState::Running).then(Usage::default)
     }
 
     fn signal(&self, signal: Signal) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use wasmpod_image::{Digest, Program};
 use wasmpod_sandbox::{
     BoxFuture, ContainerConfig, ContainerId, ContainerRuntime, ContainerState, Exit, ProgressSink,
-    RuntimeError,
+    RuntimeError, Usage,
 };
 
 use crate::code_store::{CodeStore, MAX_STORE_BYTES};
@@ -200,5 +200,9 @@ impl ContainerRuntime for Runtime {
 
     fn container_status(&self, id: &ContainerId) -> Option<ContainerState> {
         self.container(id).map(|container| container.state())
+    }
+
+    fn usage(&self, id: &ContainerId) -> Option<Usage> {
+        self.container(id)?.usage()
     }
 }

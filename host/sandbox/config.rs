@@ -86,8 +86,8 @@ pub struct PublishRequest {
 /// Everything that a pod is made from.
 #[derive(Clone)]
 pub struct SandboxConfig {
-    /// The pod, with its defaults filled in and its rules checked.
-    pub pod: Pod,
+    /// The pod, with its defaults filled in and its rules checked. Shared with everything that works for it.
+    pub pod: Arc<Pod>,
     /// Where it runs.
     pub host: HostFacts,
     /// What runs its containers.

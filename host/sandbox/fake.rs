@@ -14,8 +14,9 @@ use wasmpod_image::Program;
 
 use crate::port::{
     BoxFuture, ContainerConfig, ContainerId, ContainerRuntime, ContainerState, Exit, Progress,
-    ProgressSink, RuntimeError, Stage,
+    ProgressSink, RuntimeError, Stage, Usage,
 };
+use crate::signal::Role;
 
 /// What one instance of a container does.
 #[derive(Clone, Debug)]
@@ -32,10 +33,13 @@ pub struct Script {
     pub prints: String,
     /// When it ends by itself, and how; `None`: it runs until it is stopped.
     pub ends: Option<(Duration, Exit)>,
-    /// How long after SIGTERM it ends, and how; `None`: it does not heed SIGTERM.
+    /// How long after it was asked to end it does, and how: at once with 143 if it does not handle termination, later
+    /// and with its own code if it does; `None`: it does not heed it and is killed.
     pub on_stop: Option<(Duration, Exit)>,
     /// Waiting for it panics, as a bug of the host would.
     pub panics: bool,
+    /// What it uses while it runs.
+    pub usage: Usage,
 }
 
 impl Default for Script {
@@ -50,6 +54,7 @@ impl Default for Script {
             ends: None,
             on_stop: Some((Duration::ZERO, Exit::terminated())),
             panics: false,
+            usage: Usage::default(),
         }
     }
 }
@@ -76,6 +81,8 @@ pub struct FakeRuntime {
 #[derive(Debug, Default)]
 struct Inner {
     scripts: HashMap<String, Vec<Script>>,
+    /// By container and command line, for instances of `exec`.
+    execs: HashMap<(String, String), Script>,
     /// By program, because a preparation does not know its container.
     prepares: HashMap<String, Script>,
     containers: HashMap<ContainerId, Container>,
@@ -107,6 +114,13 @@ impl FakeRuntime {
         self.lock()
             .scripts
             .insert(container.to_owned(), instances.into());
+    }
+
+    /// Says what `command` (its words joined by spaces) does when it is run beside a container; without a script it
+    /// ends at once with 0.
+    pub fn script_exec(&self, container: &str, command: &str, script: Script) {
+        let key = (container.to_owned(), command.to_owned());
+        self.lock().execs.insert(key, script);
     }
 
     /// Says how the preparation of a program goes (its `prepare` and `prepare_error`).
@@ -205,14 +219,24 @@ impl ContainerRuntime for FakeRuntime {
         config: ContainerConfig,
     ) -> BoxFuture<'_, Result<ContainerId, RuntimeError>> {
         Box::pin(async move {
-            self.call(&format!("create {}#{}", config.name, config.attempt));
+            self.call(&match &config.role {
+                Role::Main(_) => format!("create {}#{}", config.name, config.attempt),
+                Role::Exec(_) => format!("exec {} {}", config.name, config.args.join(" ")),
+            });
             let mut inner = self.lock();
             let scripts = inner.scripts.get(&config.name);
             let nth = usize::try_from(config.attempt).unwrap_or(usize::MAX);
             let script = scripts
                 .and_then(|list| list.get(nth).or(list.last()))
                 .cloned();
-            let script = script.unwrap_or_default();
+            let script = match &config.role {
+                Role::Main(_) => script.unwrap_or_default(),
+                Role::Exec(_) => {
+                    let key = (config.name.clone(), config.args.join(" "));
+                    let found = inner.execs.get(&key).cloned();
+                    found.unwrap_or_else(|| Script::ends_after(0, 0))
+                }
+            };
             if let Some(error) = script.create_error {
                 return Err(error);
             }
@@ -246,7 +270,8 @@ impl ContainerRuntime for FakeRuntime {
             if let Some(error) = script.start_error {
                 return Err(error);
             }
-            stdout.write_all(script.prints.as_bytes());
+            // What a reader has no room for is not printed: a script says what arrives, not how long it takes.
+            let _printed = stdout.try_write(script.prints.as_bytes());
             if let Some(container) = self.lock().containers.get(id) {
                 container.state.send_replace(ContainerState::Running);
             }
@@ -314,6 +339,13 @@ impl ContainerRuntime for FakeRuntime {
                 self.call(&format!("remove {}", container.name));
             }
         })
+    }
+
+    fn usage(&self, id: &ContainerId) -> Option<Usage> {
+        let inner = self.lock();
+        let container = inner.containers.get(id)?;
+        let is_running = matches!(*container.state.borrow(), ContainerState::Running);
+        is_running.then_some(container.script.usage)
     }
 
     fn container_status(&self, id: &ContainerId) -> Option<ContainerState> {

@@ -5,16 +5,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use wasmpod_lifecycle::pod::StopCause;
-use wasmpod_manifest::k8s::PodStatus;
+use wasmpod_manifest::k8s::{Pod, PodStatus};
 use wasmpod_network::PodNetwork;
 
 use crate::config::SandboxConfig;
-use crate::driver::{Driver, Input};
+use crate::driver::{Driver, Input, Shared};
 use crate::events::PodEvents;
+use crate::exec::{self, ExecError};
 use crate::logs::{LogOptions, LogReader, PodLogs};
 use crate::port::{PodIdentity, Progress};
+use crate::running::{ContainerUsage, RunningContainer, RunningContainers};
+use crate::spec;
+use crate::stdio::{AttachRequest, ExecRequest, Session};
 use crate::workers::Placement;
 
 /// How many requests may wait for a pod's driver, which answers within microseconds. A sender waits when there are more.
@@ -80,12 +84,13 @@ pub enum SandboxError {
 /// stopped with its grace period, as nobody could do that any more, and its logs are removed.
 #[derive(Clone, Debug)]
 pub struct SandboxHandle {
-    identity: PodIdentity,
+    identity: Arc<PodIdentity>,
     inputs: mpsc::Sender<Input>,
     status: watch::Receiver<Arc<SandboxStatus>>,
     progress: watch::Receiver<PodProgress>,
     events: PodEvents,
     logs: Arc<PodLogs>,
+    running: Arc<RunningContainers>,
 }
 
 impl SandboxHandle {
@@ -94,15 +99,8 @@ impl SandboxHandle {
     /// # Errors
     /// The pod has no identity, or its log directory cannot be made.
     pub fn start(config: SandboxConfig, placement: Placement) -> Result<Self, SandboxError> {
-        let identity = identity(&config)?;
-        let spec = config.pod.spec.as_ref();
-        let containers = spec.into_iter().flat_map(|spec| {
-            spec.init_containers
-                .iter()
-                .flatten()
-                .chain(&spec.containers)
-                .map(|c| c.name.as_str())
-        });
+        let identity = Arc::new(identity(&config)?);
+        let containers = spec::containers(&config.pod).map(|c| c.name.as_str());
         let logs = PodLogs::create(
             &config.logs_dir,
             &identity,
@@ -119,15 +117,15 @@ impl SandboxHandle {
         let (inputs, receive) = mpsc::channel(MAX_PENDING_INPUTS);
         let (progress, progress_seen) = watch::channel(PodProgress::new());
         let worker = placement.worker().handle().clone();
-        let (driver, status) = Driver::new(
-            config,
-            identity.clone(),
-            placement,
-            receive,
+        let running = Arc::new(RunningContainers::default());
+        let shared = Shared {
+            identity: Arc::clone(&identity),
+            events: events.clone(),
+            logs: Arc::clone(&logs),
+            running: Arc::clone(&running),
             progress,
-            events.clone(),
-            Arc::clone(&logs),
-        );
+        };
+        let (driver, status) = Driver::new(config, shared, placement, receive);
         drop(worker.spawn(driver.run()));
         Ok(Self {
             identity,
@@ -136,6 +134,7 @@ impl SandboxHandle {
             progress: progress_seen,
             events,
             logs,
+            running,
         })
     }
 
@@ -175,6 +174,84 @@ impl SandboxHandle {
         Some(self.logs.container(container)?.read(options))
     }
 
+    /// Runs a command beside a container, as `kubectl exec` does. Returns when the command has been started. Dropping
+    /// the session ends the command; the end of the container does too.
+    ///
+    /// # Errors
+    /// The container does not run, or the command cannot be started.
+    pub async fn exec(&self, container: &str, request: ExecRequest) -> Result<Session, ExecError> {
+        if request.command.is_empty() {
+            return Err(ExecError::NoCommand);
+        }
+        let answer = self.with_running(container, |running| exec::open(running, request))?;
+        answer.await.unwrap_or(Err(ExecError::PodEnded))
+    }
+
+    /// Joins the standard streams of a running container, as `kubectl attach` does: what it prints from now on, and its
+    /// standard input if it has `stdin`. Dropping the session leaves the container as it is, but for `stdinOnce`.
+    ///
+    /// # Errors
+    /// The container does not run.
+    #[expect(clippy::unused_async, reason = "the same shape as `exec`")]
+    pub async fn attach(
+        &self,
+        container: &str,
+        request: AttachRequest,
+    ) -> Result<Session, ExecError> {
+        self.with_running(container, |running| exec::attach(running, request))
+    }
+
+    /// What the containers that run use now.
+    #[must_use]
+    pub fn usage(&self) -> Vec<ContainerUsage> {
+        self.running.usage()
+    }
+
+    fn with_running<T>(
+        &self,
+        container: &str,
+        with: impl FnOnce(&Arc<RunningContainer>) -> T,
+    ) -> Result<T, ExecError> {
+        self.running.with(container, with).ok_or_else(|| {
+            if self.logs.container(container).is_none() {
+                return ExecError::NoSuchContainer {
+                    container: container.to_owned(),
+                    pod: self.identity.name.clone(),
+                };
+            }
+            ExecError::NotRunning {
+                container: container.to_owned(),
+                state: self.state_of(container),
+            }
+        })
+    }
+
+    /// The state of a container in one or two words.
+    fn state_of(&self, container: &str) -> String {
+        let status = self.status();
+        let pod = &status.pod;
+        let mut all = pod
+            .init_container_statuses
+            .iter()
+            .chain(&pod.container_statuses)
+            .flatten();
+        let state = all
+            .find(|status| status.name == container)
+            .and_then(|status| status.state.as_ref());
+        match state {
+            Some(state) if state.running.is_some() => "ending".to_owned(),
+            Some(state) => match (&state.terminated, &state.waiting) {
+                (Some(ended), _) => format!("terminated (exit code {})", ended.exit_code),
+                (None, Some(waiting)) => match &waiting.reason {
+                    Some(reason) => format!("waiting ({reason})"),
+                    None => "waiting".to_owned(),
+                },
+                (None, None) => "waiting".to_owned(),
+            },
+            None => "waiting".to_owned(),
+        }
+    }
+
     /// Asks the pod to end: every container gets SIGTERM now and SIGKILL after `grace` (`None`: the grace period of
     /// its spec). Returns when the pod has taken note; [`wait`](Self::wait) for the end. A second stop can shorten
     /// the time that is left.
@@ -186,6 +263,23 @@ impl SandboxHandle {
     /// Ends the pod by force.
     pub async fn kill(&self) {
         self.stop(Some(Duration::ZERO)).await;
+    }
+
+    /// Tells the pod that its stored object has changed: labels, annotations, an image, a deadline. What a pod cannot
+    /// change while it lives is not looked at. Returns when the pod has taken note.
+    pub async fn update(&self, pod: Arc<Pod>) {
+        // An error means that the pod is over already.
+        let _: Result<(), _> = self.inputs.send(Input::Update(pod)).await;
+    }
+
+    /// Tells the pod that objects which its volumes show (ConfigMaps, Secrets) may have changed. Returns when the
+    /// volumes show what the objects say now; what cannot be shown is an event of the pod.
+    pub async fn refresh(&self) {
+        let (done, is_done) = oneshot::channel();
+        if self.inputs.send(Input::Refresh(done)).await.is_ok() {
+            // An error means that the pod has ended meanwhile.
+            let _: Result<(), _> = is_done.await;
+        }
     }
 
     /// Waits until the pod is over and everything of it is released, and gives its last status.

@@ -7,14 +7,24 @@
 pub mod clock;
 pub mod config;
 mod container;
+pub mod cpu;
+pub mod dns;
 mod driver;
 pub mod events;
+mod eviction;
+pub mod exec;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 pub mod handle;
+mod hook;
 pub mod logs;
 pub mod port;
+mod probe;
 pub mod resources;
+pub mod running;
+pub mod signal;
+mod spec;
+pub mod stdio;
 pub mod tasks;
 pub mod termination;
 #[cfg(test)]
@@ -26,12 +36,20 @@ pub use config::{
     DEFAULT_MEMORY_LIMIT_BYTES, ImageFailure, ImageSource, PodSources, PublishRequest,
     SandboxConfig,
 };
+pub use cpu::CpuShare;
 pub use events::{EventItem, EventReader, PodEvent, PodEvents, Severity};
+pub use exec::ExecError;
 pub use handle::{PodProgress, SandboxError, SandboxHandle, SandboxStatus};
 pub use logs::{LogItem, LogLimits, LogLine, LogOptions, LogReader, LogSink};
 pub use port::{
     BoxFuture, ContainerConfig, ContainerId, ContainerRuntime, ContainerState, Exit, ExitReason,
-    PodIdentity, Progress, ProgressSink, RuntimeError, Stage,
+    PodIdentity, Progress, ProgressSink, RuntimeError, Stage, Usage,
+};
+pub use running::{ContainerUsage, MAX_EXECS_PER_CONTAINER};
+pub use signal::{MainProcess, Role, StopSignal};
+pub use stdio::{
+    AttachRequest, ExecRequest, GuestInput, GuestOutput, InputWriter, OutputReader, Session,
+    Terminal, TerminalSize,
 };
 pub use tasks::{PodTask, PodTaskSet, PodTasks, SpawnError, TaskEnd};
 pub use wasmpod_ipc::IpcLimits;

@@ -23,7 +23,9 @@ use wasmpod_volume::ContainerRoot;
 pub use wasmpod_lifecycle::exit::{Exit, ExitReason};
 
 use crate::clock::Clock;
-use crate::logs::LogSink;
+use crate::cpu::CpuShare;
+use crate::signal::{Role, StopSignal};
+use crate::stdio::{GuestInput, GuestOutput, Terminal};
 use crate::tasks::PodTasks;
 
 /// A boxed future, so that [`ContainerRuntime`] can be used as a trait object.
@@ -61,9 +63,10 @@ pub trait ContainerRuntime: Send + Sync + 'static {
     /// bug on behalf of the guest is an [`Exit::internal_error`], never a panic.
     fn wait_container<'a>(&'a self, id: &'a ContainerId) -> BoxFuture<'a, Exit>;
 
-    /// Asks the container to end (SIGTERM) and ends it by force `grace` later. A guest that does not handle
-    /// termination ends at once with [`Exit::terminated`] (143); one ended by force with [`Exit::killed`] (137).
-    /// `grace` zero is SIGKILL. May be called again with a shorter grace, which then holds. Resolves when the
+    /// Asks the container to end ([`ContainerConfig::stop_signal`]) and ends it by force `grace` later. Its standard
+    /// input ends too. A guest that does not handle termination ends at once, by SIGTERM with [`Exit::terminated`]
+    /// (143); one that does has until the end of `grace`, as has one whose signal is ignored by default; one ended by
+    /// force ends with [`Exit::killed`] (137). `grace` zero is SIGKILL. May be called again with a shorter grace, which then holds. Resolves when the
     /// container has ended.
     fn stop_container<'a>(&'a self, id: &'a ContainerId, grace: Duration) -> BoxFuture<'a, ()>;
 
@@ -72,6 +75,9 @@ pub trait ContainerRuntime: Send + Sync + 'static {
 
     /// The state of a container; `None` when it was removed or never was.
     fn container_status(&self, id: &ContainerId) -> Option<ContainerState>;
+
+    /// What a container uses; `None` unless it runs.
+    fn usage(&self, id: &ContainerId) -> Option<Usage>;
 }
 
 /// The runtime's name for one container instance; unique in the process.
@@ -141,14 +147,33 @@ pub struct ContainerConfig {
     /// How much linear memory (and tables) the guest may have, in bytes. Reaching it is
     /// [`ExitReason::OomKilled`] when the guest ends because of it.
     pub memory_limit_bytes: u64,
+    /// The container's part of its worker's time; instances that `exec` runs beside it have a clone.
+    pub cpu: CpuShare,
+    /// Where the guest's standard input comes from.
+    pub stdin: GuestInput,
     /// Where the guest's standard output goes.
-    pub stdout: LogSink,
+    pub stdout: GuestOutput,
     /// Where the guest's standard error goes; the message and backtrace of a trap are written there by the sandbox.
-    pub stderr: LogSink,
+    pub stderr: GuestOutput,
+    /// The terminal that the three streams are, if they are one: its signal characters end the guest.
+    pub terminal: Option<Terminal>,
+    /// Process 1 of the container, or one more instance beside it.
+    pub role: Role,
+    /// What asks the container to end: `lifecycle.stopSignal`, the image's, or SIGTERM.
+    pub stop_signal: StopSignal,
     /// The pod's task set. Every task that works for this container is spawned there, so that nothing outlives it.
     pub tasks: PodTasks,
     /// The pod's time.
     pub clock: Clock,
+}
+
+/// What one container instance uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Time that the container's guests have run, the instances of `exec` included.
+    pub cpu: Duration,
+    /// The instance's linear memory, in bytes.
+    pub memory_bytes: u64,
 }
 
 /// What the runtime knows about one container.

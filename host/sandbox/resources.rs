@@ -5,16 +5,17 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use wasmpod_ipc::PodIpc;
-use wasmpod_manifest::k8s::{Pod, PodSpec};
+use wasmpod_manifest::k8s::PodSpec;
 use wasmpod_network::publish::{PublishConfig, PublishError, publish};
-use wasmpod_network::{NetworkError, PodNetwork, PodNetworkConfig};
+use wasmpod_network::{NetworkError, PodNetwork};
 use wasmpod_volume::{PodVolumes, VolumeError};
 
 use crate::config::{SandboxConfig, Sources, node_facts};
+use crate::dns::{self, FqdnTooLong};
 use crate::port::PodIdentity;
 use crate::tasks::{PodTasks, SpawnError};
 
@@ -37,6 +38,9 @@ pub enum ResourceError {
     /// The pod's address.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// The pod's host name.
+    #[error(transparent)]
+    Hostname(#[from] FqdnTooLong),
     /// A port of the host.
     #[error("{}", described(.0, PublishError::hint))]
     Publish(PublishError),
@@ -60,7 +64,9 @@ impl ResourceError {
         match self {
             Self::Volume(error) => error.reason(),
             Self::Publish(_) => "HostPortConflict",
-            Self::Directory { .. } | Self::Network(_) | Self::Task(_) => "FailedCreatePodSandBox",
+            Self::Directory { .. } | Self::Network(_) | Self::Hostname(_) | Self::Task(_) => {
+                "FailedCreatePodSandBox"
+            }
             Self::Both { first, .. } => first.reason(),
         }
     }
@@ -77,7 +83,7 @@ impl ResourceError {
 }
 
 /// An error with its causes and its hint on one line: a status and an event have room for no more.
-fn described<E: std::error::Error>(error: &E, hint: fn(&E) -> Option<String>) -> String {
+pub(crate) fn described<E: std::error::Error>(error: &E, hint: fn(&E) -> Option<String>) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -99,6 +105,8 @@ pub(crate) struct Resources {
     dir: PathBuf,
     pub(crate) volumes: PodVolumes,
     pub(crate) network: PodNetwork,
+    /// What the pod calls itself.
+    pub(crate) hostname: String,
     pub(crate) published: Vec<SocketAddr>,
     pub(crate) ipc: PodIpc,
 }
@@ -139,12 +147,13 @@ impl Resources {
         let volumes = PodVolumes::acquire(dir, spec, &sources, &config.volume_policy)
             .map_err(ResourceError::Volume)?;
         match Self::connect(config, identity, tasks).await {
-            Ok((network, published)) => {
+            Ok((network, hostname, published)) => {
                 let ipc = PodIpc::new(config.ipc_limits.clone());
                 Ok(Self {
                     dir: dir.to_owned(),
                     volumes,
                     network,
+                    hostname,
                     published,
                     ipc,
                 })
@@ -157,10 +166,10 @@ impl Resources {
         config: &SandboxConfig,
         identity: &PodIdentity,
         tasks: &PodTasks,
-    ) -> Result<(PodNetwork, Vec<SocketAddr>), ResourceError> {
-        let network = config
-            .network
-            .create_pod(network_config(&config.pod, identity))?;
+    ) -> Result<(PodNetwork, String, Vec<SocketAddr>), ResourceError> {
+        let names = dns::network_config(&config.pod, identity);
+        let hostname = dns::hostname(&config.pod, &names)?;
+        let network = config.network.create_pod(names)?;
         let mut ready = Vec::new();
         for request in &config.publish {
             let published = publish(PublishConfig {
@@ -178,7 +187,7 @@ impl Resources {
             addresses.push(published.local_addr());
             drop(tasks.spawn(published.serve())?);
         }
-        Ok((network, addresses))
+        Ok((network, hostname, addresses))
     }
 
     /// Releases everything; all failures are told. Blocks: volumes may be big.
@@ -187,6 +196,7 @@ impl Resources {
             dir,
             volumes,
             network,
+            hostname: _,
             published: _,
             ipc,
         } = self;
@@ -209,45 +219,5 @@ fn remove_dir(dir: &Path) -> Result<(), ResourceError> {
             source,
         }),
         _ => Ok(()),
-    }
-}
-
-/// The longest host name, in bytes; Kubernetes cuts a pod's name there (`HOST_NAME_MAX` less one).
-const MAX_HOSTNAME_BYTES: usize = 63;
-
-/// The pod's names on its network (`dns-pod-service#pod-s-hostname-and-subdomain-fields`).
-fn network_config(pod: &Pod, identity: &PodIdentity) -> PodNetworkConfig {
-    let spec = pod.spec.as_ref();
-    let own = spec
-        .and_then(|spec| spec.hostname.clone())
-        .filter(|name| !name.is_empty());
-    let hostname = own.unwrap_or_else(|| {
-        let cut = identity
-            .name
-            .get(..MAX_HOSTNAME_BYTES)
-            .unwrap_or(&identity.name);
-        cut.trim_end_matches(['-', '.']).to_owned()
-    });
-    let namespace = &identity.namespace;
-    let subdomain = spec
-        .and_then(|spec| spec.subdomain.as_deref())
-        .filter(|name| !name.is_empty());
-    let aliases = spec
-        .and_then(|spec| spec.host_aliases.as_deref())
-        .unwrap_or_default();
-    let host_aliases = aliases.iter().filter_map(|alias| {
-        let ip: IpAddr = alias.ip.parse().ok()?;
-        Some((ip, alias.hostnames.clone().unwrap_or_default()))
-    });
-    PodNetworkConfig {
-        hostname,
-        domain: subdomain.map(|name| format!("{name}.{namespace}.svc.cluster.local")),
-        host_aliases: host_aliases.collect(),
-        search: vec![
-            format!("{namespace}.svc.cluster.local"),
-            "svc.cluster.local".to_owned(),
-            "cluster.local".to_owned(),
-        ],
-        ..PodNetworkConfig::default()
     }
 }

@@ -59,6 +59,21 @@ impl Workers {
         Ok(Self { threads })
     }
 
+    /// One worker whose time stands still while anything has something to do, and jumps to the next moment that
+    /// somebody waits for otherwise, so that ten minutes of waiting take milliseconds. What is really done on other
+    /// threads (files) holds time still while it lasts. For tests; pods there want a
+    /// [virtual](crate::Clock::virtual_from) clock, made on this worker.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    #[cfg(any(test, feature = "virtual-time"))]
+    pub fn on_virtual_time() -> io::Result<Self> {
+        let thread = Thread::start_with(0, |builder| builder.start_paused(true))?;
+        Ok(Self {
+            threads: vec![thread],
+        })
+    }
+
     /// Starts one worker for each core that this process may use.
     ///
     /// # Errors
@@ -111,12 +126,20 @@ impl Drop for Workers {
 
 impl Thread {
     fn start(index: usize) -> io::Result<Self> {
-        let runtime = Builder::new_current_thread()
+        Self::start_with(index, |builder| builder)
+    }
+
+    fn start_with(
+        index: usize,
+        configure: impl FnOnce(&mut Builder) -> &mut Builder,
+    ) -> io::Result<Self> {
+        let mut builder = Builder::new_current_thread();
+        builder
             .enable_all()
             .event_interval(1)
             .global_queue_interval(1)
-            .thread_name(format!("worker-{index}-blocking"))
-            .build()?;
+            .thread_name(format!("worker-{index}-blocking"));
+        let runtime = configure(&mut builder).build()?;
         let worker = Worker {
             index,
             handle: runtime.handle().clone(),

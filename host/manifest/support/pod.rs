@@ -87,7 +87,7 @@ pub(super) const TABLES: &[Table] = &[
             Field::yes("securityContext"),
             Field::ignored("serviceAccount", NO_ACCOUNTS),
             Field::ignored("serviceAccountName", NO_ACCOUNTS),
-            Field::ignored("setHostnameAsFQDN", "the hostname is the short one").unless(&["false"]),
+            Field::yes("setHostnameAsFQDN"),
             Field::rejected(
                 "shareProcessNamespace",
                 "wasm containers have no processes to share",

@@ -6,7 +6,8 @@
 //!
 //! | for | see |
 //! |---|---|
-//! | standard output and error | `stdio` |
+//! | standard input, output and error | `stdio` |
+//! | the pod's time | `time` |
 //! | `wasi:sockets` over the pod's network | `sockets` |
 //! | message queues | `ipc` |
 //! | what one guest holds | `state` |
@@ -25,6 +26,7 @@ mod ipc;
 mod sockets;
 mod state;
 mod stdio;
+mod time;
 
 pub(crate) use state::{ComponentState, CoreState, Held, Setting};
 
@@ -70,14 +72,14 @@ macro_rules! component {
 pub const COMPONENT_CAPABILITIES: &[Capability] = &[
     component!("wasi:cli/environment@0.2.12", "arguments, environment, working directory", |l| cli::environment::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
     component!("wasi:cli/exit@0.2.12", "ending with an exit code", |l| cli::exit::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
-    component!("wasi:cli/stdin@0.2.12", "standard input, always at its end", |l| cli::stdin::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
-    component!("wasi:cli/stdout@0.2.12", "standard output: the container's log", |l| cli::stdout::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
-    component!("wasi:cli/stderr@0.2.12", "standard error: the container's log", |l| cli::stderr::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
-    component!("wasi:cli/terminal-input@0.2.12", "a type only: there is no terminal", |l| cli::terminal_input::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
-    component!("wasi:cli/terminal-output@0.2.12", "a type only: there is no terminal", |l| cli::terminal_output::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
-    component!("wasi:cli/terminal-stdin@0.2.12", "asking for a terminal: there is none", |l| cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
-    component!("wasi:cli/terminal-stdout@0.2.12", "asking for a terminal: there is none", |l| cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
-    component!("wasi:cli/terminal-stderr@0.2.12", "asking for a terminal: there is none", |l| cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
+    component!("wasi:cli/stdin@0.2.12", "standard input: a client's pipe or terminal, or nothing", |l| cli::stdin::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
+    component!("wasi:cli/stdout@0.2.12", "standard output: the container's log, or a client", |l| cli::stdout::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
+    component!("wasi:cli/stderr@0.2.12", "standard error: the container's log, or a client", |l| cli::stderr::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
+    component!("wasi:cli/terminal-input@0.2.12", "a terminal, as a type", |l| cli::terminal_input::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
+    component!("wasi:cli/terminal-output@0.2.12", "a terminal, as a type", |l| cli::terminal_output::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
+    component!("wasi:cli/terminal-stdin@0.2.12", "asking whether it is a terminal", |l| cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
+    component!("wasi:cli/terminal-stdout@0.2.12", "asking whether it is a terminal", |l| cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
+    component!("wasi:cli/terminal-stderr@0.2.12", "asking whether it is a terminal", |l| cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
     component!("wasi:clocks/monotonic-clock@0.2.12", "elapsed time, waiting for a moment", |l| clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, ComponentState::clocks)),
     component!("wasi:clocks/wall-clock@0.2.12", "date and time", |l| clocks::wall_clock::add_to_linker::<_, WasiClocks>(l, ComponentState::clocks)),
     component!("wasi:filesystem/preopens@0.2.12", "the container's root directory and volume mounts", |l| filesystem::preopens::add_to_linker::<_, WasiFilesystem>(l, ComponentState::filesystem)),

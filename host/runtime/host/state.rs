@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use wasmpod_ipc::ContainerIpc;
 use wasmpod_network::ContainerNetwork;
-use wasmpod_sandbox::LogSink;
+use wasmpod_sandbox::{Clock, GuestInput, GuestOutput};
 use wasmpod_volume::ContainerRoot;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::ipc::Descriptors;
-use super::stdio::LogStream;
+use super::stdio::{Stdin, Stdout};
+use super::time;
 use crate::limits::{Limits, MAX_HOST_OBJECTS};
 
 /// The environment variable in which a program looks for the directory that it starts in; POSIX shells keep it.
@@ -111,10 +112,14 @@ pub(crate) struct Setting {
     pub(crate) root: ContainerRoot,
     /// Its limit of linear memory, in bytes.
     pub(crate) memory_limit_bytes: u64,
+    /// Its standard input.
+    pub(crate) stdin: GuestInput,
     /// Its standard output.
-    pub(crate) stdout: LogSink,
+    pub(crate) stdout: GuestOutput,
     /// Its standard error.
-    pub(crate) stderr: LogSink,
+    pub(crate) stderr: GuestOutput,
+    /// Its time.
+    pub(crate) clock: Clock,
 }
 
 /// What a container owns in its pod and gives back when it ends.
@@ -127,8 +132,11 @@ pub(crate) struct Held {
 
 fn wasi(config: &Setting) -> Result<WasiCtxBuilder, String> {
     let mut wasi = WasiCtxBuilder::new();
-    wasi.stdout(LogStream::new(config.stdout.clone()));
-    wasi.stderr(LogStream::new(config.stderr.clone()));
+    wasi.stdin(Stdin(config.stdin.clone()));
+    wasi.stdout(Stdout(config.stdout.clone()));
+    wasi.stderr(Stdout(config.stderr.clone()));
+    wasi.monotonic_clock(time::Monotonic(config.clock));
+    wasi.wall_clock(time::Wall(config.clock));
     wasi.args(&config.args);
     wasi.envs(&config.env);
     if !config

@@ -10,8 +10,8 @@ use wasmpod_ipc::{IpcLimits, PodIpc};
 use wasmpod_network::{PodNetwork, PodNetworkConfig};
 use wasmpod_sandbox::logs::Capture;
 use wasmpod_sandbox::{
-    Clock, ContainerConfig, ContainerId, ContainerRuntime as _, Exit, LogSink, PodIdentity,
-    PodTaskSet, Progress, RuntimeError,
+    Clock, ContainerConfig, ContainerId, ContainerRuntime as _, CpuShare, Exit, GuestInput,
+    GuestOutput, LogSink, PodIdentity, PodTaskSet, Progress, Role, RuntimeError, StopSignal,
 };
 use wasmpod_volume::ContainerRoot;
 
@@ -89,8 +89,13 @@ impl Pod {
             network: self.network.attach(name),
             ipc: self.ipc.attach(name),
             memory_limit_bytes: MEMORY_LIMIT_BYTES,
-            stdout: out,
-            stderr: err,
+            cpu: CpuShare::unlimited(),
+            stdin: GuestInput::Empty,
+            stdout: GuestOutput::Log(out),
+            stderr: GuestOutput::Log(err),
+            terminal: None,
+            role: Role::default(),
+            stop_signal: StopSignal::TERM,
             tasks: self.tasks.handle(),
             clock: self.clock,
         };

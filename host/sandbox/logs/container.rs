@@ -152,6 +152,15 @@ impl ContainerLog {
         Ok(file)
     }
 
+    /// How much of the host's disk the attempts' files take, in bytes.
+    #[must_use]
+    pub fn stored_bytes(&self) -> u64 {
+        self.lock()
+            .iter()
+            .map(|kept| kept.file.stored_bytes())
+            .sum()
+    }
+
     /// Opens a reader.
     #[must_use]
     pub fn read(self: &Arc<Self>, options: LogOptions) -> LogReader {

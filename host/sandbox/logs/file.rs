@@ -147,6 +147,13 @@ impl LogFile {
         self.lock().dropped
     }
 
+    /// How much of the host's disk the kept files take, in bytes.
+    pub(super) fn stored_bytes(&self) -> u64 {
+        let state = self.lock();
+        let gone = state.generations.front().map_or(0, |oldest| oldest.start);
+        state.total.saturating_sub(gone)
+    }
+
     /// Takes what a guest has written.
     pub(super) fn write(&self, stream: Stream, bytes: &[u8]) {
         let mut guard = self.lock();

@@ -10,66 +10,90 @@
 //!                    │                        │                       Running ◄──┐ restart, after
 //!                    ▼                        ▼                          │   └────┘ its back-off
 //!               nothing runs ◄──────────── everything has ended ◄────────┤
-//!                    │                        ▲                          │ stop, deadline
-//!                    │                        └── SIGTERM, grace, SIGKILL ◄┘
+//!                    │                        ▲                          │ stop, deadline, eviction
+//!                    │                        └── hooks, SIGTERM, SIGKILL ◄┘
 //!                    ▼
 //!               release resources in reverse ──► Succeeded | Failed, `ended`
 //! ```
 //!
-//! What to do is decided by [`decide`], a pure function; this file carries it out (`perform`) and reports back what
-//! happened (`heed`). The driver never waits for anything but the next thing that happens: starting and ending a
-//! container is the work of [`crate::container`]'s tasks. A pod in which nothing happens has no timer.
+//! What to do is decided by [`decide`], a pure function; `perform` carries it out and `heed` reports back what happened.
+//! The driver never waits for anything but the next thing that happens: containers, probes, hooks, and whatever touches
+//! many files are tasks of their own. A pod in which nothing happens has no timer.
+
+mod heed;
+mod perform;
+mod upkeep;
 
 use std::collections::HashMap;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 use wasmpod_lifecycle::pod::{
-    Action, ContainerIndex, Event, NoticeSeverity, PodState, ProbeOutcome, StartFailure, StopCause,
-    decide,
+    Action, ContainerIndex, Event, NoticeSeverity, PodState, StopCause, decide,
 };
-use wasmpod_manifest::k8s::Container;
+use wasmpod_manifest::k8s::Pod;
 use wasmpod_network::NetworkEvent;
 
 use crate::config::SandboxConfig;
-use crate::container::{Job, Outcome, What, pod_ips};
+use crate::container::Outcome;
 use crate::events::PodEvents;
 use crate::handle::{PodProgress, SandboxStatus};
 use crate::logs::PodLogs;
-use crate::port::{ContainerId, PodIdentity};
+use crate::port::PodIdentity;
 use crate::resources::Resources;
+use crate::running::{RunningContainer, RunningContainers};
+use crate::spec;
 use crate::tasks::{CatchPanic, PodTaskSet};
 use crate::workers::Placement;
+
+use upkeep::Upkeep;
 
 /// How many reports of container tasks may wait. Each task has one at a time and waits to hand it over.
 const MAX_PENDING_OUTCOMES: usize = 16;
 
 /// What others may ask of a pod.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) enum Input {
     /// End, within `grace` or the spec's grace period.
     Stop { grace: Option<Duration> },
+    /// The pod's object is another one now.
+    Update(Arc<Pod>),
+    /// The objects that volumes show may be others now; the sender is dropped when the volumes are up to date.
+    Refresh(oneshot::Sender<()>),
+}
+
+/// What a pod's handles and its driver share.
+pub(crate) struct Shared {
+    pub(crate) identity: Arc<PodIdentity>,
+    pub(crate) events: PodEvents,
+    pub(crate) logs: Arc<PodLogs>,
+    pub(crate) running: Arc<RunningContainers>,
+    pub(crate) progress: watch::Sender<PodProgress>,
 }
 
 /// Owns one pod.
 pub(crate) struct Driver {
+    /// With the pod's object as it is now.
     config: Arc<SandboxConfig>,
-    identity: PodIdentity,
-    containers: Vec<Container>,
+    identity: Arc<PodIdentity>,
     state: PodState,
     resources: Option<Arc<Resources>>,
     tasks: PodTaskSet,
-    /// Container tasks and calls of `stop_container`.
+    /// Container tasks, probes, hooks and calls of `stop_container`.
     jobs: JoinSet<()>,
     instances: HashMap<ContainerIndex, Instance>,
+    running: Arc<RunningContainers>,
+    upkeep: Upkeep,
     inputs: mpsc::Receiver<Input>,
     outcomes: mpsc::Receiver<Outcome>,
     report: mpsc::Sender<Outcome>,
     status: watch::Sender<Arc<SandboxStatus>>,
+    /// What was published last.
+    published_revision: Option<u64>,
     progress: watch::Sender<PodProgress>,
     events: PodEvents,
     logs: Arc<PodLogs>,
@@ -81,54 +105,46 @@ pub(crate) struct Driver {
 /// The current instance of a container.
 struct Instance {
     cancel: watch::Sender<bool>,
-    id: Option<ContainerId>,
+    running: Option<Arc<RunningContainer>>,
 }
 
 /// What wakes the driver.
 enum Wake {
     Input(Option<Input>),
     Outcome(Outcome),
+    Upkeep(upkeep::Done),
     Network(NetworkEvent),
+    /// A decision is due, or something of the upkeep.
     Time,
 }
 
 impl Driver {
     pub(crate) fn new(
         config: SandboxConfig,
-        identity: PodIdentity,
+        shared: Shared,
         placement: Placement,
         inputs: mpsc::Receiver<Input>,
-        progress: watch::Sender<PodProgress>,
-        events: PodEvents,
-        logs: Arc<PodLogs>,
     ) -> (Self, watch::Receiver<Arc<SandboxStatus>>) {
         let (report, outcomes) = mpsc::channel(MAX_PENDING_OUTCOMES);
-        let spec = config.pod.spec.as_ref();
-        let containers = spec.into_iter().flat_map(|spec| {
-            spec.init_containers
-                .iter()
-                .flatten()
-                .chain(&spec.containers)
-                .cloned()
-        });
-        let containers = containers.collect();
         let state = PodState::new(&config.pod, &config.host, config.clock.now());
         let (status, seen) = watch::channel(Arc::default());
-        let driver = Self {
-            containers,
+        let mut driver = Self {
             state,
-            identity,
+            identity: shared.identity,
             resources: None,
             tasks: PodTaskSet::new(placement.worker().handle().clone()),
             jobs: JoinSet::new(),
             instances: HashMap::new(),
+            running: shared.running,
+            upkeep: Upkeep::new(&config.pod),
             inputs,
             outcomes,
             report,
             status,
-            progress,
-            events,
-            logs,
+            published_revision: None,
+            progress: shared.progress,
+            events: shared.events,
+            logs: shared.logs,
             placement,
             is_abandoned: false,
             config: Arc::new(config),
@@ -165,7 +181,6 @@ impl Driver {
 
     async fn drive(mut self) {
         loop {
-            self.tell_notices();
             let decision = decide(&self.state, self.config.clock.elapsed());
             for action in &decision.actions {
                 if *action == Action::Finish {
@@ -184,16 +199,20 @@ impl Driver {
                     self.stop(None);
                 }
                 Wake::Input(Some(Input::Stop { grace })) => self.stop(grace),
+                Wake::Input(Some(Input::Update(pod))) => self.update(pod),
+                Wake::Input(Some(Input::Refresh(done))) => self.refresh(Some(done)),
                 Wake::Outcome(outcome) => self.heed(outcome),
+                Wake::Upkeep(done) => self.heed_upkeep(done),
                 Wake::Network(event) => {
                     self.events.warning(None, event.reason(), event.to_string());
                 }
-                Wake::Time => {}
+                Wake::Time => self.measure_if_due(),
             }
         }
     }
 
     async fn next(&mut self, wake_at: Option<Duration>) -> Wake {
+        let wake_at = [wake_at, self.upkeep.wake_at()].into_iter().flatten().min();
         let timer = async {
             match wake_at {
                 Some(at) => sleep_until(self.config.clock.instant_at(at)).await,
@@ -210,189 +229,61 @@ impl Driver {
             biased;
             input = self.inputs.recv(), if !self.is_abandoned => Wake::Input(input),
             Some(outcome) = self.outcomes.recv() => Wake::Outcome(outcome),
+            done = self.upkeep.next() => Wake::Upkeep(done),
             event = network => Wake::Network(event),
             () = timer => Wake::Time,
         }
     }
 
     fn stop(&mut self, grace: Option<Duration>) {
-        let stop = Event::Stop {
+        self.tell(Event::Stop {
             cause: StopCause::Requested,
             grace,
-        };
-        self.state.handle(stop, self.config.clock.now());
+        });
     }
 
-    async fn perform(&mut self, action: &Action) {
-        self.state.begin(action, self.config.clock.now());
-        match *action {
-            Action::AcquireResources => self.acquire().await,
-            Action::Start { container, attempt } => self.start(container, attempt),
-            Action::CancelStart { container } => {
-                if let Some(instance) = self.instances.get(&container) {
-                    instance.cancel.send_replace(true);
-                }
-            }
-            Action::Stop { container, kill_at } => {
-                let grace = kill_at.saturating_sub(self.config.clock.elapsed());
-                self.stop_container(container, grace);
-            }
-            Action::Probe {
-                container,
-                attempt,
-                probe,
-                ..
-            } => {
-                let outcome = ProbeOutcome::Unknown("this host makes no probes".to_owned());
-                let event = Event::Probed {
-                    container,
-                    attempt,
-                    probe,
-                    outcome,
-                };
-                self.state.handle(event, self.config.clock.now());
-            }
-            Action::RunHook {
-                container,
-                attempt,
-                hook,
-                ..
-            } => {
-                let event = Event::HookFinished {
-                    container,
-                    attempt,
-                    hook,
-                    result: Err("this host runs no hooks".to_owned()),
-                };
-                self.state.handle(event, self.config.clock.now());
-            }
-            Action::ExceedDeadline | Action::Finish => {}
+    /// The pod's object has changed. What runs keeps what it was started with.
+    fn update(&mut self, pod: Arc<Pod>) {
+        let shows_itself = pod.metadata.labels != self.config.pod.metadata.labels
+            || pod.metadata.annotations != self.config.pod.metadata.annotations;
+        self.config = Arc::new(SandboxConfig {
+            pod: Arc::clone(&pod),
+            ..SandboxConfig::clone(&self.config)
+        });
+        self.tell(Event::Updated { pod });
+        if shows_itself {
+            self.refresh(None);
         }
     }
 
-    async fn acquire(&mut self) {
-        let tasks = self.tasks.handle();
-        let acquired = Resources::acquire(&self.config, &self.identity, &tasks).await;
-        let event = match acquired {
-            Ok(resources) => {
-                let pod_ips = pod_ips(&resources);
-                self.resources = Some(Arc::new(resources));
-                Event::ResourcesReady { pod_ips }
-            }
-            Err(error) => {
-                let (reason, message) = (error.reason().to_owned(), error.to_string());
-                self.events.warning(None, &reason, message.clone());
-                Event::ResourcesFailed { reason, message }
-            }
-        };
+    /// Tells the state what happened, and the world what is worth an event.
+    fn tell(&mut self, event: Event) {
         self.state.handle(event, self.config.clock.now());
+        self.forward_notices();
     }
 
-    fn start(&mut self, index: ContainerIndex, attempt: u32) {
-        let (cancel, cancelled) = watch::channel(false);
-        let container = self.containers.get(index.0).cloned().unwrap_or_default();
-        let (Some(resources), Some(log)) = (&self.resources, self.logs.container(&container.name))
-        else {
-            return;
-        };
-        let job = Job {
-            index,
-            attempt,
-            container,
-            identity: self.identity.clone(),
-            config: Arc::clone(&self.config),
-            resources: Arc::clone(resources),
-            log: Arc::clone(log),
-            events: self.events.clone(),
-            progress: self.progress.clone(),
-            tasks: self.tasks.handle(),
-            outcomes: self.report.clone(),
-            cancelled,
-        };
-        self.instances.insert(index, Instance { cancel, id: None });
-        while self.jobs.try_join_next().is_some() {}
-        self.jobs.spawn(job.run());
-    }
-
-    fn stop_container(&mut self, index: ContainerIndex, grace: Duration) {
-        let id = self.instances.get(&index).and_then(|i| i.id.clone());
-        if let Some(id) = id {
-            let runtime = Arc::clone(&self.config.runtime);
-            self.jobs
-                .spawn(async move { runtime.stop_container(&id, grace).await });
-        }
-    }
-
-    /// Takes note of what a container's task reports.
-    fn heed(&mut self, outcome: Outcome) {
-        let container = outcome.container;
-        let event = match outcome.what {
-            What::Image(image_id) => Event::ImageResolved {
-                container,
-                image_id,
-            },
-            What::Started(id) => {
-                let text = id.as_str().to_owned();
-                if let Some(instance) = self.instances.get_mut(&container) {
-                    instance.id = Some(id);
-                }
-                Event::Started {
-                    container,
-                    id: text,
-                }
-            }
-            What::Failed(failure) => {
-                self.tell_failure(container, &failure);
-                Event::StartFailed { container, failure }
-            }
-            What::Cancelled => Event::StartCancelled { container },
-            What::Exited(exit) => Event::Exited { container, exit },
-        };
-        self.state.handle(event, self.config.clock.now());
-    }
-
-    /// Passes on what was decided and is worth an event.
-    fn tell_notices(&mut self) {
+    fn forward_notices(&mut self) {
         for notice in self.state.take_notices() {
-            let name = notice.container.map(|container| self.name(container));
+            let container = notice.container.map(|index| self.name(index));
             match notice.severity {
                 NoticeSeverity::Normal => {
-                    self.events
-                        .normal(name.as_deref(), notice.reason, notice.message);
+                    self.events.normal(container, notice.reason, notice.message);
                 }
                 NoticeSeverity::Warning => {
                     self.events
-                        .warning(name.as_deref(), notice.reason, notice.message);
+                        .warning(container, notice.reason, notice.message);
                 }
             }
         }
-    }
-
-    fn tell_failure(&self, container: ContainerIndex, failure: &StartFailure) {
-        let name = self.name(container);
-        let message = match failure {
-            StartFailure::Image { reason, message } => {
-                let image = self
-                    .containers
-                    .get(container.0)
-                    .and_then(|c| c.image.as_deref());
-                let image = image.unwrap_or_default();
-                let text = format!("Failed to pull image \"{image}\": {message}");
-                self.events.warning(Some(&name), "Failed", text);
-                format!("Error: {reason}")
-            }
-            StartFailure::Create { message, .. } | StartFailure::Start { message } => {
-                format!("Error: {message}")
-            }
-        };
-        self.events.warning(Some(&name), "Failed", message);
     }
 
     /// The pod is over: ends its tasks, then releases what it had, the last acquired first.
     async fn finish(mut self) {
         self.logs.end();
         self.jobs.shutdown().await;
+        self.upkeep.end().await;
         self.tasks.end().await;
+        self.instances.clear();
         let resources = self.resources.take().and_then(Arc::into_inner);
         if let Some(resources) = resources {
             // On a thread for blocking work: volumes may hold many files.
@@ -418,7 +309,13 @@ impl Driver {
         }));
     }
 
-    fn publish(&self) {
+    /// Shows the status, if it may be another one than the last.
+    fn publish(&mut self) {
+        let revision = Some(self.state.revision());
+        if self.published_revision == revision {
+            return;
+        }
+        self.published_revision = revision;
         let resources = self.resources.as_deref();
         self.status.send_replace(Arc::new(SandboxStatus {
             pod: self.state.status(),
@@ -429,10 +326,7 @@ impl Driver {
         }));
     }
 
-    fn name(&self, container: ContainerIndex) -> String {
-        self.containers
-            .get(container.0)
-            .map(|c| c.name.clone())
-            .unwrap_or_default()
+    fn name(&self, container: ContainerIndex) -> &str {
+        spec::container(&self.config.pod, container).map_or("", |container| &container.name)
     }
 }

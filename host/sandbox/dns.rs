@@ -1,0 +1,219 @@
+//! A pod's names: its host name, what its network is called, and its `/etc/resolv.conf`.
+//!
+//! (`dns-pod-service`; the kubelet's `dns.go`.) No guest can reach a DNS server: names are those of `/etc/hosts`. So the
+//! file names the servers that `dnsConfig` lists and no other; `dnsPolicy: Default`, which would take over the node's
+//! own file, has nothing to take over, as the node's servers cannot be reached either.
+
+use std::net::IpAddr;
+
+use wasmpod_manifest::k8s::{Pod, PodDNSConfig};
+use wasmpod_network::PodNetworkConfig;
+
+use crate::port::PodIdentity;
+
+/// The longest host name, in bytes; Kubernetes cuts a pod's name there (`HOST_NAME_MAX` less one).
+const MAX_HOSTNAME_BYTES: usize = 63;
+
+/// The longest full name that can be a host name (`setHostnameAsFQDN`), in bytes: Linux' `HOST_NAME_MAX`. A pod with a
+/// longer one is not started.
+pub const MAX_FQDN_BYTES: usize = 64;
+
+/// What follows the names of all services.
+const CLUSTER_DOMAIN: &str = "cluster.local";
+
+/// The pod's full name is too long to be its host name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "Failed to construct FQDN from Pod hostname and cluster domain, FQDN {name} is too long ({MAX_FQDN_BYTES} characters is the max, {} characters requested)",
+    name.len()
+)]
+pub struct FqdnTooLong {
+    /// The full name.
+    pub name: String,
+}
+
+/// The pod's names on its network.
+pub(crate) fn network_config(pod: &Pod, identity: &PodIdentity) -> PodNetworkConfig {
+    let spec = pod.spec.as_ref();
+    let own = spec
+        .and_then(|spec| spec.hostname.clone())
+        .filter(|name| !name.is_empty());
+    let hostname = own.unwrap_or_else(|| {
+        let cut = identity
+            .name
+            .get(..MAX_HOSTNAME_BYTES)
+            .unwrap_or(&identity.name);
+        cut.trim_end_matches(['-', '.']).to_owned()
+    });
+    let namespace = &identity.namespace;
+    let subdomain = spec
+        .and_then(|spec| spec.subdomain.as_deref())
+        .filter(|name| !name.is_empty());
+    let aliases = spec
+        .and_then(|spec| spec.host_aliases.as_deref())
+        .unwrap_or_default();
+    let host_aliases = aliases.iter().filter_map(|alias| {
+        let ip: IpAddr = alias.ip.parse().ok()?;
+        Some((ip, alias.hostnames.clone().unwrap_or_default()))
+    });
+    PodNetworkConfig {
+        hostname,
+        domain: subdomain.map(|name| format!("{name}.{namespace}.svc.{CLUSTER_DOMAIN}")),
+        host_aliases: host_aliases.collect(),
+        search: search(namespace),
+        ..PodNetworkConfig::default()
+    }
+}
+
+/// What `uname` calls the pod: its host name, or its full name with `setHostnameAsFQDN`.
+///
+/// # Errors
+/// The full name is too long.
+pub(crate) fn hostname(pod: &Pod, config: &PodNetworkConfig) -> Result<String, FqdnTooLong> {
+    let wants_fqdn = pod
+        .spec
+        .as_ref()
+        .is_some_and(|spec| spec.set_hostname_as_fqdn == Some(true));
+    match &config.domain {
+        Some(domain) if wants_fqdn => {
+            let name = format!("{}.{domain}", config.hostname);
+            if name.len() > MAX_FQDN_BYTES {
+                Err(FqdnTooLong { name })
+            } else {
+                Ok(name)
+            }
+        }
+        _ => Ok(config.hostname.clone()),
+    }
+}
+
+fn search(namespace: &str) -> Vec<String> {
+    vec![
+        format!("{namespace}.svc.{CLUSTER_DOMAIN}"),
+        format!("svc.{CLUSTER_DOMAIN}"),
+        CLUSTER_DOMAIN.to_owned(),
+    ]
+}
+
+/// The text of `/etc/resolv.conf` (resolv.conf(5)).
+pub(crate) fn resolv_conf(pod: &Pod, namespace: &str) -> String {
+    let none = PodDNSConfig::default();
+    let spec = pod.spec.as_ref();
+    let policy = spec.and_then(|spec| spec.dns_policy.as_deref());
+    let config = spec
+        .and_then(|spec| spec.dns_config.as_ref())
+        .unwrap_or(&none);
+    let (mut searches, mut options) = match policy {
+        Some("None" | "Default") => (Vec::new(), Vec::new()),
+        _ => (
+            search(namespace),
+            vec![("ndots".to_owned(), Some("5".to_owned()))],
+        ),
+    };
+    for name in config.searches.iter().flatten() {
+        if !searches.contains(name) {
+            searches.push(name.clone());
+        }
+    }
+    for option in config.options.iter().flatten() {
+        let Some(name) = option.name.clone().filter(|name| !name.is_empty()) else {
+            continue;
+        };
+        match options.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, value)) => value.clone_from(&option.value),
+            None => options.push((name, option.value.clone())),
+        }
+    }
+    let servers = config.nameservers.as_deref().unwrap_or_default();
+    let mut text = String::new();
+    if servers.is_empty() {
+        text.push_str("# This pod has no DNS server: names are those of /etc/hosts.\n");
+    }
+    if !searches.is_empty() {
+        text.push_str(&format!("search {}\n", searches.join(" ")));
+    }
+    for server in servers {
+        text.push_str(&format!("nameserver {server}\n"));
+    }
+    if !options.is_empty() {
+        let words = options.into_iter().map(|(name, value)| match value {
+            Some(value) if !value.is_empty() => format!("{name}:{value}"),
+            _ => name,
+        });
+        text.push_str(&format!(
+            "options {}\n",
+            words.collect::<Vec<_>>().join(" ")
+        ));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn pod(spec: Value) -> Pod {
+        serde_json::from_value(json!({"spec": spec})).unwrap()
+    }
+
+    fn identity() -> PodIdentity {
+        PodIdentity {
+            namespace: "ns".to_owned(),
+            name: "web".to_owned(),
+            uid: "u".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_policy_and_the_config_of_a_pod_make_its_resolv_conf() {
+        let config = json!({
+            "nameservers": ["192.0.2.1", "192.0.2.2"],
+            "searches": ["ns1.svc.cluster-domain.example", "cluster.local"],
+            "options": [{"name": "ndots", "value": "2"}, {"name": "edns0"}],
+        });
+        for (spec, expected) in [
+            (
+                json!({"containers": []}),
+                "# This pod has no DNS server: names are those of /etc/hosts.\n\
+                 search ns.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n",
+            ),
+            (
+                json!({"containers": [], "dnsPolicy": "None", "dnsConfig": config}),
+                "search ns1.svc.cluster-domain.example cluster.local\n\
+                 nameserver 192.0.2.1\nnameserver 192.0.2.2\noptions ndots:2 edns0\n",
+            ),
+            (
+                json!({"containers": [], "dnsPolicy": "ClusterFirst", "dnsConfig": config}),
+                "search ns.svc.cluster.local svc.cluster.local cluster.local ns1.svc.cluster-domain.example\n\
+                 nameserver 192.0.2.1\nnameserver 192.0.2.2\noptions ndots:2 edns0\n",
+            ),
+            (
+                json!({"containers": [], "dnsPolicy": "Default"}),
+                "# This pod has no DNS server: names are those of /etc/hosts.\n",
+            ),
+        ] {
+            assert_eq!(resolv_conf(&pod(spec), "ns"), expected);
+        }
+    }
+
+    #[test]
+    fn a_pod_may_be_called_by_its_full_name_if_that_is_short_enough() {
+        let name = |spec: Value| {
+            let pod = pod(spec);
+            hostname(&pod, &network_config(&pod, &identity()))
+        };
+        let full = json!({"containers": [], "subdomain": "sub", "setHostnameAsFQDN": true});
+        assert_eq!(name(full).unwrap(), "web.sub.ns.svc.cluster.local");
+        let no_domain = json!({"containers": [], "setHostnameAsFQDN": true});
+        assert_eq!(name(no_domain).unwrap(), "web");
+        let long =
+            json!({"containers": [], "subdomain": "s".repeat(60), "setHostnameAsFQDN": true});
+        let error = name(long).unwrap_err().to_string();
+        assert!(
+            error.ends_with("is too long (64 characters is the max, 85 characters requested)"),
+            "{error}"
+        );
+    }
+}
