@@ -25,5 +25,8 @@ fn every_test_that_the_comparison_names_exists() {
             breaches.push(format!("no test `{test}`: {row}"));
         }
     }
-    hold("the comparison with podman names tests that exist", &breaches);
+    hold(
+        "the comparison with podman names tests that exist",
+        &breaches,
+    );
 }
