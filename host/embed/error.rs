@@ -1,5 +1,6 @@
 //! What can go wrong with a host.
 
+use wasmpod_api::server::ListenError;
 use wasmpod_node::NodeError;
 use wasmpod_runtime::SetupError;
 use wasmpod_sandbox::RuntimeError;
@@ -16,6 +17,12 @@ pub enum Error {
     /// The agent cannot do what was asked.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// Clients cannot be listened to.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The API server cannot be started.
+    #[error("cannot serve the pods to other programs")]
+    Serve(#[source] std::io::Error),
     /// A program cannot be run, or even be looked at.
     #[error(transparent)]
     Program(#[from] RuntimeError),
@@ -28,7 +35,7 @@ impl Error {
         match self {
             Self::NoStateDir => Some("choose one with --state-dir".to_owned()),
             Self::Node(error) => error.hint(),
-            Self::Setup(_) | Self::Program(_) => None,
+            Self::Setup(_) | Self::Listen(_) | Self::Serve(_) | Self::Program(_) => None,
         }
     }
 }
