@@ -46,5 +46,7 @@ pub use wasmpod_node::{
 };
 pub use wasmpod_runtime::{Import, Inspection, Kind};
 pub use wasmpod_sandbox::logs::{LogItem, LogLine, LogOptions, LogReader, Stream as LogStream};
-pub use wasmpod_sandbox::{PodEvent, Progress, Severity, Stage};
+pub use wasmpod_sandbox::{
+    AttachRequest, ExecError, ExecRequest, PodEvent, Progress, Session, Severity, Stage,
+};
 pub use wasmpod_store as store;
