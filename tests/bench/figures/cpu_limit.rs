@@ -36,6 +36,11 @@ pub(crate) fn rows(bench: &Bench) -> anyhow::Result<Vec<Row>> {
                 .bar(Bar::AtMost(percent * (1.0 + TOLERANCE))),
         );
     }
+    Ok(rows)
+}
+
+pub(crate) fn neighbours(bench: &Bench) -> anyhow::Result<Vec<Row>> {
+    let mut rows = Vec::new();
     for (place, whose) in [
         (Place::SamePod, "the same pod"),
         (Place::OtherPod, "another pod"),

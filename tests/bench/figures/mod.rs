@@ -21,7 +21,7 @@ pub(crate) struct Figure {
 }
 
 /// All of them, in the order of the table.
-pub(crate) const FIGURES: [Figure; 11] = [
+pub(crate) const FIGURES: [Figure; 12] = [
     Figure {
         name: "container-start",
         measure: start::rows,
@@ -57,6 +57,10 @@ pub(crate) const FIGURES: [Figure; 11] = [
     Figure {
         name: "cpu-limit",
         measure: cpu_limit::rows,
+    },
+    Figure {
+        name: "cpu-limit-neighbours",
+        measure: cpu_limit::neighbours,
     },
     Figure {
         name: "idle-cpu",
