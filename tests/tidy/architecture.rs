@@ -16,6 +16,8 @@ const OWNED: [(&str, &str); 10] = [
     ("saphyr-parser", "manifest"),
     ("cap-std", "volume"),
     ("clap", "cli"),
+    ("crossterm", "cli"),
+    ("serde-saphyr", "cli"),
     ("indicatif", "cli"),
     ("anyhow", "cli"),
     ("zstd", "image"),
