@@ -27,6 +27,7 @@ mod inspect;
 mod pod;
 mod pods;
 mod progress;
+mod serve;
 
 pub use error::Error;
 pub use folders::state_dir;
@@ -48,5 +49,7 @@ pub use wasmpod_node::{
 };
 pub use wasmpod_runtime::{Import, Inspection, Kind};
 pub use wasmpod_sandbox::logs::{LogItem, LogLine, LogOptions, LogReader, Stream as LogStream};
-pub use wasmpod_sandbox::{PodEvent, Progress, Severity, Stage};
+pub use wasmpod_sandbox::{
+    AttachRequest, ExecError, ExecRequest, PodEvent, Progress, Session, Severity, Stage,
+};
 pub use wasmpod_store as store;

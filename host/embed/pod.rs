@@ -8,7 +8,10 @@ use tokio::sync::watch;
 use wasmpod_manifest::k8s::Pod;
 use wasmpod_node::{Agent, DeleteOptions, KnownPod, PublishedPort, RunningPod};
 use wasmpod_sandbox::logs::{LogOptions, LogReader};
-use wasmpod_sandbox::{EventItem, EventReader, PodEvent, SandboxStatus, Severity};
+use wasmpod_sandbox::{
+    AttachRequest, EventItem, EventReader, ExecRequest, PodEvent, SandboxHandle, SandboxStatus,
+    Session, Severity,
+};
 use wasmpod_store::Kind;
 
 use crate::Error;
@@ -177,6 +180,33 @@ impl PodHandle {
         self.agent
             .delete(Kind::Pod, Some(self.namespace()), self.name(), &options)?;
         Ok(())
+    }
+
+    /// Runs a command in a container, as a further instance beside it; dropping the session ends it.
+    ///
+    /// # Errors
+    ///
+    /// When the container does not run, or there is no such command.
+    pub async fn exec(&self, container: &str, request: ExecRequest) -> Result<Session, Error> {
+        let session = self.sandbox()?.exec(container, request).await;
+        session.map_err(Error::Exec)
+    }
+
+    /// Attaches to the standard streams of a running container.
+    ///
+    /// # Errors
+    ///
+    /// When the container does not run.
+    pub async fn attach(&self, container: &str, request: AttachRequest) -> Result<Session, Error> {
+        let session = self.sandbox()?.attach(container, request).await;
+        session.map_err(Error::Exec)
+    }
+
+    fn sandbox(&self) -> Result<&SandboxHandle, Error> {
+        let running = self.known.running().ok_or_else(|| Error::NotStarted {
+            pod: self.name().to_owned(),
+        })?;
+        Ok(running.sandbox())
     }
 
     /// Waits until it is over and everything of it is released.

@@ -1,4 +1,4 @@
-//! Decisions about a pod without I/O: phase, conditions, start order, restart and back-off, environment.
+//! Decisions about a pod without I/O: start order, probes, hooks, restart and back-off, end, status, environment.
 //!
 //! Nothing in this crate waits, spawns, reads a clock or touches a file; time is a parameter ([`time::Now`]). The
 //! sandbox's driver asks, and does.
@@ -8,8 +8,10 @@ pub mod environment;
 pub mod exit;
 pub mod pod;
 pub mod policy;
+pub mod probe;
 pub mod process;
 pub mod qos;
+pub mod restart_rules;
 pub mod time;
 pub mod workload;
 

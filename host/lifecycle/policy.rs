@@ -1,8 +1,10 @@
 //! Which containers a pod has, in which order they start, and which of them are started again.
 
-use wasmpod_manifest::k8s::{Container, PodSpec};
+use wasmpod_manifest::k8s::{Container, PodSpec, ResourceRequirements};
 
 use crate::exit::Exit;
+use crate::probe::Probes;
+use crate::restart_rules::{self, RestartRule, RuleAction};
 
 /// `spec.restartPolicy`, or that of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,15 +44,15 @@ impl RestartPolicy {
 pub enum Kind {
     /// Runs to completion before the next one starts.
     Init,
-    /// An init container with `restartPolicy: Always`: the next one starts as soon as this one runs, and it runs
-    /// until the main containers have ended.
+    /// An init container with `restartPolicy: Always`: the next one starts as soon as this one has started, and it
+    /// runs until the main containers have ended.
     Sidecar,
     /// One of `spec.containers`.
     Main,
 }
 
 /// What of a container's spec the decisions need.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ContainerPlan {
     /// `name`
     pub name: String,
@@ -60,6 +62,31 @@ pub struct ContainerPlan {
     pub kind: Kind,
     /// When it is started again. For an init container: after a failure only.
     pub restart: RestartPolicy,
+    /// `restartPolicyRules`, which come before `restart`.
+    pub rules: Vec<RestartRule>,
+    /// Its probes.
+    pub probes: Probes,
+    /// It has a hook `lifecycle.postStart`.
+    pub post_start: bool,
+    /// It has a hook `lifecycle.preStop`.
+    pub pre_stop: bool,
+    /// `lifecycle.stopSignal`
+    pub stop_signal: Option<String>,
+    /// `resources`
+    pub resources: Option<ResourceRequirements>,
+}
+
+impl ContainerPlan {
+    /// Whether an instance that ended so is followed by another one. `RestartAllContainers` is one of the reasons
+    /// for that, and the only one for an init container that has succeeded.
+    #[must_use]
+    pub fn restarts(&self, exit: &Exit) -> bool {
+        match restart_rules::action(&self.rules, exit.code) {
+            Some(RuleAction::RestartAllContainers) => true,
+            Some(RuleAction::Restart) if self.kind != Kind::Init || !exit.is_success() => true,
+            Some(RuleAction::Restart) | None => self.restart.restarts(exit),
+        }
+    }
 }
 
 /// All containers of a pod in the order in which they start: init containers first, each list as written.
@@ -91,11 +118,18 @@ pub fn plan(spec: &PodSpec) -> Vec<ContainerPlan> {
 }
 
 fn entry(container: &Container, kind: Kind, restart: RestartPolicy) -> ContainerPlan {
+    let lifecycle = container.lifecycle.as_ref();
     ContainerPlan {
         name: container.name.clone(),
         image: container.image.clone().unwrap_or_default(),
         kind,
         restart,
+        rules: RestartRule::of(container),
+        probes: Probes::of(container),
+        post_start: lifecycle.is_some_and(|l| l.post_start.is_some()),
+        pre_stop: lifecycle.is_some_and(|l| l.pre_stop.is_some()),
+        stop_signal: lifecycle.and_then(|l| l.stop_signal.clone()),
+        resources: container.resources.clone(),
     }
 }
 

@@ -1,20 +1,23 @@
 //! `status.conditions`: what a pod has reached, and since when.
 //!
-//! Reasons and messages are the kubelet's (`status/generate.go`).
+//! Reasons and messages are the kubelet's (`status/generate.go`). Conditions of types that are not known here belong
+//! to others: they are shown as they were given, and readiness gates ask for them.
 
-use wasmpod_manifest::k8s::PodCondition;
+use wasmpod_manifest::k8s::{Pod, PodCondition};
 
 use super::phase::Phase;
-use super::{ContainerRecord, PodState, Resources};
+use super::{ContainerRecord, PodState, Resources, StopCause};
 use crate::time::Now;
 
 /// The conditions in the order in which they are shown.
-const KINDS: [&str; 5] = [
+const KINDS: [&str; 7] = [
     "PodReadyToStartContainers",
     "Initialized",
     "Ready",
     "ContainersReady",
     "PodScheduled",
+    DISRUPTION_TARGET,
+    "AllContainersRestarting",
 ];
 
 /// When each condition last changed between true and false.
@@ -48,14 +51,26 @@ impl Verdict {
     }
 }
 
+/// The one that others set, too: whoever evicts, preempts or takes a node away.
+const DISRUPTION_TARGET: &str = "DisruptionTarget";
+
+/// The conditions of a pod's object that others have set.
+pub(super) fn foreign(pod: &Pod) -> Vec<PodCondition> {
+    let all = pod.status.as_ref().and_then(|s| s.conditions.as_ref());
+    let all = all.into_iter().flatten();
+    all.filter(|c| c.type_ == DISRUPTION_TARGET || !KINDS.contains(&c.type_.as_str()))
+        .cloned()
+        .collect()
+}
+
 impl PodState {
     /// Remembers the time of every condition that has changed.
     pub(super) fn note_transitions(&mut self, now: Now) {
-        self.revision = self.revision.wrapping_add(1);
         let verdicts = self.verdicts();
         for (last, verdict) in self.transitions.last.iter_mut().zip(verdicts) {
-            if last.is_none_or(|(status, _)| status != verdict.status) {
-                *last = Some((verdict.status, now));
+            let status = verdict.map(|verdict| verdict.status);
+            if last.map(|(status, _)| status) != status {
+                *last = status.map(|status| (status, now));
             }
         }
     }
@@ -65,26 +80,59 @@ impl PodState {
             .iter()
             .zip(self.verdicts())
             .zip(&self.transitions.last);
-        rows.map(|((kind, verdict), last)| PodCondition {
-            type_: (*kind).to_owned(),
-            status: if verdict.status { "True" } else { "False" }.to_owned(),
-            reason: verdict.reason.map(str::to_owned),
-            message: verdict.message,
-            last_transition_time: last.map(|(_, since)| since.time()),
-            last_probe_time: None,
-            observed_generation: None,
-        })
-        .collect()
+        let own = rows.filter_map(|((kind, verdict), last)| {
+            let verdict = verdict?;
+            Some(PodCondition {
+                type_: (*kind).to_owned(),
+                status: if verdict.status { "True" } else { "False" }.to_owned(),
+                reason: verdict.reason.map(str::to_owned),
+                message: verdict.message,
+                last_transition_time: last.map(|(_, since)| since.time()),
+                last_probe_time: None,
+                observed_generation: self.generation,
+            })
+        });
+        let mut all = own.collect::<Vec<_>>();
+        for condition in &self.foreign {
+            if all.iter().all(|own| own.type_ != condition.type_) {
+                all.push(condition.clone());
+            }
+        }
+        all
     }
 
-    fn verdicts(&self) -> [Verdict; KINDS.len()] {
+    /// One for each of [`KINDS`]; `None` for a condition that is not shown.
+    fn verdicts(&self) -> [Option<Verdict>; KINDS.len()] {
+        if self.is_gated {
+            let message = "Scheduling is blocked due to non-empty scheduling gates".to_owned();
+            let gated = Verdict::because(false, "SchedulingGated", Some(message));
+            return [None, None, None, None, Some(gated), None, None];
+        }
         let phase = self.phase();
+        let disruption = || {
+            let stop = self.stop.as_ref()?;
+            let message = stop.message.clone();
+            (stop.cause == StopCause::Evicted)
+                .then(|| Verdict::because(true, "TerminationByKubelet", message))
+        };
+        let restarting = || match &self.restart_all {
+            Some(restart) => {
+                let message = Some(restart.message.clone());
+                Some(Verdict::because(true, "ContainerExited", message))
+            }
+            None => self.has_restarted_all.then(|| Verdict::plain(false)),
+        };
         [
-            Verdict::plain(matches!(self.resources, Resources::Ready { .. })),
-            self.initialized(phase),
-            self.ready(phase),
-            self.ready(phase),
-            Verdict::plain(true),
+            Some(Verdict::plain(matches!(
+                self.resources,
+                Resources::Ready { .. }
+            ))),
+            Some(self.initialized(phase)),
+            Some(self.ready(phase)),
+            Some(self.containers_ready(phase)),
+            Some(Verdict::plain(true)),
+            disruption(),
+            restarting(),
         ]
     }
 
@@ -92,11 +140,13 @@ impl PodState {
         if phase == Phase::Succeeded {
             return Verdict::because(true, "PodCompleted", None);
         }
-        let missing = names(
-            self.containers
-                .iter()
-                .filter(|c| !c.is_main() && !c.lets_next_start()),
-        );
+        let waited_for = |c: &&ContainerRecord| !c.is_main() && !c.lets_next_start();
+        // What was initialized once stays so, whatever becomes of its sidecars.
+        let missing = if self.has_main_run() {
+            String::new()
+        } else {
+            names(self.containers.iter().filter(waited_for))
+        };
         if missing.is_empty() {
             Verdict::plain(true)
         } else {
@@ -105,19 +155,45 @@ impl PodState {
         }
     }
 
-    fn ready(&self, phase: Phase) -> Verdict {
+    fn containers_ready(&self, phase: Phase) -> Verdict {
         match phase {
             Phase::Succeeded => return Verdict::because(false, "PodCompleted", None),
             Phase::Failed => return Verdict::because(false, "PodFailed", None),
             Phase::Pending | Phase::Running => {}
         }
-        let counted = |c: &&ContainerRecord| !c.is_init() && !c.is_running();
+        let counted = |c: &&ContainerRecord| !c.is_init() && !c.is_ready();
         let missing = names(self.containers.iter().filter(counted));
         if missing.is_empty() {
             Verdict::plain(true)
         } else {
             let message = format!("containers with unready status: [{missing}]");
             Verdict::because(false, "ContainersNotReady", Some(message))
+        }
+    }
+
+    /// `Ready`: the containers are, and so says every readiness gate.
+    fn ready(&self, phase: Phase) -> Verdict {
+        let containers = self.containers_ready(phase);
+        if !containers.status {
+            return containers;
+        }
+        let missing = self.readiness_gates.iter().filter_map(|gate| {
+            let condition = self.foreign.iter().find(|c| c.type_ == *gate);
+            match condition.map(|c| c.status.as_str()) {
+                Some("True") => None,
+                Some(other) => Some(format!(
+                    "the status of pod readiness gate \"{gate}\" is not \"True\", but {other}"
+                )),
+                None => Some(format!(
+                    "corresponding condition of pod readiness gate \"{gate}\" does not exist."
+                )),
+            }
+        });
+        let missing = missing.collect::<Vec<_>>();
+        if missing.is_empty() {
+            Verdict::plain(true)
+        } else {
+            Verdict::because(false, "ReadinessGatesNotReady", Some(missing.join(", ")))
         }
     }
 }

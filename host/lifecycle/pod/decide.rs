@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::record::{ContainerIndex, ContainerRecord, ContainerState};
-use super::{HookKind, PodState, ProbeKind, Resources, Stop, StopCause};
+use super::record::{ContainerIndex, ContainerRecord, ContainerState, HookState};
+use super::stopping::NextStep;
+use super::{HookKind, PodState, ProbeKind, Resources, StopCause};
 
 /// Something for the driver to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,51 +95,65 @@ impl Decision {
 #[must_use]
 pub fn decide(pod: &PodState, now: Duration) -> Decision {
     let mut decision = Decision::default();
+    decide_into(pod, now, &mut decision);
+    decision
+}
+
+/// As [`decide`], into a decision that is used again and again: a driver that keeps one allocates nothing for a pod
+/// that is only probed.
+pub fn decide_into(pod: &PodState, now: Duration, decision: &mut Decision) {
+    decision.actions.clear();
+    decision.wake_at = None;
     if pod.ended {
-        return decision;
+        return;
     }
-    if let Some(stop) = pod.stop {
-        pod.wind_down(stop, now, &mut decision);
-        return decision;
+    if pod.is_ending() {
+        return pod.wind_down(now, decision);
+    }
+    if pod.is_gated {
+        return;
     }
     if let Some(limit) = pod.active_deadline
-        && !pod.is_terminal()
         && decision.act_at(
             pod.accepted.elapsed.saturating_add(limit),
             now,
             Action::ExceedDeadline,
         )
     {
-        return decision;
+        return;
     }
     match &pod.resources {
         Resources::Missing { retry_at, .. } => {
             decision.act_at(*retry_at, now, Action::AcquireResources);
         }
-        Resources::Ready { .. } if pod.is_terminal() => pod.complete(now, &mut decision),
-        Resources::Ready { .. } => pod.start_due(now, &mut decision),
+        Resources::Ready { .. } if pod.restart_all.is_some() => pod.end_all(now, decision),
+        Resources::Ready { .. } => {
+            pod.start_due(now, decision);
+            for (index, record) in pod.containers() {
+                pod.keep(index, record, now, decision);
+            }
+        }
         Resources::Acquiring | Resources::Released { .. } => {}
     }
-    decision
 }
 
 impl PodState {
     /// The pod lives: starts what is due. One start at a time, because the kubelet works through its list of
-    /// containers in order: the second one starts when the first one's start has succeeded or failed, not when it is
-    /// ready.
+    /// containers in order: the second one starts when the first one's start has succeeded or failed and its
+    /// postStart hook is over, not when it is ready.
     fn start_due(&self, now: Duration, decision: &mut Decision) {
-        if self
-            .containers
-            .iter()
-            .any(|c| matches!(c.state, ContainerState::Starting { .. }))
-        {
+        if self.containers.iter().any(ContainerRecord::is_coming_up) {
             return;
         }
         for (index, record) in self.containers() {
-            if let Some(at) = record.startable_at()
-                && decision.act_at(at, now, start(index, record))
-            {
-                return;
+            if let Some(at) = record.startable_at() {
+                let start = Action::Start {
+                    container: index,
+                    attempt: record.next_attempt(),
+                };
+                if decision.act_at(at, now, start) {
+                    return;
+                }
             }
             if !record.lets_next_start() {
                 return;
@@ -146,61 +161,85 @@ impl PodState {
         }
     }
 
-    /// The pod ends by itself: its main containers are done, or an init container failed for good. What still runs
-    /// are sidecars; they end in the reverse order of their start, one after the other.
-    fn complete(&self, now: Duration, decision: &mut Decision) {
-        if !self.is_busy() {
-            decision.act(Action::Finish);
+    /// What a running container needs: its hooks, its probes, or its end.
+    fn keep(
+        &self,
+        container: ContainerIndex,
+        record: &ContainerRecord,
+        now: Duration,
+        decision: &mut Decision,
+    ) {
+        if !record.has_guest() {
             return;
         }
-        let last = self.containers().filter(|(_, c)| c.is_alive()).last();
-        if let Some((index, record)) = last {
-            Self::end_container(index, record, now.saturating_add(self.grace), now, decision);
+        self.end_container(container, record, now, decision);
+        let attempt = record.attempt;
+        let is_staying = record.instance.stopping.is_none();
+        if is_staying && record.instance.post_start == HookState::Due {
+            decision.act(Action::RunHook {
+                container,
+                attempt,
+                hook: HookKind::PostStart,
+                deadline: None,
+            });
+        }
+        let is_ending = self.is_ending();
+        for probe in ProbeKind::ALL {
+            if let Some(plan) = record.plan.probes.get(probe)
+                && record.may_probe(probe, is_ending)
+                && let Some(due) = record.instance.probing.due(probe)
+            {
+                let action = Action::Probe {
+                    container,
+                    attempt,
+                    probe,
+                    timeout: plan.timeout,
+                };
+                decision.act_at(due, now, action);
+            }
         }
     }
 
-    /// The pod was told to end: everything is asked to end now, and ended by force when the grace period is over.
-    fn wind_down(&self, stop: Stop, now: Duration, decision: &mut Decision) {
-        if !self.is_busy() {
+    /// The pod ends: everything is asked to end, in its turn, and the pod is over when nothing is left.
+    fn wind_down(&self, now: Duration, decision: &mut Decision) {
+        if self.is_busy() {
+            self.end_all(now, decision);
+        } else if self.resources != Resources::Acquiring {
             // Resources that are being made are waited for: only then is it known what to release.
-            if self.resources != Resources::Acquiring {
-                decision.act(Action::Finish);
-            }
-            return;
+            decision.act(Action::Finish);
         }
-        for (index, record) in self.containers().filter(|(_, c)| c.is_alive()) {
-            Self::end_container(index, record, stop.kill_at, now, decision);
+    }
+
+    fn end_all(&self, now: Duration, decision: &mut Decision) {
+        for (container, record) in self.containers() {
+            if matches!(record.state, ContainerState::Starting { cancelled: false }) {
+                decision.act(Action::CancelStart { container });
+            }
+            self.keep(container, record, now, decision);
         }
     }
 
     fn end_container(
-        index: ContainerIndex,
+        &self,
+        container: ContainerIndex,
         record: &ContainerRecord,
-        kill_at: Duration,
         now: Duration,
         decision: &mut Decision,
     ) {
-        match &record.state {
-            ContainerState::Starting { cancelled: false } => {
-                decision.act(Action::CancelStart { container: index });
-            }
-            ContainerState::Running { .. } if !record.kill_sent => {
-                // A stop that was sent before holds unless this one is shorter.
-                let sent = record.kill_at;
-                let kill_at = sent.map_or(kill_at, |sent| sent.min(kill_at));
-                if sent != Some(kill_at) || kill_at <= now {
-                    decision.act(Action::Stop {
-                        container: index,
-                        kill_at,
-                    });
-                } else {
-                    decision.wake(kill_at);
-                }
-            }
-            ContainerState::Starting { .. }
-            | ContainerState::Running { .. }
-            | ContainerState::Waiting { .. }
-            | ContainerState::Terminated(_) => {}
+        let Some(stopping) = &record.instance.stopping else {
+            return;
+        };
+        let has_turn = !stopping.in_order || self.has_turn(container);
+        match stopping.next(has_turn, now) {
+            NextStep::PreStop { deadline } => decision.act(Action::RunHook {
+                container,
+                attempt: record.attempt,
+                hook: HookKind::PreStop,
+                deadline: Some(deadline),
+            }),
+            NextStep::Stop { kill_at } => decision.act(Action::Stop { container, kill_at }),
+            NextStep::Wait { until } => decision.wake(until),
+            NextStep::Nothing => {}
         }
     }
 
@@ -208,13 +247,5 @@ impl PodState {
     #[must_use]
     pub fn was_stopped_on_request(&self) -> bool {
         self.stop_cause() == Some(StopCause::Requested)
-    }
-}
-
-fn start(container: ContainerIndex, record: &ContainerRecord) -> Action {
-    let restart = u32::from(record.terminated().is_some());
-    Action::Start {
-        container,
-        attempt: record.attempt.saturating_add(restart),
     }
 }

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use wasmpod_manifest::k8s::Pod;
 
-use crate::backoff::CREATE_RETRY;
+use super::record::{ContainerIndex, ContainerRecord, ContainerState, HookState, waiting};
+use super::{Action, PodState, ProbeKind, Resources};
+use crate::backoff::{CREATE_RETRY, RetryBackoff};
 use crate::exit::Exit;
 use crate::time::Now;
-
-use super::record::{ContainerIndex, ContainerState};
-use super::{Action, PodState, Resources, Stop};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,17 +102,6 @@ pub enum Event {
     Released,
 }
 
-/// The three probes of a container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ProbeKind {
-    /// Has the container come up? The other two wait for it.
-    Startup,
-    /// Does it still work? If not, it is restarted.
-    Liveness,
-    /// May it be sent requests?
-    Readiness,
-}
-
 /// The two hooks of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum HookKind {
@@ -171,8 +159,33 @@ pub enum StopCause {
 
 impl PodState {
     /// Takes note of what happened. An event that does not fit the state (e.g. the end of a container that was
-    /// cancelled) changes nothing.
+    /// cancelled, or the outcome of a probe of an earlier instance) changes nothing.
     pub fn handle(&mut self, event: Event, now: Now) {
+        let changed = match event {
+            Event::Probed {
+                container,
+                attempt,
+                probe,
+                outcome,
+            } => self.probed(container, attempt, probe, outcome, now),
+            Event::HookFinished {
+                container,
+                attempt,
+                hook,
+                result,
+            } => self.hook_finished(container, attempt, hook, &result, now),
+            other => {
+                self.note(other, now);
+                true
+            }
+        };
+        if changed {
+            self.settle(now);
+        }
+    }
+
+    /// What changes the status in any case.
+    fn note(&mut self, event: Event, now: Now) {
         match event {
             Event::ResourcesReady { pod_ips } => {
                 self.resource_retry.reset();
@@ -194,47 +207,23 @@ impl PodState {
                     record.image_id = image_id;
                 }
             }
-            Event::Started { container, id } => {
-                if let Some(record) = self.record_mut(container)
-                    && record.is_alive()
-                {
-                    record.state = ContainerState::Running { id, started: now };
-                }
-            }
+            Event::Started { container, id } => self.started(container, id, now),
             Event::StartFailed { container, failure } => self.start_failed(container, failure, now),
             Event::StartCancelled { container } => {
-                if let Some(record) = self.record_mut(container)
-                    && record.is_alive()
-                {
+                if let Some(record) = self.starting_mut(container) {
                     record.state = waiting(None, None, now.elapsed);
                 }
             }
-            Event::Exited { container, exit } => {
-                if let Some(record) = self.record_mut(container)
-                    && record.is_alive()
-                {
-                    record.end(exit, now);
-                }
-            }
+            Event::Exited { container, exit } => self.exited(container, exit, now),
             Event::Stop { cause, grace } => {
-                self.stop(cause, grace.unwrap_or(self.grace), now.elapsed);
+                self.stop(cause, None, grace.unwrap_or(self.grace), now);
             }
-            Event::Probed { .. }
-            | Event::HookFinished { .. }
-            | Event::Evict { .. }
-            | Event::Updated { .. } => {}
-            Event::Released => {
-                let pod_ips = match &mut self.resources {
-                    Resources::Ready { pod_ips } => std::mem::take(pod_ips),
-                    Resources::Missing { .. }
-                    | Resources::Acquiring
-                    | Resources::Released { .. } => Vec::new(),
-                };
-                self.resources = Resources::Released { pod_ips };
-                self.ended = true;
-            }
+            Event::Evict { message } => self.evict(message, now),
+            Event::Updated { pod } => self.update(&pod, now),
+            Event::Released => self.released(),
+            // Handled before: they seldom change anything that can be seen.
+            Event::Probed { .. } | Event::HookFinished { .. } => {}
         }
-        self.note_transitions(now);
     }
 
     /// Takes note that the driver begins to carry out `action`.
@@ -247,46 +236,94 @@ impl PodState {
                 }
             }
             Action::CancelStart { container } => {
-                if let Some(record) = self.record_mut(container) {
+                if let Some(record) = self.starting_mut(container) {
                     record.state = ContainerState::Starting { cancelled: true };
                 }
             }
+            Action::ExceedDeadline => self.exceed_deadline(now),
+            // None of these can be seen from outside.
+            Action::Finish => return,
+            Action::Probe {
+                container, probe, ..
+            } => return self.begin_probe(container, probe),
+            Action::RunHook {
+                container, hook, ..
+            } => return self.begin_hook(container, hook),
             Action::Stop { container, kill_at } => {
-                if let Some(record) = self.record_mut(container) {
-                    record.kill_at = Some(kill_at);
-                    record.kill_sent |= kill_at <= now.elapsed;
+                if let Some(record) = self.record_mut(container)
+                    && let Some(stopping) = &mut record.instance.stopping
+                {
+                    stopping.begin_stop(kill_at, now.elapsed);
                 }
+                return;
             }
-            Action::ExceedDeadline => {
-                self.stop(StopCause::DeadlineExceeded, self.grace, now.elapsed);
-            }
-            Action::Finish | Action::Probe { .. } | Action::RunHook { .. } => {}
         }
-        self.note_transitions(now);
+        self.settle(now);
     }
 
-    fn stop(&mut self, cause: StopCause, grace: Duration, now: Duration) {
-        let kill_at = now.saturating_add(grace);
-        match &mut self.stop {
-            Some(stop) => stop.kill_at = stop.kill_at.min(kill_at),
-            None => self.stop = Some(Stop { cause, kill_at }),
+    fn begin_probe(&mut self, container: ContainerIndex, probe: ProbeKind) {
+        if let Some(record) = self.record_mut(container) {
+            record.instance.probing.try_now(probe);
+        }
+    }
+
+    fn begin_hook(&mut self, container: ContainerIndex, hook: HookKind) {
+        let Some(record) = self.record_mut(container) else {
+            return;
+        };
+        match hook {
+            HookKind::PostStart => record.instance.post_start = HookState::Running,
+            HookKind::PreStop => {
+                if let Some(stopping) = &mut record.instance.stopping {
+                    stopping.begin_hook();
+                }
+            }
+        }
+    }
+
+    /// Something has changed: what follows from it for the pod as a whole.
+    fn settle(&mut self, now: Now) {
+        self.note_restarted_all(now);
+        self.note_completion(now);
+        self.note_transitions(now);
+        self.revision = self.revision.wrapping_add(1);
+    }
+
+    fn started(&mut self, container: ContainerIndex, id: String, now: Now) {
+        let Some(record) = self.starting_mut(container) else {
+            return;
+        };
+        record.run(id, now);
+        // What came up although nobody wants it any more.
+        if self.restart_all.is_some() {
+            self.stop_for_restart(container, now);
+        }
+        self.stop_in_order(container, now);
+        self.replace_changed(container, now);
+    }
+
+    fn exited(&mut self, container: ContainerIndex, exit: Exit, now: Now) {
+        let Some(record) = self.record_mut(container).filter(|r| r.is_alive()) else {
+            return;
+        };
+        record.end(exit, now);
+        self.note_rules(container, now);
+        if self.restart_all.is_none() {
+            self.notice_back_off(container);
         }
     }
 
     fn start_failed(&mut self, container: ContainerIndex, failure: StartFailure, now: Now) {
-        let Some(record) = self.record_mut(container) else {
+        let Some(record) = self.starting_mut(container) else {
             return;
         };
-        if !record.is_alive() {
-            return;
-        }
         match failure {
             StartFailure::Image {
                 reason: reason @ "ErrImagePull",
                 message,
             } => {
                 // The first failure is shown as such; from the second on, what people wait for is the back-off.
-                let again = record.image_retry != crate::backoff::RetryBackoff::image();
+                let again = record.image_retry != RetryBackoff::image();
                 let retry_at = now.elapsed.saturating_add(record.image_retry.failed());
                 record.state = if again {
                     let image = &record.plan.image;
@@ -301,19 +338,15 @@ impl PodState {
                 let retry_at = now.elapsed.saturating_add(CREATE_RETRY);
                 record.state = waiting(Some(reason), Some(message), retry_at);
             }
-            StartFailure::Start { message } => record.end(Exit::start_error(message), now),
+            StartFailure::Start { message } => {
+                self.exited(container, Exit::start_error(message), now);
+            }
         }
     }
-}
 
-fn waiting(
-    reason: Option<&'static str>,
-    message: Option<String>,
-    retry_at: Duration,
-) -> ContainerState {
-    ContainerState::Waiting {
-        reason,
-        message,
-        retry_at,
+    /// A container of which an instance is being made.
+    fn starting_mut(&mut self, container: ContainerIndex) -> Option<&mut ContainerRecord> {
+        self.record_mut(container)
+            .filter(|record| matches!(record.state, ContainerState::Starting { .. }))
     }
 }

@@ -17,35 +17,52 @@
 //!                          Starting ◄─────── back-off is over ────────┘
 //! ```
 //!
+//! A running container, further: its postStart hook runs, then it counts as running; its startup probe succeeds, then
+//! it counts as started; its readiness probe succeeds, then it counts as ready. It is ended (`stopping`) with its pod,
+//! because a probe or its postStart hook has failed, because its image has changed, or with all others of its pod
+//! (`restart_all`).
+//!
 //! The rules are the kubelet's (`pod-lifecycle`, `init-containers`, `sidecar-containers` of the Kubernetes
 //! documentation; `kuberuntime_manager.go` `computePodActions`; `kubelet_pods.go` `getPhase`).
 
 mod conditions;
 mod decide;
+mod ending;
 mod event;
+mod hooks;
 mod notice;
 mod phase;
+mod probe;
+mod probing;
 mod record;
+mod restart_all;
 mod status;
+mod stopping;
 #[cfg(test)]
 mod tests;
+mod update;
 
 use std::time::Duration;
 
-use wasmpod_manifest::k8s::{Pod, PodSpec};
+use wasmpod_manifest::k8s::{Pod, PodCondition, PodSpec};
 
 use crate::backoff::RetryBackoff;
 use crate::policy;
 use crate::time::Now;
 
-pub use decide::{Action, Decision, decide};
-pub use event::{Event, HookKind, ProbeKind, ProbeOutcome, StartFailure, StopCause};
+pub use crate::probe::ProbeKind;
+pub use decide::{Action, Decision, decide, decide_into};
+pub use ending::EVICTION_GRACE;
+pub use event::{Event, HookKind, ProbeOutcome, StartFailure, StopCause};
 pub use notice::{Notice, NoticeSeverity};
 pub use phase::Phase;
 pub use record::{ContainerIndex, ContainerRecord, ContainerState, Terminated};
 pub use status::CONTAINER_ID_PREFIX;
+pub use stopping::MINIMUM_GRACE;
 
 use conditions::Transitions;
+use ending::Stop;
+use restart_all::RestartAll;
 
 /// What the driver knows of the pod's surroundings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,8 +84,21 @@ pub struct PodState {
     accepted: Now,
     resources: Resources,
     resource_retry: RetryBackoff,
+    /// Someone wants the pod to end.
     stop: Option<Stop>,
+    /// The pod has ended by itself: when the grace period of its sidecars is over.
+    completed_deadline: Option<Duration>,
     ended: bool,
+    restart_all: Option<RestartAll>,
+    /// Its condition is shown from then on.
+    has_restarted_all: bool,
+    /// `spec.schedulingGates` is not empty: nothing happens.
+    is_gated: bool,
+    /// `metadata.generation`
+    generation: Option<i64>,
+    readiness_gates: Vec<String>,
+    /// Conditions that others have set.
+    foreign: Vec<PodCondition>,
     transitions: Transitions,
     /// `namespace_name(uid)`-like text that the kubelet puts into its messages.
     full_name: String,
@@ -92,14 +122,6 @@ enum Resources {
     },
 }
 
-/// A pod that is to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stop {
-    cause: StopCause,
-    /// When what still runs is ended by force.
-    kill_at: Duration,
-}
-
 impl PodState {
     /// A pod that was accepted at `now`; nothing of it exists yet.
     #[must_use]
@@ -111,10 +133,7 @@ impl PodState {
                 .into_iter()
                 .map(ContainerRecord::new)
                 .collect(),
-            active_deadline: spec
-                .active_deadline_seconds
-                .and_then(|s| u64::try_from(s).ok())
-                .map(Duration::from_secs),
+            active_deadline: active_deadline(spec),
             grace: policy::grace_period(spec),
             qos_class: crate::qos::class(spec),
             host_ips: host.host_ips.clone(),
@@ -125,7 +144,14 @@ impl PodState {
             },
             resource_retry: RetryBackoff::resources(),
             stop: None,
+            completed_deadline: None,
             ended: false,
+            restart_all: None,
+            has_restarted_all: false,
+            is_gated: is_gated(spec),
+            generation: pod.metadata.generation,
+            readiness_gates: readiness_gates(spec),
+            foreign: conditions::foreign(pod),
             transitions: Transitions::default(),
             full_name: format!(
                 "{}_{}({})",
@@ -154,11 +180,6 @@ impl PodState {
         self.containers.get(index.0)
     }
 
-    /// What is worth an event since this was last asked, oldest first.
-    pub fn take_notices(&mut self) -> Vec<Notice> {
-        std::mem::take(&mut self.notices)
-    }
-
     /// Grows whenever [`status`](Self::status) may have changed: whoever publishes it need not ask more often.
     #[must_use]
     pub fn revision(&self) -> u64 {
@@ -174,7 +195,7 @@ impl PodState {
     /// Why the pod is to end; `None` while it is to live, or ends by itself.
     #[must_use]
     pub fn stop_cause(&self) -> Option<StopCause> {
-        self.stop.map(|stop| stop.cause)
+        self.stop.as_ref().map(|stop| stop.cause)
     }
 
     /// True when the pod is over and all of it is gone.
@@ -193,36 +214,52 @@ impl PodState {
     /// wait. This is what the kubelet announces as `CrashLoopBackOff`.
     #[must_use]
     pub fn crash_backoff(&self, index: ContainerIndex) -> Option<Duration> {
-        let record = self.container(index)?;
-        let ended = record.terminated()?;
-        (!self.is_terminal() && record.will_restart())
-            .then(|| record.backoff.wait(ended.finished.elapsed))
-            .filter(|wait| !wait.is_zero())
-    }
-
-    /// True when no container will be started any more.
-    fn is_terminal(&self) -> bool {
-        self.stop.is_some() || self.ended || self.is_complete() || self.init_has_failed()
-    }
-
-    /// True when every main container has ended and none is started again.
-    fn is_complete(&self) -> bool {
-        let mut mains = self.containers.iter().filter(|c| c.is_main()).peekable();
-        mains.peek().is_some() && mains.all(|c| c.terminated().is_some() && !c.will_restart())
-    }
-
-    /// True when an init container has failed and is not tried again: the pod fails with it.
-    fn init_has_failed(&self) -> bool {
-        self.containers.iter().any(|c| {
-            c.is_init() && !c.will_restart() && c.terminated().is_some_and(|t| !t.exit.is_success())
-        })
-    }
-
-    fn is_busy(&self) -> bool {
-        self.containers.iter().any(ContainerRecord::is_alive)
+        if self.is_ending() {
+            return None;
+        }
+        let wait = self.container(index)?.restart_wait()?;
+        (!wait.is_zero()).then_some(wait)
     }
 
     fn record_mut(&mut self, index: ContainerIndex) -> Option<&mut ContainerRecord> {
         self.containers.get_mut(index.0)
+    }
+
+    /// A container whose current instance, which runs, is `attempt`: answers to earlier ones come too late.
+    fn instance_mut(
+        &mut self,
+        index: ContainerIndex,
+        attempt: u32,
+    ) -> Option<&mut ContainerRecord> {
+        self.record_mut(index)
+            .filter(|record| record.attempt == attempt && record.has_guest())
+    }
+}
+
+fn active_deadline(spec: &PodSpec) -> Option<Duration> {
+    let seconds = spec.active_deadline_seconds;
+    seconds
+        .and_then(|s| u64::try_from(s).ok())
+        .map(Duration::from_secs)
+}
+
+fn is_gated(spec: &PodSpec) -> bool {
+    spec.scheduling_gates
+        .as_ref()
+        .is_some_and(|gates| !gates.is_empty())
+}
+
+fn readiness_gates(spec: &PodSpec) -> Vec<String> {
+    let gates = spec.readiness_gates.iter().flatten();
+    gates.map(|gate| gate.condition_type.clone()).collect()
+}
+
+/// A time in whole seconds as Go prints it in the kubelet's messages: `10s`, `1m20s`, `5m0s`.
+fn go_seconds(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s}s"),
+        (0, m, s) => format!("{m}m{s}s"),
+        (h, m, s) => format!("{h}h{m}m{s}s"),
     }
 }

@@ -1,7 +1,7 @@
 //! `status.phase`: one word for a whole pod.
 
-use super::PodState;
-use super::record::ContainerState;
+use super::record::ContainerRecord;
+use super::{PodState, StopCause};
 
 /// The phases of a pod (`pod-lifecycle#pod-phase`). `Unknown` is missing: a host knows its own pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,51 +37,59 @@ impl Phase {
 }
 
 impl PodState {
-    /// The pod's phase, by the rules of the kubelet's `getPhase`.
+    /// The pod's phase, by the rules of the kubelet's `getPhase`. A phase is final only when nothing runs any more.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        let mains = || self.containers.iter().filter(|c| c.is_main());
-        let over = self.stop.is_some() || self.ended;
-        if over && !self.is_busy() {
+        if self.is_busy() {
+            return if self.is_still_starting() {
+                Phase::Pending
+            } else {
+                Phase::Running
+            };
+        }
+        let mut mains = self.mains();
+        let is_well = |c: &ContainerRecord| c.terminated().is_some_and(|t| t.exit.is_success());
+        if self.stop.is_some() || self.ended {
             // A pod that was told to end is Succeeded only if all its containers had got to run and ended well.
-            let all_well = mains().all(|c| c.terminated().is_some_and(|t| t.exit.is_success()));
-            let deadline = self.stop_cause() == Some(super::StopCause::DeadlineExceeded);
-            return if all_well && !deadline {
+            let may_succeed =
+                self.stop_cause().is_none() || self.stop_cause() == Some(StopCause::Requested);
+            return if may_succeed && mains.all(is_well) {
                 Phase::Succeeded
             } else {
                 Phase::Failed
             };
         }
         if self.init_has_failed() {
-            return Phase::Failed;
-        }
-        if self
-            .containers
-            .iter()
-            .any(|c| !c.is_main() && !c.lets_next_start())
-        {
-            return Phase::Pending;
-        }
-        let waiting = mains().any(|c| c.last.is_none() && is_waiting(&c.state));
-        let running = mains().any(super::ContainerRecord::is_running);
-        if waiting || mains().next().is_none() {
+            Phase::Failed
+        } else if self.is_still_starting() {
             Phase::Pending
-        } else if running {
-            Phase::Running
-        } else if mains().any(|c| c.terminated().is_none() || c.will_restart()) {
+        } else if !self.is_complete() {
             // Being restarted counts as running.
             Phase::Running
-        } else if mains().all(|c| c.terminated().is_some_and(|t| t.exit.is_success())) {
+        } else if mains.all(is_well) {
             Phase::Succeeded
         } else {
             Phase::Failed
         }
     }
-}
 
-fn is_waiting(state: &ContainerState) -> bool {
-    matches!(
-        state,
-        ContainerState::Waiting { .. } | ContainerState::Starting { .. }
-    )
+    /// True while an init container is not done, a sidecar has not started before the first main container has, or
+    /// a main container has never run.
+    fn is_still_starting(&self) -> bool {
+        let has_mains_run = self.has_main_run();
+        let mut inits = self.containers.iter().filter(|c| !c.is_main());
+        let waits = |c: &ContainerRecord| c.is_init() || !has_mains_run;
+        inits.any(|c| waits(c) && !c.lets_next_start())
+            || self.mains().any(|c| !c.has_run())
+            || self.mains().next().is_none()
+    }
+
+    /// True when a main container has run, or runs.
+    pub(super) fn has_main_run(&self) -> bool {
+        self.mains().any(ContainerRecord::has_run)
+    }
+
+    fn mains(&self) -> impl Iterator<Item = &ContainerRecord> {
+        self.containers.iter().filter(|c| c.is_main())
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::probing::Probing;
+use super::stopping::Stopping;
 use crate::backoff::{CrashBackoff, RetryBackoff};
 use crate::exit::Exit;
 use crate::policy::{ContainerPlan, Kind};
@@ -28,10 +30,10 @@ pub struct ContainerRecord {
     pub backoff: CrashBackoff,
     /// The pulls of its image.
     pub(super) image_retry: RetryBackoff,
-    /// When the container, having been asked to end, is ended by force; `None` if it was not asked.
-    pub(super) kill_at: Option<Duration>,
-    /// It was ended by force.
-    pub(super) kill_sent: bool,
+    /// It has started once, in the sense of [`has_started`](Self::has_started): the sequence of starts is past it.
+    pub(super) is_initialized: bool,
+    /// What belongs to the current instance only.
+    pub(super) instance: Instance,
 }
 
 /// The states of one container.
@@ -51,7 +53,7 @@ pub enum ContainerState {
         /// The start is being given up.
         cancelled: bool,
     },
-    /// The guest runs.
+    /// The guest runs. It is shown as running when its postStart hook is over.
     Running {
         /// The runtime's name for the instance.
         id: String,
@@ -75,6 +77,32 @@ pub struct Terminated {
     pub finished: Now,
 }
 
+/// The current instance, or the last one; forgotten when a new one is begun.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Instance {
+    /// The image that it was made of.
+    pub(super) image: String,
+    pub(super) post_start: HookState,
+    pub(super) probing: Probing,
+    /// It was asked to end, or will be.
+    pub(super) stopping: Option<Stopping>,
+    /// It was ended in order to be replaced, whatever its exit and the restart policy say.
+    pub(super) is_replaced: bool,
+}
+
+/// How far a hook is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum HookState {
+    /// It is to run now.
+    Due,
+    Running,
+    /// It is over, was left out, or there is none.
+    #[default]
+    Over,
+    /// It is over and has failed.
+    Failed,
+}
+
 impl ContainerRecord {
     pub(super) fn new(plan: ContainerPlan) -> Self {
         Self {
@@ -89,8 +117,8 @@ impl ContainerRecord {
             image_id: String::new(),
             backoff: CrashBackoff::default(),
             image_retry: RetryBackoff::image(),
-            kill_at: None,
-            kill_sent: false,
+            is_initialized: false,
+            instance: Instance::default(),
         }
     }
 
@@ -102,8 +130,36 @@ impl ContainerRecord {
         self.plan.kind == Kind::Init
     }
 
-    pub(super) fn is_running(&self) -> bool {
+    pub(super) fn is_sidecar(&self) -> bool {
+        self.plan.kind == Kind::Sidecar
+    }
+
+    /// True while a guest exists that was begun and has not ended.
+    pub(super) fn has_guest(&self) -> bool {
         matches!(self.state, ContainerState::Running { .. })
+    }
+
+    /// True when the guest runs and its postStart hook has succeeded: what Kubernetes calls running.
+    pub(super) fn is_running(&self) -> bool {
+        self.has_guest() && self.instance.post_start == HookState::Over
+    }
+
+    /// `started`: it runs, and its startup probe, if it has one, has succeeded.
+    #[must_use]
+    pub fn has_started(&self) -> bool {
+        self.is_running()
+            && (self.plan.probes.startup.is_none() || self.instance.probing.has_come_up())
+    }
+
+    /// `ready` of a container that runs until it is stopped: started, and its readiness probe, if it has one, has
+    /// succeeded last. An init container is ready when it is done.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        if self.is_init() {
+            return self.terminated().is_some_and(|t| t.exit.is_success());
+        }
+        self.has_started()
+            && (self.plan.probes.readiness.is_none() || self.instance.probing.is_ready())
     }
 
     /// True while there is an instance, or one is being made.
@@ -112,6 +168,18 @@ impl ContainerRecord {
             self.state,
             ContainerState::Running { .. } | ContainerState::Starting { .. }
         )
+    }
+
+    /// True while the kubelet would be busy with this start: nothing else is started meanwhile.
+    pub(super) fn is_coming_up(&self) -> bool {
+        let hook = self.instance.post_start;
+        matches!(self.state, ContainerState::Starting { .. })
+            || self.has_guest() && matches!(hook, HookState::Due | HookState::Running)
+    }
+
+    /// True when the container has run, or runs.
+    pub(super) fn has_run(&self) -> bool {
+        self.last.is_some() || self.is_running() || self.terminated().is_some()
     }
 
     /// How the last instance ended, when none is there now.
@@ -125,59 +193,101 @@ impl ContainerRecord {
         }
     }
 
-    /// True when the container has ended and its policy wants another instance.
+    /// True when the container has ended and another instance follows.
     pub(super) fn will_restart(&self) -> bool {
         self.terminated()
-            .is_some_and(|ended| self.plan.restart.restarts(&ended.exit))
+            .is_some_and(|ended| self.instance.is_replaced || self.plan.restarts(&ended.exit))
     }
 
-    /// True for an init container that is done, or a sidecar that has come up: the next one may start.
+    /// True for an init container that is done, or a sidecar that has started: the next one may start. A sidecar
+    /// that had started and crashed does not stop the sequence: it is restarted beside it.
     pub(super) fn lets_next_start(&self) -> bool {
         match self.plan.kind {
             Kind::Init => self
                 .terminated()
                 .is_some_and(|ended| ended.exit.is_success()),
-            // A sidecar that was up once and crashed does not stop the sequence: it is restarted beside it.
-            Kind::Sidecar => self.is_running() || self.attempt > 0 || self.terminated().is_some(),
+            Kind::Sidecar => self.is_initialized,
             Kind::Main => true,
         }
+    }
+
+    /// How long the container that has ended stays down; `None` when it is not restarted.
+    ///
+    /// The kubelet looks at the newest instance that has ended *before* it ends one itself. So a container that is
+    /// replaced only waits if it was started less than the wait ago.
+    pub(super) fn restart_wait(&self) -> Option<Duration> {
+        let ended = self.terminated().filter(|_| self.will_restart())?;
+        let finished = ended.finished.elapsed;
+        if self.instance.is_replaced {
+            let before = self.last.as_ref().map(|last| last.finished.elapsed);
+            if before.is_none_or(|before| self.backoff.due(before) <= finished) {
+                return Some(Duration::ZERO);
+            }
+        }
+        Some(self.backoff.wait(finished))
     }
 
     /// When a new instance may be started; `None` when there is one or none is wanted.
     pub(super) fn startable_at(&self) -> Option<Duration> {
         match &self.state {
             ContainerState::Waiting { retry_at, .. } => Some(*retry_at),
-            ContainerState::Terminated(ended) => self
-                .will_restart()
-                .then(|| self.backoff.due(ended.finished.elapsed)),
+            ContainerState::Terminated(ended) => {
+                let wait = self.restart_wait()?;
+                Some(ended.finished.elapsed.saturating_add(wait))
+            }
             ContainerState::Starting { .. } | ContainerState::Running { .. } => None,
         }
     }
 
+    /// The number that the next instance will have.
+    pub(super) fn next_attempt(&self) -> u32 {
+        self.attempt
+            .saturating_add(u32::from(self.terminated().is_some()))
+    }
+
     /// The driver begins to make an instance.
     pub(super) fn begin_start(&mut self, now: Now) {
+        self.attempt = self.next_attempt();
         let before = std::mem::replace(
             &mut self.state,
             ContainerState::Starting { cancelled: false },
         );
         if let ContainerState::Terminated(ended) = before {
-            self.backoff.restarted(ended.finished.elapsed, now.elapsed);
-            self.attempt = self.attempt.saturating_add(1);
+            let is_first_replacement = self.instance.is_replaced && self.last.is_none();
+            if !is_first_replacement {
+                self.backoff.restarted(ended.finished.elapsed, now.elapsed);
+            }
             self.last = Some(ended);
         }
-        self.kill_at = None;
-        self.kill_sent = false;
+        self.instance = Instance {
+            image: self.plan.image.clone(),
+            ..Instance::default()
+        };
     }
 
+    /// The guest runs.
+    pub(super) fn run(&mut self, id: String, now: Now) {
+        self.state = ContainerState::Running { id, started: now };
+        if self.plan.post_start {
+            self.instance.post_start = HookState::Due;
+        } else {
+            self.come_up(now.elapsed);
+        }
+    }
+
+    /// The guest runs and its postStart hook is over: from now on it is probed.
+    pub(super) fn come_up(&mut self, now: Duration) {
+        self.instance.post_start = HookState::Over;
+        if let ContainerState::Running { started, .. } = &self.state {
+            let started = started.elapsed;
+            self.instance.probing.begin(&self.plan.probes, started, now);
+        }
+        self.is_initialized |= self.has_started();
+    }
+
+    /// The guest has ended.
     pub(super) fn end(&mut self, exit: Exit, now: Now) {
-        let before = std::mem::replace(
-            &mut self.state,
-            ContainerState::Waiting {
-                reason: None,
-                message: None,
-                retry_at: Duration::ZERO,
-            },
-        );
+        let before = std::mem::replace(&mut self.state, waiting(None, None, Duration::ZERO));
         let (id, started) = match before {
             ContainerState::Running { id, started } => (id, started),
             ContainerState::Waiting { .. }
@@ -190,5 +300,28 @@ impl ContainerRecord {
             started,
             finished: now,
         }));
+    }
+
+    /// The pod starts over: as if the container had never been started, but for what people can see.
+    pub(super) fn start_over(&mut self, at: Duration) {
+        self.attempt = self.next_attempt();
+        let before = std::mem::replace(&mut self.state, waiting(None, None, at));
+        if let ContainerState::Terminated(ended) = before {
+            self.last = Some(ended);
+        }
+        self.is_initialized = false;
+        self.instance = Instance::default();
+    }
+}
+
+pub(super) fn waiting(
+    reason: Option<&'static str>,
+    message: Option<String>,
+    retry_at: Duration,
+) -> ContainerState {
+    ContainerState::Waiting {
+        reason,
+        message,
+        retry_at,
     }
 }

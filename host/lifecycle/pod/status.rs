@@ -6,7 +6,7 @@ use wasmpod_manifest::k8s::{
 };
 
 use super::record::{ContainerIndex, ContainerRecord, ContainerState, Terminated};
-use super::{PodState, Resources, StopCause};
+use super::{PodState, Resources, StopCause, go_seconds};
 use crate::policy::Kind;
 
 /// What stands before the id in `containerID`.
@@ -20,12 +20,16 @@ impl PodState {
             Resources::Ready { pod_ips } | Resources::Released { pod_ips } => pod_ips,
             Resources::Missing { .. } | Resources::Acquiring => &[],
         };
+        if self.is_gated {
+            return self.status_of_gated();
+        }
         let (reason, message) = self.reason();
         PodStatus {
             phase: Some(self.phase().as_str().to_owned()),
             reason,
             message,
             conditions: Some(self.conditions()),
+            observed_generation: self.generation,
             container_statuses: Some(self.statuses(|kind| kind == Kind::Main)),
             init_container_statuses: Some(self.statuses(|kind| kind != Kind::Main))
                 .filter(|list| !list.is_empty()),
@@ -46,15 +50,28 @@ impl PodState {
         }
     }
 
-    fn reason(&self) -> (Option<String>, Option<String>) {
-        if self.stop_cause() == Some(StopCause::DeadlineExceeded) {
-            let message = "Pod was active on the node longer than the specified deadline";
-            return (
-                Some("DeadlineExceeded".to_owned()),
-                Some(message.to_owned()),
-            );
+    /// No node has such a pod yet: nothing is known of its containers.
+    fn status_of_gated(&self) -> PodStatus {
+        PodStatus {
+            phase: Some(self.phase().as_str().to_owned()),
+            conditions: Some(self.conditions()),
+            observed_generation: self.generation,
+            qos_class: Some(self.qos_class.to_owned()),
+            ..PodStatus::default()
         }
-        (None, None)
+    }
+
+    /// Why the pod has failed; shown when it has, as nothing of it runs any more.
+    fn reason(&self) -> (Option<String>, Option<String>) {
+        let Some(stop) = self.stop.as_ref().filter(|_| self.phase().is_final()) else {
+            return (None, None);
+        };
+        let reason = match stop.cause {
+            StopCause::Requested => None,
+            StopCause::DeadlineExceeded => Some("DeadlineExceeded".to_owned()),
+            StopCause::Evicted => Some("Evicted".to_owned()),
+        };
+        (reason, stop.message.clone())
     }
 
     fn statuses(&self, wanted: impl Fn(Kind) -> bool) -> Vec<ContainerStatus> {
@@ -69,7 +86,7 @@ impl PodState {
     fn container_status(&self, index: ContainerIndex, record: &ContainerRecord) -> ContainerStatus {
         let mut last = record.last.as_deref();
         let state = match &record.state {
-            ContainerState::Running { started, .. } => k8s::ContainerState {
+            ContainerState::Running { started, .. } if record.is_running() => k8s::ContainerState {
                 running: Some(ContainerStateRunning {
                     started_at: Some(started.time()),
                 }),
@@ -79,8 +96,8 @@ impl PodState {
                 Some(wait) => {
                     last = Some(ended);
                     let message = format!(
-                        "back-off {}s restarting failed container={} pod={}",
-                        wait.as_secs(),
+                        "back-off {} restarting failed container={} pod={}",
+                        go_seconds(wait),
                         record.plan.name,
                         self.full_name
                     );
@@ -93,11 +110,10 @@ impl PodState {
                 message,
                 ..
             } => waiting(reason, message.clone()),
-            ContainerState::Waiting { reason: None, .. } | ContainerState::Starting { .. } => {
-                self.not_started(record)
-            }
+            ContainerState::Waiting { reason: None, .. }
+            | ContainerState::Starting { .. }
+            | ContainerState::Running { .. } => self.not_started(record),
         };
-        let running = record.is_running();
         let id = match &record.state {
             ContainerState::Running { id, .. } => Some(id),
             ContainerState::Terminated(ended) => Some(&ended.id),
@@ -105,42 +121,46 @@ impl PodState {
                 last.map(|ended| &ended.id)
             }
         };
-        let done = record.terminated().is_some_and(|t| t.exit.is_success());
+        let resources = record.plan.resources.as_ref();
+        let image = match &record.state {
+            ContainerState::Running { .. } | ContainerState::Terminated(_) => {
+                &record.instance.image
+            }
+            ContainerState::Waiting { .. } | ContainerState::Starting { .. } => &record.plan.image,
+        };
         ContainerStatus {
             name: record.plan.name.clone(),
-            image: record.plan.image.clone(),
+            image: image.clone(),
             image_id: record.image_id.clone(),
             container_id: id
                 .filter(|id| !id.is_empty())
                 .map(|id| format!("{CONTAINER_ID_PREFIX}{id}")),
-            ready: running && !record.is_init() || record.is_init() && done,
-            started: Some(running),
+            ready: record.is_ready(),
+            started: Some(record.has_started()),
             restart_count: i32::try_from(record.attempt).unwrap_or(i32::MAX),
             state: Some(state),
             last_state: last.map(terminated),
+            allocated_resources: resources.and_then(|r| r.requests.clone()),
+            resources: resources.cloned(),
+            stop_signal: record.plan.stop_signal.clone(),
             ..ContainerStatus::default()
         }
     }
 
-    /// A container of which nobody has tried an instance yet, or of which one is being made.
+    /// A container of which nobody has tried an instance yet, or of which one is coming up.
     fn not_started(&self, record: &ContainerRecord) -> k8s::ContainerState {
-        if let Resources::Missing {
-            failure: Some((_, message)),
-            ..
-        } = &self.resources
-        {
-            return waiting("ContainerCreating", Some(message.clone()));
-        }
-        let init_pending = self
-            .containers
-            .iter()
-            .any(|c| !c.is_main() && !c.lets_next_start());
+        let message = match &self.resources {
+            Resources::Missing { failure, .. } => failure.as_ref().map(|(_, message)| message),
+            Resources::Acquiring | Resources::Ready { .. } | Resources::Released { .. } => None,
+        };
+        // The word for what has never run, in a pod that has init containers.
         let has_init = self.containers.iter().any(|c| !c.is_main());
-        if init_pending || (has_init && record.is_main() && record.last.is_none()) {
-            waiting("PodInitializing", None)
+        let reason = if has_init && record.last.is_none() && message.is_none() {
+            "PodInitializing"
         } else {
-            waiting("ContainerCreating", None)
-        }
+            "ContainerCreating"
+        };
+        waiting(reason, message.cloned())
     }
 }
 

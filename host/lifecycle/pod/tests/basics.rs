@@ -1,4 +1,4 @@
-//! Whole lives of pods on virtual time.
+//! Phases, starts, back-off and stops of pods without probes and hooks.
 //!
 //! [`Play`] carries out every action at once and writes down when it did; the tests say what happens in between.
 
@@ -7,9 +7,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wasmpod_manifest::k8s::{ContainerStatus, Pod, PodStatus};
 
-use super::{Action, ContainerIndex, Event, HostFacts, PodState, StartFailure, StopCause, decide};
+use super::at;
 use crate::exit::Exit;
-use crate::time::{Now, Timestamp};
+use crate::pod::{
+    Action, ContainerIndex, Event, HostFacts, PodState, StartFailure, StopCause, decide,
+};
 
 struct Play {
     state: PodState,
@@ -196,14 +198,6 @@ fn spec_has_manual(pod: &Pod) -> bool {
     pod.spec.as_ref().unwrap().scheduler_name.as_deref() == Some("manual")
 }
 
-fn at(elapsed: Duration) -> Now {
-    let wall = Timestamp::new(1_800_000_000 + i64::try_from(elapsed.as_secs()).unwrap(), 0);
-    Now {
-        elapsed,
-        wall: wall.unwrap(),
-    }
-}
-
 fn two(policy: &str) -> Value {
     json!({"restartPolicy": policy, "containers": [{"name": "a"}, {"name": "b"}]})
 }
@@ -384,7 +378,11 @@ fn a_sidecar_starts_in_its_place_does_not_hold_the_pod_and_ends_last() {
         "sidecars end in reverse order"
     );
     play.exit(1, "s2", 143);
-    assert_eq!(play.take_log(), ["4 stop s1 5"]);
+    assert_eq!(
+        play.take_log(),
+        ["4 stop s1 4"],
+        "it has what is left of the pod's grace period"
+    );
     play.exit(1, "s1", 143);
     assert_eq!(play.take_log(), ["5 finish"]);
     assert_eq!(play.phase(), "Succeeded");
