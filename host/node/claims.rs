@@ -3,7 +3,8 @@
 //! A claim is bound to a volume of the manifests that has what it asks for (`persistent-volumes#binding`); when there is
 //! none, it gets one of its own: the directory `STATE/volumes/NAMESPACE/CLAIM`, which outlives pods and this process. A
 //! claim of the same name finds it again. Nobody removes it: deleting the claim releases the volume, and its reclaim
-//! policy is `Retain`, because what is lost cannot be brought back.
+//! policy is `Retain`, because what is lost cannot be brought back. Only what was made for a pod's `ephemeral` volume is
+//! removed with the pod, and lies in a folder that goes with the process.
 //!
 //! Two processes of one state directory may have claims of the same name: then their pods see the same files, as two
 //! pods on one node do (`ReadWriteOnce` is about nodes). Directories are made in one step of the file system and removed
@@ -13,7 +14,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use wasmpod_manifest::k8s::{
-    HostPathVolumeSource, ObjectMeta, PersistentVolume, PersistentVolumeClaim,
+    HostPathVolumeSource, ObjectMeta, OwnerReference, PersistentVolume, PersistentVolumeClaim,
     PersistentVolumeClaimSpec, PersistentVolumeSpec, PersistentVolumeStatus, Pod,
 };
 use wasmpod_manifest::quantity;
@@ -27,13 +28,62 @@ pub(crate) const OWN_CLASS: &str = "wasmpod";
 /// Marks volumes that were made here (`pv.kubernetes.io/provisioned-by`).
 pub(crate) const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
 
-/// The names of the claims that a pod uses.
-pub(crate) fn names(pod: &Pod) -> impl Iterator<Item = &str> {
+/// The names of the claims that a pod uses, those of its ephemeral volumes included.
+pub(crate) fn names(pod: &Pod) -> impl Iterator<Item = String> {
+    let own = ephemeral(pod).filter_map(|claim| claim.metadata.name);
     let volumes = pod
         .spec
         .iter()
         .flat_map(|spec| spec.volumes.iter().flatten());
-    volumes.filter_map(|volume| Some(volume.persistent_volume_claim.as_ref()?.claim_name.as_str()))
+    let named = volumes.filter_map(|volume| volume.persistent_volume_claim.as_ref());
+    named.map(|source| source.claim_name.clone()).chain(own)
+}
+
+/// The claims that are made for a pod's ephemeral volumes (`ephemeral-volumes#lifecycle-and-persistentvolumeclaim`).
+pub(crate) fn ephemeral(pod: &Pod) -> impl Iterator<Item = PersistentVolumeClaim> {
+    let volumes = pod
+        .spec
+        .iter()
+        .flat_map(|spec| spec.volumes.iter().flatten());
+    volumes.filter_map(|volume| {
+        let template = volume.ephemeral.as_ref()?.volume_claim_template.as_ref()?;
+        let (name, of_template) = (pod.metadata.name.as_deref()?, template.metadata.as_ref());
+        Some(PersistentVolumeClaim {
+            metadata: ObjectMeta {
+                name: Some(format!("{name}-{}", volume.name)),
+                namespace: pod.metadata.namespace.clone(),
+                labels: of_template.and_then(|metadata| metadata.labels.clone()),
+                annotations: of_template.and_then(|metadata| metadata.annotations.clone()),
+                owner_references: Some(vec![OwnerReference {
+                    api_version: "v1".to_owned(),
+                    kind: "Pod".to_owned(),
+                    name: name.to_owned(),
+                    uid: pod.metadata.uid.clone().unwrap_or_default(),
+                    controller: Some(true),
+                    block_owner_deletion: Some(true),
+                }]),
+                ..ObjectMeta::default()
+            },
+            spec: Some(template.spec.clone()),
+            status: None,
+        })
+    })
+}
+
+/// Was it made for a pod's ephemeral volume?
+pub(crate) fn is_ephemeral(claim: &PersistentVolumeClaim) -> bool {
+    let mut owners = claim.metadata.owner_references.iter().flatten();
+    owners.any(|owner| owner.kind == "Pod" && owner.controller == Some(true))
+}
+
+/// The directory of a volume that is to be removed with its claim.
+pub(crate) fn to_reclaim(volume: &PersistentVolume) -> Option<PathBuf> {
+    let spec = volume.spec.as_ref()?;
+    let annotations = volume.metadata.annotations.as_ref()?;
+    let is_ours = annotations.contains_key(PROVISIONED_BY)
+        && spec.persistent_volume_reclaim_policy.as_deref() == Some("Delete");
+    let path = &spec.host_path.as_ref()?.path;
+    is_ours.then(|| PathBuf::from(path))
 }
 
 /// Which volume a claim is to be bound to.
@@ -140,6 +190,11 @@ pub(crate) fn provisioned(
     let path = volumes.join(one_folder(namespace)?).join(one_folder(name)?);
     let spec = claim.spec.clone().unwrap_or_default();
     let requests = spec.resources.and_then(|resources| resources.requests);
+    let reclaim = if is_ephemeral(claim) {
+        "Delete"
+    } else {
+        "Retain"
+    };
     let by = (PROVISIONED_BY.to_owned(), OWN_CLASS.to_owned());
     Some(PersistentVolume {
         metadata: ObjectMeta {
@@ -154,7 +209,7 @@ pub(crate) fn provisioned(
                 .storage_class_name
                 .or_else(|| Some(OWN_CLASS.to_owned())),
             volume_mode: Some("Filesystem".to_owned()),
-            persistent_volume_reclaim_policy: Some("Retain".to_owned()),
+            persistent_volume_reclaim_policy: Some(reclaim.to_owned()),
             host_path: Some(HostPathVolumeSource {
                 path: path.to_string_lossy().into_owned(),
                 type_: Some("DirectoryOrCreate".to_owned()),

@@ -28,7 +28,9 @@ use crate::state_dir::StateDir;
 pub(crate) struct Folders {
     pub(crate) pods: PathBuf,
     pub(crate) logs: PathBuf,
+    /// Of claims: those that stay, and those that go with their pod.
     pub(crate) volumes: PathBuf,
+    pub(crate) ephemeral: PathBuf,
 }
 
 #[derive(Debug)]
@@ -72,6 +74,7 @@ impl Shared {
                 pods: state.pods(),
                 logs: state.logs(),
                 volumes: state.volumes(),
+                ephemeral: state.ephemeral(),
             },
             workers: Mutex::new(workers.transpose().map_err(NodeError::Workers)?),
             asked: Mutex::default(),

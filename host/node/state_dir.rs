@@ -4,6 +4,7 @@
 //! STATE/run/RUN.lock         held by the process that owns this run, freed by the system when it dies
 //! STATE/run/RUN/pods/UID/    one pod: volumes, containers' roots (the sandbox's business)
 //! STATE/run/RUN/logs/        the pods' logs (the sandbox's too)
+//! STATE/run/RUN/volumes/     the files of claims that go with their pod (`ephemeral` volumes)
 //! STATE/volumes/NAMESPACE/CLAIM/   the files of a claim; they stay, and are all processes' (see `claims`)
 //! ```
 //!
@@ -116,6 +117,12 @@ impl StateDir {
     pub fn volumes(&self) -> PathBuf {
         let state = self.run.parent().and_then(Path::parent);
         state.unwrap_or(&self.run).join(VOLUMES)
+    }
+
+    /// The folder of the files of claims that go with their pod, as [`volumes`](Self::volumes).
+    #[must_use]
+    pub fn ephemeral(&self) -> PathBuf {
+        self.run.join(VOLUMES)
     }
 
     /// Removes this process's part and all that is still in it.

@@ -17,7 +17,12 @@ pub(super) fn describe(out: &mut Tabs, events: &[Value], view: &View) {
         return out.field(0, "Events", NONE);
     }
     out.flush();
-    events.sort_by_key(|event| event.last_timestamp.as_ref().map(|time| time.0));
+    // Times are in seconds: what happened within one is in the order of the store.
+    events.sort_by_key(|event| {
+        let version = event.metadata.resource_version.as_deref();
+        let version = version.and_then(|version| version.parse::<u64>().ok());
+        (event.last_timestamp.as_ref().map(|time| time.0), version)
+    });
     out.line(0, "Events:");
     out.line(1, "Type\tReason\tAge\tFrom\tMessage");
     out.line(1, "----\t------\t----\t----\t-------");

@@ -40,7 +40,7 @@ impl Drop for RawMode {
     #[cfg(unix)]
     fn drop(&mut self) {
         use rustix::termios::{OptionalActions, tcsetattr};
-        drop(tcsetattr(io::stdin(), OptionalActions::Now, &self.before));
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
     }
 
     #[cfg(windows)]

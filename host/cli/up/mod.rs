@@ -12,7 +12,7 @@ mod preparing;
 mod print;
 mod tree;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -100,7 +100,7 @@ async fn supervise(
         logs: Logs::start(args, tree.screen())?,
         tree,
         pods: Pods::follow(host, args.verbosity.verbose),
-        present: BTreeSet::new(),
+        present: BTreeMap::new(),
     };
     let end = wait(args, host, &mut shown, &mut interrupts, deadline).await;
     // Only what failed by itself counts: stopping a pod makes it fail too.
@@ -168,8 +168,8 @@ async fn start(
 struct Shown<'a> {
     host: &'a Host,
     pods: Pods,
-    /// The uids of the pods that are there: what is said of others comes late.
-    present: BTreeSet<String>,
+    /// The names of the pods that are there, by uid: what is said of others comes late.
+    present: BTreeMap<String, String>,
     logs: Logs,
     tree: Tree,
 }
@@ -181,18 +181,19 @@ impl Shown<'_> {
                 if let Some(owner) = pods::owner(self.host, &pod.pod()) {
                     self.tree.owned_by(pod.name(), owner);
                 }
-                self.present.insert(pod.uid().to_owned());
+                self.present.insert(pod.uid().to_owned(), pod.name().to_owned());
                 self.logs.add(&pod);
             }
             Change::Status(pod) => {
                 let uid = pod.metadata.uid.as_deref().unwrap_or_default();
-                if self.present.contains(uid) {
+                if self.present.contains_key(uid) {
                     self.tree.show(&pod);
                 }
             }
             Change::Removed(pod) => {
-                self.present.remove(pod.uid());
-                self.tree.remove(pod.name());
+                if self.present.remove(pod.uid()).is_some() {
+                    self.tree.remove(pod.name());
+                }
             }
             Change::Said(line) => self.tree.say(&line),
         }
@@ -260,8 +261,13 @@ async fn stop_all(host: &Host, shown: &mut Shown<'_>, interrupts: &mut Interrupt
     while let Some(change) = shown.pods.try_next() {
         shown.show(change);
     }
+    let mut gone = std::mem::take(&mut shown.present);
     for pod in host.pods() {
+        gone.remove(pod.uid());
         shown.tree.show(&pod.pod());
+    }
+    for name in gone.values() {
+        shown.tree.remove(name);
     }
     was_killed
 }

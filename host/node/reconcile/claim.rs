@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wasmpod_manifest::k8s::{PersistentVolume, PersistentVolumeClaim};
+use wasmpod_manifest::k8s::{PersistentVolume, PersistentVolumeClaim, Pod};
 use wasmpod_sandbox::Severity;
 use wasmpod_store::{Kind, Object, ObjectRef};
 
@@ -78,7 +78,13 @@ impl Reconciler {
 
     /// Makes a volume for a claim.
     fn provision(&self, found: &Object, claim: &PersistentVolumeClaim) -> Option<PersistentVolume> {
-        let volume = claims::provisioned(claim, &self.shared.folders.volumes)?;
+        let folders = &self.shared.folders;
+        let folder = if claims::is_ephemeral(claim) {
+            &folders.ephemeral
+        } else {
+            &folders.volumes
+        };
+        let volume = claims::provisioned(claim, folder)?;
         let name = volume.metadata.name.clone().unwrap_or_default();
         let created = self.shared.store.create(volume.into()).ok()?;
         let message = format!("Successfully provisioned volume {name}");
@@ -92,6 +98,14 @@ impl Reconciler {
         match created {
             Object::PersistentVolume(volume) => Some(Arc::unwrap_or_clone(volume)),
             _ => None,
+        }
+    }
+
+    /// Makes the claims of a pod's ephemeral volumes.
+    pub(super) fn make_ephemeral(&self, pod: &Pod) {
+        for claim in claims::ephemeral(pod) {
+            // One that is there may be another's: then the pod has no place, and says so.
+            drop(self.shared.store.create(claim.into()));
         }
     }
 
@@ -139,6 +153,15 @@ impl Reconciler {
                 }
             }
         };
+        if phase == "Released"
+            && let Some(directory) = claims::to_reclaim(volume)
+        {
+            // Files may be many; what cannot be removed now goes with the process.
+            self.jobs.spawn(async move {
+                drop(tokio::task::spawn_blocking(move || std::fs::remove_dir_all(directory)).await);
+            });
+            return self.remove(&found);
+        }
         if volume.metadata.deletion_timestamp.is_some() && phase != "Bound" {
             return self.remove(&found);
         }

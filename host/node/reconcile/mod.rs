@@ -212,7 +212,7 @@ impl Reconciler {
                         .extend(crate::claims::names(pod).map(|name| ObjectRef {
                             kind: Kind::PersistentVolumeClaim,
                             namespace: object.namespace().map(str::to_owned),
-                            name: name.to_owned(),
+                            name,
                         }));
                 }
             }

@@ -146,6 +146,7 @@ impl Reconciler {
             self.not_scheduled(object, pod, "SchedulingGated", message);
             return;
         }
+        self.make_ephemeral(pod);
         let misfit = match self.missing_claims(pod) {
             Some(misfit) => misfit,
             None => match self.find_place(pod) {
@@ -177,12 +178,21 @@ impl Reconciler {
             let found = self
                 .shared
                 .store
-                .get(Kind::PersistentVolumeClaim, namespace, name);
+                .get(Kind::PersistentVolumeClaim, namespace, &name);
             let Some(Object::PersistentVolumeClaim(claim)) = found else {
                 return Some(Misfit::hopeless(format!(
                     "persistentvolumeclaim \"{name}\" not found"
                 )));
             };
+            let is_foreign = claims::ephemeral(pod).any(|own| {
+                own.metadata.name == claim.metadata.name
+                    && own.metadata.owner_references != claim.metadata.owner_references
+            });
+            if is_foreign {
+                let reason =
+                    format!("PVC \"{name}\" was not created for the pod: pod is not owner");
+                return Some(Misfit::hopeless(reason));
+            }
             if claim.metadata.deletion_timestamp.is_some() {
                 let reason = format!("persistentvolumeclaim \"{name}\" is being deleted");
                 return Some(Misfit::hopeless(reason));

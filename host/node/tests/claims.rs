@@ -78,3 +78,22 @@ async fn a_claim_for_a_volume_that_is_not_there_keeps_its_pod_waiting() {
         "Pending"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_claim_of_an_ephemeral_volume_comes_and_goes_with_its_pod() {
+    let world = World::new();
+    let volumes = "volumes: [{name: v, ephemeral: {volumeClaimTemplate: {spec: {accessModes: [ReadWriteOnce], resources: \
+                   {requests: {storage: 1Gi}}}}}}]";
+    let manifest = pod("p", volumes, "volumeMounts: [{name: v, mountPath: /data}]");
+    world.start(&manifest).await.unwrap();
+    world.phase("p", "Running").await;
+    assert_eq!(world.names(Kind::PersistentVolumeClaim), ["p-v"]);
+    assert!(!world.state("volumes").exists());
+    world.delete(Kind::Pod, "p", &DeleteOptions::default());
+    world
+        .until("all gone", |world| {
+            world.names(Kind::PersistentVolumeClaim).is_empty()
+                && world.names(Kind::PersistentVolume).is_empty()
+        })
+        .await;
+}
