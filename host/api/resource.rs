@@ -151,7 +151,9 @@ mod tests {
     #[test]
     fn every_kind_of_the_store_is_served() {
         for kind in Kind::ALL {
-            let found = RESOURCES.iter().find(|resource| resource.stored == Some(*kind));
+            let found = RESOURCES
+                .iter()
+                .find(|resource| resource.stored == Some(*kind));
             assert!(found.is_some(), "{kind}");
         }
     }

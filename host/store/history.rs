@@ -53,7 +53,9 @@ impl History {
 
     /// The changes after `version`, oldest first.
     pub(crate) fn after(&self, version: u64) -> impl Iterator<Item = &Change> {
-        let start = self.entries.partition_point(|change| change.version <= version);
+        let start = self
+            .entries
+            .partition_point(|change| change.version <= version);
         self.entries.range(start..)
     }
 }

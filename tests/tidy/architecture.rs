@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{exists, hold, read, root};
 
 /// Libraries that belong to one crate each (a second column of the table would only repeat the manifests).
-const OWNED: &[(&str, &str)] = &[
+const OWNED: [(&str, &str); 13] = [
     ("wasmtime", "runtime"),
     ("wasmtime-wasi", "runtime"),
     ("wasmtime-wasi-io", "runtime"),

@@ -32,15 +32,27 @@ pub(crate) struct Head {
 }
 
 const fn text(name: &'static str) -> Head {
-    Head { name, type_: "string", is_wide: false }
+    Head {
+        name,
+        type_: "string",
+        is_wide: false,
+    }
 }
 
 const fn number(name: &'static str) -> Head {
-    Head { name, type_: "integer", is_wide: false }
+    Head {
+        name,
+        type_: "integer",
+        is_wide: false,
+    }
 }
 
 const fn wide(name: &'static str) -> Head {
-    Head { name, type_: "string", is_wide: true }
+    Head {
+        name,
+        type_: "string",
+        is_wide: true,
+    }
 }
 
 /// The columns of a kind.
@@ -57,7 +69,11 @@ fn columns_of(heads: &[Head]) -> Vec<Column> {
     let columns = heads.iter().map(|head| Column {
         name: head.name.to_owned(),
         type_: head.type_.to_owned(),
-        format: if head.name == "Name" && !head.is_wide { "name".to_owned() } else { String::new() },
+        format: if head.name == "Name" && !head.is_wide {
+            "name".to_owned()
+        } else {
+            String::new()
+        },
         description: String::new(),
         priority: u8::from(head.is_wide),
     });
@@ -104,7 +120,9 @@ pub(crate) fn cells(object: &Object, now: Timestamp) -> Vec<Value> {
         Object::ServiceAccount(account) => cluster::service_account(account, now),
         Object::Deployment(deployment) => workload::deployment(deployment, now),
         Object::ReplicaSet(set) => workload::replica_set(set, now),
-        Object::ReplicationController(controller) => workload::replication_controller(controller, now),
+        Object::ReplicationController(controller) => {
+            workload::replication_controller(controller, now)
+        }
         Object::DaemonSet(set) => workload::daemon_set(set, now),
         Object::StatefulSet(set) => workload::stateful_set(set, now),
         Object::Job(job) => workload::job(job, now),
@@ -140,11 +158,18 @@ fn or_none(text: Option<&str>) -> &str {
 
 /// What there is with commas between, or `<none>`.
 fn joined(parts: impl IntoIterator<Item = impl AsRef<str>>) -> String {
-    let parts: Vec<_> = parts.into_iter().map(|part| part.as_ref().to_owned()).collect();
+    let parts: Vec<_> = parts
+        .into_iter()
+        .map(|part| part.as_ref().to_owned())
+        .collect();
     or_none(Some(&parts.join(","))).to_owned()
 }
 
 /// Labels as a selector writes them: `a=b,c=d`.
 fn labels<'a>(labels: impl IntoIterator<Item = (&'a String, &'a String)>) -> String {
-    joined(labels.into_iter().map(|(key, value)| format!("{key}={value}")))
+    joined(
+        labels
+            .into_iter()
+            .map(|(key, value)| format!("{key}={value}")),
+    )
 }

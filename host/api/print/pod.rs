@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 use wasmpod_manifest::k8s::jiff::Timestamp;
-use wasmpod_manifest::k8s::{ContainerStateTerminated, ContainerStatus, Pod, PodSpec, PodStatus, Time};
+use wasmpod_manifest::k8s::{
+    ContainerStateTerminated, ContainerStatus, Pod, PodSpec, PodStatus, Time,
+};
 
 use super::{Head, age, name, or_none, since, text, wide};
 
@@ -30,10 +32,17 @@ pub(super) fn cells(pod: &Pod, now: Timestamp) -> Vec<Value> {
         _ => &summary.reason,
     };
     let restarts = match &summary.last_restart {
-        Some(time) if summary.restarts != 0 => format!("{} ({} ago)", summary.restarts, since(Some(time), now)),
+        Some(time) if summary.restarts != 0 => {
+            format!("{} ({} ago)", summary.restarts, since(Some(time), now))
+        }
         _ => summary.restarts.to_string(),
     };
-    let ip = status.pod_ips.iter().flatten().next().map(|ip| ip.ip.as_str());
+    let ip = status
+        .pod_ips
+        .iter()
+        .flatten()
+        .next()
+        .map(|ip| ip.ip.as_str());
     vec![
         name(&pod.metadata),
         format!("{}/{}", summary.ready, summary.total).into(),
@@ -59,21 +68,35 @@ struct Summary {
 
 impl Summary {
     fn of(spec: Option<&PodSpec>, status: &PodStatus) -> Self {
-        let inits: Vec<_> = spec.iter().flat_map(|spec| spec.init_containers.iter().flatten()).collect();
+        let inits: Vec<_> = spec
+            .iter()
+            .flat_map(|spec| spec.init_containers.iter().flatten())
+            .collect();
         let is_sidecar = |container: &ContainerStatus| {
             let mut inits = inits.iter();
-            inits.any(|init| init.name == container.name && init.restart_policy.as_deref() == Some("Always"))
+            inits.any(|init| {
+                init.name == container.name && init.restart_policy.as_deref() == Some("Always")
+            })
         };
-        let sidecars = inits.iter().filter(|init| init.restart_policy.as_deref() == Some("Always"));
+        let sidecars = inits
+            .iter()
+            .filter(|init| init.restart_policy.as_deref() == Some("Always"));
         let phase = status.phase.as_deref().unwrap_or_default();
         let mut summary = Self {
-            reason: status.reason.as_deref().filter(|reason| !reason.is_empty()).unwrap_or(phase).to_owned(),
+            reason: status
+                .reason
+                .as_deref()
+                .filter(|reason| !reason.is_empty())
+                .unwrap_or(phase)
+                .to_owned(),
             ready: 0,
             total: spec.map_or(0, |spec| spec.containers.len()) + sidecars.count(),
             restarts: 0,
             last_restart: None,
         };
-        if has_condition(status, |kind, _, reason| kind == "PodScheduled" && reason == "SchedulingGated") {
+        if has_condition(status, |kind, _, reason| {
+            kind == "PodScheduled" && reason == "SchedulingGated"
+        }) {
             "SchedulingGated".clone_into(&mut summary.reason);
         }
 
@@ -97,7 +120,9 @@ impl Summary {
                 summary.ready += usize::from(container.ready);
                 continue;
             }
-            let waits_for = waiting.and_then(|waiting| waiting.reason.as_deref()).unwrap_or_default();
+            let waits_for = waiting
+                .and_then(|waiting| waiting.reason.as_deref())
+                .unwrap_or_default();
             summary.reason = match (terminated, waits_for) {
                 (Some(end), _) => format!("Init:{}", reason_of(end)),
                 (None, "" | "PodInitializing") => format!("Init:{index}/{}", inits.len()),
@@ -107,7 +132,9 @@ impl Summary {
             break;
         }
 
-        let is_initialized = has_condition(status, |kind, value, _| kind == "Initialized" && value == "True");
+        let is_initialized = has_condition(status, |kind, value, _| {
+            kind == "Initialized" && value == "True"
+        });
         if !is_initializing || is_initialized {
             summary.restarts = of_sidecars;
             summary.last_restart = last_of_sidecars;
@@ -122,7 +149,9 @@ impl Summary {
             self.count_restarts(container);
             let state = container.state.as_ref();
             let waiting = state.and_then(|state| state.waiting.as_ref());
-            let waits_for = waiting.and_then(|waiting| waiting.reason.as_deref()).unwrap_or_default();
+            let waits_for = waiting
+                .and_then(|waiting| waiting.reason.as_deref())
+                .unwrap_or_default();
             let terminated = state.and_then(|state| state.terminated.as_ref());
             if !waits_for.is_empty() {
                 waits_for.clone_into(&mut self.reason);
@@ -134,7 +163,8 @@ impl Summary {
             }
         }
         if self.reason == "Completed" && has_running {
-            let is_ready = has_condition(status, |kind, value, _| kind == "Ready" && value == "True");
+            let is_ready =
+                has_condition(status, |kind, value, _| kind == "Ready" && value == "True");
             self.reason = if is_ready { "Running" } else { "NotReady" }.to_owned();
         }
     }
@@ -147,7 +177,10 @@ impl Summary {
 
 /// Why a container ended: its reason, else its signal, else its code.
 fn reason_of(end: &ContainerStateTerminated) -> String {
-    match (end.reason.as_deref().unwrap_or_default(), end.signal.unwrap_or(0)) {
+    match (
+        end.reason.as_deref().unwrap_or_default(),
+        end.signal.unwrap_or(0),
+    ) {
         ("", 0) => format!("ExitCode:{}", end.exit_code),
         ("", signal) => format!("Signal:{signal}"),
         (reason, _) => reason.to_owned(),
@@ -156,7 +189,13 @@ fn reason_of(end: &ContainerStateTerminated) -> String {
 
 /// When the container's instance before this one ended.
 fn last_end(container: &ContainerStatus) -> Option<Time> {
-    container.last_state.as_ref()?.terminated.as_ref()?.finished_at.clone()
+    container
+        .last_state
+        .as_ref()?
+        .terminated
+        .as_ref()?
+        .finished_at
+        .clone()
 }
 
 fn later(one: Option<Time>, other: Option<Time>) -> Option<Time> {
@@ -169,16 +208,29 @@ fn later(one: Option<Time>, other: Option<Time>) -> Option<Time> {
 /// Is there a condition whose type, status and reason are as wanted?
 fn has_condition(status: &PodStatus, wanted: impl Fn(&str, &str, &str) -> bool) -> bool {
     let mut conditions = status.conditions.iter().flatten();
-    conditions.any(|found| wanted(&found.type_, &found.status, found.reason.as_deref().unwrap_or_default()))
+    conditions.any(|found| {
+        wanted(
+            &found.type_,
+            &found.status,
+            found.reason.as_deref().unwrap_or_default(),
+        )
+    })
 }
 
 /// How many of the pod's readiness gates are open.
 fn readiness_gates(spec: Option<&PodSpec>, status: &PodStatus) -> String {
-    let gates: Vec<_> = spec.iter().flat_map(|spec| spec.readiness_gates.iter().flatten()).collect();
+    let gates: Vec<_> = spec
+        .iter()
+        .flat_map(|spec| spec.readiness_gates.iter().flatten())
+        .collect();
     if gates.is_empty() {
         return super::NONE.to_owned();
     }
-    let is_open = |gate: &str| has_condition(status, |kind, value, _| kind == gate && value == "True");
-    let open = gates.iter().filter(|gate| is_open(&gate.condition_type)).count();
+    let is_open =
+        |gate: &str| has_condition(status, |kind, value, _| kind == gate && value == "True");
+    let open = gates
+        .iter()
+        .filter(|gate| is_open(&gate.condition_type))
+        .count();
     format!("{open}/{}", gates.len())
 }

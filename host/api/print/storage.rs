@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 use wasmpod_manifest::k8s::jiff::Timestamp;
-use wasmpod_manifest::k8s::{ConfigMap, ObjectMeta, PersistentVolume, PersistentVolumeClaim, Secret};
+use wasmpod_manifest::k8s::{
+    ConfigMap, ObjectMeta, PersistentVolume, PersistentVolumeClaim, Secret,
+};
 
 use super::{Head, UNSET, age, name, number, text, wide};
 
@@ -64,33 +66,53 @@ pub(super) fn volume(volume: &PersistentVolume, now: Timestamp) -> Vec<Value> {
         capacity.map_or("", |found| found.0.as_str()).into(),
         access_modes(modes.unwrap_or_default()).into(),
         text(spec.and_then(|spec| spec.persistent_volume_reclaim_policy.as_ref())),
-        phase(&volume.metadata, status.and_then(|status| status.phase.as_deref())).into(),
+        phase(
+            &volume.metadata,
+            status.and_then(|status| status.phase.as_deref()),
+        )
+        .into(),
         claim.unwrap_or_default().into(),
         text(spec.and_then(|spec| spec.storage_class_name.as_ref())),
-        spec.and_then(|spec| spec.volume_attributes_class_name.as_deref()).unwrap_or(UNSET).into(),
+        spec.and_then(|spec| spec.volume_attributes_class_name.as_deref())
+            .unwrap_or(UNSET)
+            .into(),
         text(status.and_then(|status| status.reason.as_ref())),
         age(&volume.metadata, now),
-        spec.and_then(|spec| spec.volume_mode.as_deref()).unwrap_or(UNSET).into(),
+        spec.and_then(|spec| spec.volume_mode.as_deref())
+            .unwrap_or(UNSET)
+            .into(),
     ]
 }
 
 pub(super) fn claim(claim: &PersistentVolumeClaim, now: Timestamp) -> Vec<Value> {
     let (spec, status) = (claim.spec.as_ref(), claim.status.as_ref());
-    let volume = spec.and_then(|spec| spec.volume_name.as_deref()).unwrap_or_default();
+    let volume = spec
+        .and_then(|spec| spec.volume_name.as_deref())
+        .unwrap_or_default();
     // What a claim has is known when it is bound.
     let bound = status.filter(|_| !volume.is_empty());
     let capacity = bound.and_then(|status| status.capacity.as_ref()?.get("storage"));
     let modes = bound.and_then(|status| status.access_modes.as_deref());
     vec![
         name(&claim.metadata),
-        phase(&claim.metadata, status.and_then(|status| status.phase.as_deref())).into(),
+        phase(
+            &claim.metadata,
+            status.and_then(|status| status.phase.as_deref()),
+        )
+        .into(),
         volume.into(),
         capacity.map_or("", |found| found.0.as_str()).into(),
         access_modes(modes.unwrap_or_default()).into(),
-        spec.and_then(|spec| spec.storage_class_name.as_deref()).unwrap_or_default().into(),
-        spec.and_then(|spec| spec.volume_attributes_class_name.as_deref()).unwrap_or(UNSET).into(),
+        spec.and_then(|spec| spec.storage_class_name.as_deref())
+            .unwrap_or_default()
+            .into(),
+        spec.and_then(|spec| spec.volume_attributes_class_name.as_deref())
+            .unwrap_or(UNSET)
+            .into(),
         age(&claim.metadata, now),
-        spec.and_then(|spec| spec.volume_mode.as_deref()).unwrap_or(UNSET).into(),
+        spec.and_then(|spec| spec.volume_mode.as_deref())
+            .unwrap_or(UNSET)
+            .into(),
     ]
 }
 
@@ -109,6 +131,8 @@ fn access_modes(modes: &[String]) -> String {
         ("ReadWriteMany", "RWX"),
         ("ReadWriteOncePod", "RWOP"),
     ];
-    let short = known.into_iter().filter(|(long, _)| modes.iter().any(|mode| mode == long));
+    let short = known
+        .into_iter()
+        .filter(|(long, _)| modes.iter().any(|mode| mode == long));
     short.map(|(_, short)| short).collect::<Vec<_>>().join(",")
 }

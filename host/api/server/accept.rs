@@ -40,7 +40,12 @@ fn ranges(header: &str) -> impl Iterator<Item = Range<'_>> {
     header.split(',').map(|range| {
         let mut parts = range.split(';').map(str::trim);
         let media = parts.next().unwrap_or_default();
-        let mut found = Range { media, as_: None, group: None, version: None };
+        let mut found = Range {
+            media,
+            as_: None,
+            group: None,
+            version: None,
+        };
         for (key, value) in parts.filter_map(|part| part.split_once('=')) {
             match key {
                 "as" => found.as_ = Some(value),
@@ -61,7 +66,11 @@ fn is_json(media: &str) -> bool {
 fn header(headers: &HeaderMap) -> String {
     let all = headers.get_all(ACCEPT).iter();
     let all: Vec<_> = all.filter_map(|value| value.to_str().ok()).collect();
-    if all.is_empty() { "*/*".to_owned() } else { all.join(",") }
+    if all.is_empty() {
+        "*/*".to_owned()
+    } else {
+        all.join(",")
+    }
 }
 
 /// The form in which this client wants objects. `is_list`: it asks for a list (or a watch, whose events are objects).
@@ -114,7 +123,11 @@ pub(crate) fn plain(headers: &HeaderMap, media: &str) -> Result<(), Status> {
             // Kubernetes' clients ask for a log as they ask for objects.
             || range.media == "application/json"
     };
-    if ranges(&header(headers)).any(takes) { Ok(()) } else { Err(not_acceptable()) }
+    if ranges(&header(headers)).any(takes) {
+        Ok(())
+    } else {
+        Err(not_acceptable())
+    }
 }
 
 pub(crate) fn not_acceptable() -> Status {
@@ -138,13 +151,22 @@ mod tests {
         let rows = [
             ("application/json", Form::Objects),
             ("*/*", Form::Objects),
-            ("application/vnd.kubernetes.protobuf,application/json", Form::Objects),
+            (
+                "application/vnd.kubernetes.protobuf,application/json",
+                Form::Objects,
+            ),
             (
                 "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json",
                 Form::Table("v1"),
             ),
-            ("application/json;as=Table;v=v2;g=meta.k8s.io, application/json", Form::Objects),
-            ("application/json; as=PartialObjectMetadataList; v=v1; g=meta.k8s.io", Form::Metadata("v1")),
+            (
+                "application/json;as=Table;v=v2;g=meta.k8s.io, application/json",
+                Form::Objects,
+            ),
+            (
+                "application/json; as=PartialObjectMetadataList; v=v1; g=meta.k8s.io",
+                Form::Metadata("v1"),
+            ),
         ];
         for (accept, expected) in rows {
             assert_eq!(form(&headers(accept)), Ok(expected), "{accept}");
@@ -154,10 +176,18 @@ mod tests {
 
     #[test]
     fn what_cannot_be_given_is_not_acceptable() {
-        for accept in ["application/yaml", "application/json;as=Table;v=v9;g=meta.k8s.io", "text/html", ""] {
+        for accept in [
+            "application/yaml",
+            "application/json;as=Table;v=v9;g=meta.k8s.io",
+            "text/html",
+            "",
+        ] {
             assert_eq!(form(&headers(accept)).unwrap_err().code, 406, "{accept}");
         }
-        assert_eq!(plain(&headers("image/png"), "text/plain").unwrap_err().code, 406);
+        assert_eq!(
+            plain(&headers("image/png"), "text/plain").unwrap_err().code,
+            406
+        );
         for accept in ["text/plain", "text/*", "*/*", "application/json, */*"] {
             assert_eq!(plain(&headers(accept), "text/plain"), Ok(()), "{accept}");
         }
@@ -166,7 +196,13 @@ mod tests {
     #[test]
     fn discovery_is_given_at_once_to_those_who_know_that() {
         let new = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
-        assert_eq!(discovery_form(&headers(new)), Ok(DiscoveryForm::Aggregated("v2")));
-        assert_eq!(discovery_form(&headers("application/json")), Ok(DiscoveryForm::Legacy));
+        assert_eq!(
+            discovery_form(&headers(new)),
+            Ok(DiscoveryForm::Aggregated("v2"))
+        );
+        assert_eq!(
+            discovery_form(&headers("application/json")),
+            Ok(DiscoveryForm::Legacy)
+        );
     }
 }

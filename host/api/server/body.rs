@@ -39,7 +39,9 @@ impl HttpBody for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match self.get_mut() {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Stream(stream) => stream.poll_next_unpin(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Stream(stream) => stream
+                .poll_next_unpin(cx)
+                .map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
         }
     }
 
@@ -49,7 +51,9 @@ impl HttpBody for Body {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
             Self::Stream(_) => SizeHint::default(),
         }
     }
@@ -70,7 +74,11 @@ pub(crate) fn json_as(content_type: HeaderValue, value: &impl Serialize) -> Resp
 /// A short text.
 pub(crate) fn text(text: &'static str) -> Response<Body> {
     let body = Body::Whole(Some(Bytes::from_static(text.as_bytes())));
-    respond(StatusCode::OK, HeaderValue::from_static("text/plain; charset=utf-8"), body)
+    respond(
+        StatusCode::OK,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+        body,
+    )
 }
 
 /// An answer that comes bit by bit.
@@ -81,7 +89,11 @@ pub(crate) fn streamed(content_type: HeaderValue, body: Body) -> Response<Body> 
 /// Why there is no other answer.
 pub(crate) fn status(status: &Status) -> Response<Body> {
     let code = StatusCode::from_u16(status.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let code = if status.is_success() { StatusCode::OK } else { code };
+    let code = if status.is_success() {
+        StatusCode::OK
+    } else {
+        code
+    };
     let mut response = with_code(code, JSON, status);
     let details = status.details.as_ref();
     if let Some(seconds) = details.and_then(|details| details.retry_after_seconds) {
@@ -90,7 +102,11 @@ pub(crate) fn status(status: &Status) -> Response<Body> {
     response
 }
 
-fn with_code(code: StatusCode, content_type: HeaderValue, value: &impl Serialize) -> Response<Body> {
+fn with_code(
+    code: StatusCode,
+    content_type: HeaderValue,
+    value: &impl Serialize,
+) -> Response<Body> {
     match serde_json::to_vec(value) {
         Ok(mut text) => {
             text.push(b'\n');
@@ -98,8 +114,15 @@ fn with_code(code: StatusCode, content_type: HeaderValue, value: &impl Serialize
         }
         Err(error) => {
             // Nothing that is served has such keys or values; a status never does.
-            let message = format!("{{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Failure\",\"reason\":\"InternalError\",\"code\":500,\"message\":{:?}}}\n", error.to_string());
-            respond(StatusCode::INTERNAL_SERVER_ERROR, JSON, Body::Whole(Some(message.into())))
+            let message = format!(
+                "{{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Failure\",\"reason\":\"InternalError\",\"code\":500,\"message\":{:?}}}\n",
+                error.to_string()
+            );
+            respond(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                JSON,
+                Body::Whole(Some(message.into())),
+            )
         }
     }
 }

@@ -54,13 +54,17 @@ impl Wanted {
             Wire {
                 grace_period_seconds: query.number("gracePeriodSeconds")?,
                 propagation_policy: query.text("propagationPolicy").map(str::to_owned),
-                orphan_dependents: query.text("orphanDependents").map(|_| query.flag("orphanDependents")),
+                orphan_dependents: query
+                    .text("orphanDependents")
+                    .map(|_| query.flag("orphanDependents")),
                 preconditions: None,
                 dry_run: Some(query.all("dryRun").map(str::to_owned).collect()),
             }
         } else {
             let decoded = serde_json::from_slice(&body);
-            decoded.map_err(|wrong| error::bad_request(format!("unable to decode DeleteOptions: {wrong}")))?
+            decoded.map_err(|wrong| {
+                error::bad_request(format!("unable to decode DeleteOptions: {wrong}"))
+            })?
         };
         wire.checked()
     }
@@ -71,7 +75,10 @@ impl Wire {
         let wrong = |field, detail: &str| Err(error::invalid("DeleteOptions", field, detail));
         let dry_run = self.dry_run.unwrap_or_default();
         if let Some(other) = dry_run.iter().find(|what| *what != "All") {
-            return wrong("dryRun", &format!("Unsupported value: \"{other}\": supported values: \"All\""));
+            return wrong(
+                "dryRun",
+                &format!("Unsupported value: \"{other}\": supported values: \"All\""),
+            );
         }
         let propagation = match (self.propagation_policy.as_deref(), self.orphan_dependents) {
             (Some(_), Some(_)) => {
@@ -85,7 +92,10 @@ impl Wire {
             (Some("Orphan"), None) | (None, Some(true)) => Propagation::Orphan,
             (Some(other), None) => {
                 let supported = "supported values: \"Foreground\", \"Background\", \"Orphan\"";
-                return wrong("propagationPolicy", &format!("Unsupported value: \"{other}\": {supported}"));
+                return wrong(
+                    "propagationPolicy",
+                    &format!("Unsupported value: \"{other}\": {supported}"),
+                );
             }
         };
         let grace = match self.grace_period_seconds {
@@ -108,17 +118,35 @@ impl Wire {
 }
 
 async fn read_body(request: Request<Incoming>) -> Result<Bytes, Status> {
-    let media = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media = media.map(|media| media.split(';').next().unwrap_or_default().trim().to_owned());
-    let body = timeout(BODY_TIMEOUT, Limited::new(request.into_body(), MAX_BODY_BYTES).collect()).await;
-    let body = body.map_err(|_| Status::failure(408, "Timeout", "the request's body did not come in time"))?;
-    let body = body.map_err(|wrong| match wrong.downcast_ref::<http_body_util::LengthLimitError>() {
-        Some(_) => {
-            let message = format!("Request entity too large: limit is {MAX_BODY_BYTES}");
-            Status::failure(413, "RequestEntityTooLarge", message)
-        }
-        None => error::bad_request("the request's body cannot be read"),
-    })?;
+    let media = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let media = media.map(|media| {
+        media
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
+    });
+    let body = timeout(
+        BODY_TIMEOUT,
+        Limited::new(request.into_body(), MAX_BODY_BYTES).collect(),
+    )
+    .await;
+    let body = body
+        .map_err(|_| Status::failure(408, "Timeout", "the request's body did not come in time"))?;
+    let body =
+        body.map_err(
+            |wrong| match wrong.downcast_ref::<http_body_util::LengthLimitError>() {
+                Some(_) => {
+                    let message = format!("Request entity too large: limit is {MAX_BODY_BYTES}");
+                    Status::failure(413, "RequestEntityTooLarge", message)
+                }
+                None => error::bad_request("the request's body cannot be read"),
+            },
+        )?;
     let body = body.to_bytes();
     match media.as_deref() {
         Some(other) if !body.is_empty() && other != "application/json" => {
@@ -149,7 +177,9 @@ pub(super) fn one(
         return Ok(body::json(&deleted));
     }
     let mut status = Status::success().about(resource.group, resource.plural, name);
-    deleted.uid().clone_into(&mut status.details.get_or_insert_default().uid);
+    deleted
+        .uid()
+        .clone_into(&mut status.details.get_or_insert_default().uid);
     Ok(body::json(&status))
 }
 
@@ -185,16 +215,34 @@ fn delete(agent: &Agent, object: &Object, wanted: &Wanted) -> Result<Object, Sta
         );
         Status::failure(409, "Conflict", message).about(kind.group(), kind.plural(), object.name())
     };
-    let version = object.metadata().resource_version.as_deref().unwrap_or_default();
-    if let Some(precondition) = wanted.resource_version.as_deref().filter(|wanted| *wanted != version) {
+    let version = object
+        .metadata()
+        .resource_version
+        .as_deref()
+        .unwrap_or_default();
+    if let Some(precondition) = wanted
+        .resource_version
+        .as_deref()
+        .filter(|wanted| *wanted != version)
+    {
         return Err(conflict("ResourceVersion", precondition, version));
     }
-    if let Some(uid) = wanted.options.uid.as_deref().filter(|uid| *uid != object.uid()) {
+    if let Some(uid) = wanted
+        .options
+        .uid
+        .as_deref()
+        .filter(|uid| *uid != object.uid())
+    {
         return Err(conflict("UID", uid, object.uid()));
     }
     if wanted.is_dry_run {
         return Ok(object.clone());
     }
-    let deleted = agent.delete(object.kind(), object.namespace(), object.name(), &wanted.options);
+    let deleted = agent.delete(
+        object.kind(),
+        object.namespace(),
+        object.name(),
+        &wanted.options,
+    );
     deleted.map_err(|wrong| error::of_node(&wrong))
 }

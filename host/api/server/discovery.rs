@@ -27,9 +27,18 @@ struct Subresource {
 
 /// What pods have besides themselves.
 const POD_SUBRESOURCES: &[Subresource] = &[
-    Subresource { name: "attach", kind: "PodAttachOptions" },
-    Subresource { name: "exec", kind: "PodExecOptions" },
-    Subresource { name: "log", kind: "Pod" },
+    Subresource {
+        name: "attach",
+        kind: "PodAttachOptions",
+    },
+    Subresource {
+        name: "exec",
+        kind: "PodExecOptions",
+    },
+    Subresource {
+        name: "log",
+        kind: "Pod",
+    },
 ];
 
 fn subresources(resource: &Resource) -> &'static [Subresource] {
@@ -88,8 +97,12 @@ pub(crate) fn groups(headers: &HeaderMap, is_core: bool) -> Result<Response<Body
                 "v2" => "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
                 _ => "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
             };
-            let items = versions().into_iter().filter(|(group, _)| group.is_empty() == is_core);
-            let items: Vec<_> = items.map(|(group, version)| aggregated(group, version)).collect();
+            let items = versions()
+                .into_iter()
+                .filter(|(group, _)| group.is_empty() == is_core);
+            let items: Vec<_> = items
+                .map(|(group, version)| aggregated(group, version))
+                .collect();
             let list = json!({
                 "kind": "APIGroupDiscoveryList",
                 "apiVersion": format!("apidiscovery.k8s.io/{version}"),
@@ -104,9 +117,15 @@ pub(crate) fn groups(headers: &HeaderMap, is_core: bool) -> Result<Response<Body
             "serverAddressByClientCIDRs": [],
         }))),
         DiscoveryForm::Legacy => {
-            let named = versions().into_iter().filter(|(group, _)| !group.is_empty());
-            let groups: Vec<_> = named.map(|(group, version)| api_group(group, version)).collect();
-            Ok(body::json(&json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})))
+            let named = versions()
+                .into_iter()
+                .filter(|(group, _)| !group.is_empty());
+            let groups: Vec<_> = named
+                .map(|(group, version)| api_group(group, version))
+                .collect();
+            Ok(body::json(
+                &json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}),
+            ))
         }
     }
 }
@@ -165,14 +184,19 @@ pub(crate) fn resources(group: &str, version: &str) -> Response<Body> {
 
 /// Every group and version, in the order in which resources of one name are looked for: Kubernetes' own first.
 fn versions() -> Vec<(&'static str, &'static str)> {
-    let mut versions: Vec<_> = RESOURCES.iter().map(|resource| (resource.group, resource.version)).collect();
+    let mut versions: Vec<_> = RESOURCES
+        .iter()
+        .map(|resource| (resource.group, resource.version))
+        .collect();
     versions.sort_by_key(|(group, _)| (group.contains('.'), *group));
     versions.dedup();
     versions
 }
 
 fn of_version(group: &str, version: &str) -> impl Iterator<Item = &'static Resource> {
-    RESOURCES.iter().filter(move |resource| resource.group == group && resource.version == version)
+    RESOURCES
+        .iter()
+        .filter(move |resource| resource.group == group && resource.version == version)
 }
 
 fn api_group(name: &str, version: &str) -> Value {

@@ -18,7 +18,11 @@ pub(super) fn not_found(resource: &Resource, name: &str) -> Status {
 
 /// Nothing is at this path.
 pub(super) fn no_such_path() -> Status {
-    Status::failure(404, "NotFound", "the server could not find the requested resource")
+    Status::failure(
+        404,
+        "NotFound",
+        "the server could not find the requested resource",
+    )
 }
 
 pub(super) fn method_not_allowed() -> Status {
@@ -47,16 +51,23 @@ pub(super) fn invalid(kind: &str, field: &str, detail: &str) -> Status {
 pub(super) fn too_many_requests() -> Status {
     let message = "too many watches, logs and sessions are open, please try again later";
     let mut status = Status::failure(429, "TooManyRequests", message);
-    status.details.get_or_insert_default().retry_after_seconds = Some(super::limits::RETRY_AFTER_SECONDS);
+    status.details.get_or_insert_default().retry_after_seconds =
+        Some(super::limits::RETRY_AFTER_SECONDS);
     status
 }
 
 pub(super) fn of_store(error: &StoreError) -> Status {
     let about = |code, kind: Kind, name: &str| {
-        Status::failure(code, error.reason(), error.to_string()).about(kind.group(), kind.plural(), name)
+        Status::failure(code, error.reason(), error.to_string()).about(
+            kind.group(),
+            kind.plural(),
+            name,
+        )
     };
     match error {
-        StoreError::AlreadyExists { kind, name } | StoreError::Conflict { kind, name, .. } => about(409, *kind, name),
+        StoreError::AlreadyExists { kind, name } | StoreError::Conflict { kind, name, .. } => {
+            about(409, *kind, name)
+        }
         StoreError::NotFound { kind, name } => about(404, *kind, name),
         StoreError::Invalid { kind, name, .. } => about(422, *kind, name),
         StoreError::Expired { .. } => expired(error.to_string()),
@@ -67,7 +78,11 @@ pub(super) fn of_node(error: &NodeError) -> Status {
     match error {
         NodeError::Store(error) => of_store(error),
         NodeError::ShuttingDown => Status::failure(503, "ServiceUnavailable", error.to_string()),
-        other => Status::failure(500, "InternalError", format!("Internal error occurred: {other}")),
+        other => Status::failure(
+            500,
+            "InternalError",
+            format!("Internal error occurred: {other}"),
+        ),
     }
 }
 

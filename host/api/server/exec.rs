@@ -11,8 +11,8 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use hyper::body::Incoming;
 use hyper::header::{
-    CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use hyper::upgrade::Upgraded;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
@@ -49,9 +49,17 @@ enum Wanted {
 
 impl Wanted {
     fn of(verb: &str, query: &Query) -> Result<Self, Status> {
-        let (stdin, stdout, stderr, tty) =
-            (query.flag("stdin"), query.flag("stdout"), query.flag("stderr"), query.flag("tty"));
-        let kind = if verb == "exec" { "PodExecOptions" } else { "PodAttachOptions" };
+        let (stdin, stdout, stderr, tty) = (
+            query.flag("stdin"),
+            query.flag("stdout"),
+            query.flag("stderr"),
+            query.flag("tty"),
+        );
+        let kind = if verb == "exec" {
+            "PodExecOptions"
+        } else {
+            "PodAttachOptions"
+        };
         if !(stdin || stdout || stderr) {
             return Err(error::bad_request(format!(
                 "{kind}: you must specify at least 1 of stdin, stdout, stderr"
@@ -63,13 +71,26 @@ impl Wanted {
             )));
         }
         if verb != "exec" {
-            return Ok(Self::Attach(AttachRequest { stdin, stdout, stderr, tty }));
+            return Ok(Self::Attach(AttachRequest {
+                stdin,
+                stdout,
+                stderr,
+                tty,
+            }));
         }
         let command: Vec<_> = query.all("command").map(str::to_owned).collect();
         if command.first().is_none_or(String::is_empty) {
-            return Err(error::bad_request("you must specify at least one command for the container"));
+            return Err(error::bad_request(
+                "you must specify at least one command for the container",
+            ));
         }
-        Ok(Self::Exec(ExecRequest { command, stdin, stdout, stderr, tty }))
+        Ok(Self::Exec(ExecRequest {
+            command,
+            stdin,
+            stdout,
+            stderr,
+            tty,
+        }))
     }
 
     /// The channel whose empty message says that the session is open: the lowest that the server writes to.
@@ -102,16 +123,28 @@ pub(super) fn open(
     request: &mut Request<Incoming>,
     after: &AfterUpgrade,
 ) -> Result<Response<Body>, Status> {
-    let handshake = Handshake::of(request)?;
     let wanted = Wanted::of(verb, query)?;
     let container = container_of(pod, query.text("container"))?;
-    let (namespace, name) = (pod.metadata.namespace.as_deref(), pod.metadata.name.as_deref());
-    let running = context.agent.running(namespace.unwrap_or_default(), name.unwrap_or_default());
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or("Pending");
+    // After what is wrong with the request itself: a client that is refused tries SPDY next, and shows what that says.
+    let handshake = Handshake::of(request)?;
+    let (namespace, name) = (
+        pod.metadata.namespace.as_deref(),
+        pod.metadata.name.as_deref(),
+    );
+    let running = context
+        .agent
+        .running(namespace.unwrap_or_default(), name.unwrap_or_default());
+    let phase = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.phase.as_deref())
+        .unwrap_or("Pending");
     let Some(running) = running.filter(|_| !["Succeeded", "Failed"].contains(&phase)) else {
         let message = match phase {
             "Succeeded" | "Failed" => {
-                format!("cannot {verb} into a container in a completed pod; current phase is {phase}")
+                format!(
+                    "cannot {verb} into a container in a completed pod; current phase is {phase}"
+                )
             }
             _ => format!("pod {} is not running yet", name.unwrap_or_default()),
         };
@@ -148,17 +181,23 @@ impl Handshake {
             return Err(error::bad_request(message));
         }
         if !has_token(headers, &SEC_WEBSOCKET_VERSION, "13") {
-            return Err(error::bad_request("unsupported WebSocket version: 13 is spoken here"));
+            return Err(error::bad_request(
+                "unsupported WebSocket version: 13 is spoken here",
+            ));
         }
         let Some(key) = headers.get(SEC_WEBSOCKET_KEY) else {
-            return Err(error::bad_request("the header Sec-WebSocket-Key is missing"));
+            return Err(error::bad_request(
+                "the header Sec-WebSocket-Key is missing",
+            ));
         };
         let protocol = [channel::V5, channel::V4]
             .into_iter()
             .find(|protocol| has_token(headers, &SEC_WEBSOCKET_PROTOCOL, protocol));
         let protocol = protocol.ok_or_else(|| {
             let spoken = format!("{}, {}", channel::V5, channel::V4);
-            error::bad_request(format!("unable to negotiate a protocol: spoken here are {spoken}"))
+            error::bad_request(format!(
+                "unable to negotiate a protocol: spoken here are {spoken}"
+            ))
         })?;
         Ok(Self {
             accept: derive_accept_key(key.as_bytes()),
@@ -172,7 +211,10 @@ impl Handshake {
         let headers = response.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(self.protocol));
+        headers.insert(
+            SEC_WEBSOCKET_PROTOCOL,
+            HeaderValue::from_static(self.protocol),
+        );
         if let Ok(accept) = HeaderValue::try_from(&self.accept) {
             headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
         }
@@ -182,8 +224,13 @@ impl Handshake {
 
 /// Is this word in a header that is a list?
 fn has_token(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|token| token.trim().eq_ignore_ascii_case(wanted))
+    let values = headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .any(|token| token.trim().eq_ignore_ascii_case(wanted))
 }
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
@@ -329,7 +376,11 @@ impl From<Size> for TerminalSize {
     }
 }
 
-async fn send(sink: &mut SplitSink<Socket, Message>, channel: u8, payload: &[u8]) -> Result<(), Error> {
+async fn send(
+    sink: &mut SplitSink<Socket, Message>,
+    channel: u8,
+    payload: &[u8],
+) -> Result<(), Error> {
     let mut message = BytesMut::with_capacity(payload.len() + 1);
     message.put_u8(channel);
     message.put_slice(payload);
@@ -338,14 +389,18 @@ async fn send(sink: &mut SplitSink<Socket, Message>, channel: u8, payload: &[u8]
 
 fn of_exec(wrong: &ExecError) -> Status {
     match wrong {
-        ExecError::NoSuchContainer { .. } | ExecError::NoCommand => error::bad_request(wrong.to_string()),
+        ExecError::NoSuchContainer { .. } | ExecError::NoCommand => {
+            error::bad_request(wrong.to_string())
+        }
         ExecError::TooMany { .. } => Status::failure(429, "TooManyRequests", wrong.to_string()),
         ExecError::NotRunning { .. }
         | ExecError::CommandNotFound { .. }
         | ExecError::Files { .. }
         | ExecError::Runtime(_)
-        | ExecError::PodEnded => {
-            Status::failure(500, "InternalError", format!("Internal error occurred: {wrong}"))
-        }
+        | ExecError::PodEnded => Status::failure(
+            500,
+            "InternalError",
+            format!("Internal error occurred: {wrong}"),
+        ),
     }
 }

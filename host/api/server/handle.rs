@@ -15,7 +15,9 @@ use crate::server::query::Query;
 use crate::server::route::{Objects, Route, route};
 use crate::server::selection::Selection;
 use crate::server::shape::{Include, Shape};
-use crate::server::{AfterUpgrade, Context, delete, discovery, error, exec, log, metrics, read, watch};
+use crate::server::{
+    AfterUpgrade, Context, delete, discovery, error, exec, log, metrics, read, watch,
+};
 
 /// Answers a request.
 pub(super) async fn handle(
@@ -56,11 +58,14 @@ fn authenticate(context: &Context, headers: &HeaderMap) -> Result<(), Status> {
     let Some(token) = &context.token else {
         return Ok(());
     };
-    let shown = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let shown = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
     let is_right = shown.is_some_and(|shown| {
         // Every byte is compared, so that the time says nothing.
         let pairs = shown.iter().zip(token.as_bytes());
-        shown.len() == token.len() && pairs.fold(0, |differs, (one, other)| differs | (one ^ other)) == 0
+        shown.len() == token.len()
+            && pairs.fold(0, |differs, (one, other)| differs | (one ^ other)) == 0
     });
     if is_right {
         Ok(())
@@ -95,7 +100,12 @@ async fn of_objects(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Status> {
     let (agent, store) = (&context.agent, context.agent.store());
-    let Objects { resource, namespace, name, .. } = objects;
+    let Objects {
+        resource,
+        namespace,
+        name,
+        ..
+    } = objects;
     let shape = Shape {
         form: accept::form(request.headers())?,
         include: Include::of(query)?,
@@ -104,26 +114,43 @@ async fn of_objects(
     let selection = |kind| Selection::of(kind, namespace.as_deref(), name.as_deref(), query);
     let Some(kind) = resource.stored else {
         // Figures are of the pods and nodes of the same name.
-        let kind = if resource.namespaced { Kind::Pod } else { Kind::Node };
+        let kind = if resource.namespaced {
+            Kind::Pod
+        } else {
+            Kind::Node
+        };
         if !is_read(request.method()) || query.flag("watch") {
             return Err(error::method_not_allowed());
         }
         if let Form::Metadata(_) = shape.form {
             return Err(accept::not_acceptable());
         }
-        return metrics::answer(agent, &context.metrics, resource, name.as_deref(), &selection(kind)?, &shape);
+        return metrics::answer(
+            agent,
+            &context.metrics,
+            resource,
+            name.as_deref(),
+            &selection(kind)?,
+            &shape,
+        );
     };
     let selection = selection(kind)?;
     match (request.method(), name) {
         (&Method::GET, _) if query.flag("watch") => watch::watch(context, selection, query, shape),
-        (method, Some(name)) if is_read(method) => read::get(store, resource, &selection, name, &shape),
-        (method, None) if is_read(method) => read::list(store, &context.pages, &selection, query, &shape),
+        (method, Some(name)) if is_read(method) => {
+            read::get(store, resource, &selection, name, &shape)
+        }
+        (method, None) if is_read(method) => {
+            read::list(store, &context.pages, &selection, query, &shape)
+        }
         (&Method::DELETE, _) => {
             let wanted = delete::Wanted::of(request, query).await?;
             match name {
                 Some(name) => delete::one(agent, resource, &selection, name, &wanted),
                 // Of all namespaces at once: Kubernetes has no such verb.
-                None if resource.namespaced && namespace.is_none() => Err(error::method_not_allowed()),
+                None if resource.namespaced && namespace.is_none() => {
+                    Err(error::method_not_allowed())
+                }
                 None => delete::all(agent, &selection, &wanted, &shape),
             }
         }
@@ -140,15 +167,29 @@ fn of_pod(
     mut request: Request<Incoming>,
     after: &AfterUpgrade,
 ) -> Result<Response<Body>, Status> {
-    let Objects { resource, namespace, name, .. } = objects;
-    let is_known = resource.stored == Some(Kind::Pod) && ["log", "exec", "attach"].contains(&subresource);
-    let name = name.as_deref().filter(|_| is_known).ok_or_else(error::no_such_path)?;
-    let pod = context.agent.store().get(Kind::Pod, namespace.as_deref(), name);
+    let Objects {
+        resource,
+        namespace,
+        name,
+        ..
+    } = objects;
+    let is_known =
+        resource.stored == Some(Kind::Pod) && ["log", "exec", "attach"].contains(&subresource);
+    let name = name
+        .as_deref()
+        .filter(|_| is_known)
+        .ok_or_else(error::no_such_path)?;
+    let pod = context
+        .agent
+        .store()
+        .get(Kind::Pod, namespace.as_deref(), name);
     let Some(Object::Pod(pod)) = pod else {
         return Err(error::not_found(resource, name));
     };
     match (subresource, request.method()) {
-        ("log", method) if is_read(method) => log::log(context, &present(context, &pod), query, request.headers()),
+        ("log", method) if is_read(method) => {
+            log::log(context, &present(context, &pod), query, request.headers())
+        }
         ("exec" | "attach", &Method::GET | &Method::POST) => {
             exec::open(context, &pod, subresource, query, &mut request, after)
         }

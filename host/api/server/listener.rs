@@ -82,7 +82,11 @@ impl Listener {
         listener.set_nonblocking(true).map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
         // 244 random bits of the system's source.
-        let token = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+        let token = format!(
+            "{}{}",
+            uuid::Uuid::new_v4().simple(),
+            uuid::Uuid::new_v4().simple()
+        );
         Ok(Self {
             socket: Socket::Tcp(listener),
             address: Address::Tcp { addr, token },
@@ -104,7 +108,11 @@ impl Listener {
 
         let failed = |verb, path: &Path| {
             let place = path.display().to_string();
-            move |source| ListenError { verb, place, source }
+            move |source| ListenError {
+                verb,
+                place,
+                source,
+            }
         };
         let run = std::path::absolute(run).map_err(failed("find", run))?;
         let mut folder = run.join(FOLDER);
@@ -116,7 +124,9 @@ impl Listener {
         // From here on dropping it removes the folder.
         let guard = FolderGuard(Some(folder));
         let listener = UnixListener::bind(&path).map_err(failed("bind", &path))?;
-        listener.set_nonblocking(true).map_err(failed("bind", &path))?;
+        listener
+            .set_nonblocking(true)
+            .map_err(failed("bind", &path))?;
         let closed = std::fs::Permissions::from_mode(0o600);
         std::fs::set_permissions(&path, closed).map_err(failed("close to others", &path))?;
         Ok(Self {
@@ -130,7 +140,9 @@ impl Listener {
     pub(super) fn start(&self) -> io::Result<Accepting> {
         Ok(match &self.socket {
             #[cfg(unix)]
-            Socket::Unix(listener) => Accepting::Unix(UnixListener::from_std(listener.try_clone()?)?),
+            Socket::Unix(listener) => {
+                Accepting::Unix(UnixListener::from_std(listener.try_clone()?)?)
+            }
             Socket::Tcp(listener) => Accepting::Tcp(TcpListener::from_std(listener.try_clone()?)?),
         })
     }
@@ -183,7 +195,12 @@ mod elsewhere {
         let own = own.filter(|dir| dir.is_absolute() && dir.is_dir() && dir.as_os_str().len() < 64);
         let parent = own.unwrap_or_else(|| PathBuf::from("/tmp"));
         remove_abandoned(&parent);
-        let random: String = uuid::Uuid::new_v4().simple().to_string().chars().take(16).collect();
+        let random: String = uuid::Uuid::new_v4()
+            .simple()
+            .to_string()
+            .chars()
+            .take(16)
+            .collect();
         parent.join(format!("{PREFIX}{random}"))
     }
 
@@ -195,7 +212,9 @@ mod elsewhere {
         let us = rustix::process::geteuid().as_raw();
         for entry in entries.flatten() {
             let is_named = entry.file_name().to_string_lossy().starts_with(PREFIX);
-            let is_ours = entry.metadata().is_ok_and(|found| found.is_dir() && found.uid() == us);
+            let is_ours = entry
+                .metadata()
+                .is_ok_and(|found| found.is_dir() && found.uid() == us);
             if !is_named || !is_ours {
                 continue;
             }
@@ -233,7 +252,10 @@ impl Accepting {
                     let (stream, _) = listener.accept().await?;
                     let us = rustix::process::geteuid().as_raw();
                     // The superuser could read all of it anyway.
-                    if stream.peer_cred().is_ok_and(|peer| [us, 0].contains(&peer.uid())) {
+                    if stream
+                        .peer_cred()
+                        .is_ok_and(|peer| [us, 0].contains(&peer.uid()))
+                    {
                         return Ok(Accepted::Unix(stream));
                     }
                 }
@@ -243,7 +265,8 @@ impl Accepting {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 

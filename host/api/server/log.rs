@@ -42,12 +42,20 @@ pub(super) fn log(
     let wanted = Wanted::of(query, context.agent.store().now())?;
     let container = container_of(pod, query.text("container"))?;
     check_state(pod, &container, wanted.options.previous)?;
-    let permit = wanted.options.follow.then(|| context.long_request()).transpose()?;
+    let permit = wanted
+        .options
+        .follow
+        .then(|| context.long_request())
+        .transpose()?;
     let metadata = &pod.metadata;
-    let (namespace, name) = (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default());
+    let (namespace, name) = (
+        metadata.namespace.as_deref().unwrap_or_default(),
+        metadata.name.as_deref().unwrap_or_default(),
+    );
     let running = context.agent.running(namespace, name);
     // Only the log is held: a client who follows does not keep the pod.
-    let reader = running.and_then(|running| running.sandbox().logs(&container, wanted.options.clone()));
+    let reader =
+        running.and_then(|running| running.sandbox().logs(&container, wanted.options.clone()));
     let reader = reader.ok_or_else(|| waiting(name, &container, "ContainerCreating"))?;
     let printer = Printer {
         reader,
@@ -63,27 +71,34 @@ pub(super) fn log(
         let bytes = printer.next().await?;
         Some((bytes, printer))
     });
-    Ok(body::streamed(HeaderValue::from_static("text/plain"), Body::stream(text)))
+    Ok(body::streamed(
+        HeaderValue::from_static("text/plain"),
+        Body::stream(text),
+    ))
 }
 
 impl Wanted {
     fn of(query: &Query, now: Timestamp) -> Result<Self, Status> {
         let invalid = |field, detail: &str| error::invalid("PodLogOptions", field, detail);
         let positive = |field, least: i64, detail| match query.number(field)? {
-            Some(number) if number < least => {
-                Err(invalid(field, &format!("Invalid value: {number}: {detail}")))
-            }
+            Some(number) if number < least => Err(invalid(
+                field,
+                &format!("Invalid value: {number}: {detail}"),
+            )),
             number => Ok(number.and_then(|number| u64::try_from(number).ok())),
         };
         let tail = positive("tailLines", 0, "must be greater than or equal to 0")?;
         let limit_bytes = positive("limitBytes", 1, "must be greater than 0")?;
         let since_seconds = positive("sinceSeconds", 1, "must be greater than 0")?;
         let since_time = query.text("sinceTime").map(|text| {
-            text.parse::<Timestamp>().map_err(|_| error::bad_request(format!("invalid sinceTime \"{text}\": not RFC 3339")))
+            text.parse::<Timestamp>().map_err(|_| {
+                error::bad_request(format!("invalid sinceTime \"{text}\": not RFC 3339"))
+            })
         });
         let since = match (since_seconds, since_time.transpose()?) {
             (Some(_), Some(_)) => {
-                let detail = "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified";
+                let detail =
+                    "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified";
                 return Err(invalid("sinceSeconds", detail));
             }
             (Some(seconds), None) => {
@@ -98,11 +113,15 @@ impl Wanted {
             Some("Stderr") => Some(Stream::Stderr),
             Some(other) => {
                 let supported = "supported values: \"All\", \"Stdout\", \"Stderr\"";
-                return Err(invalid("stream", &format!("Unsupported value: \"{other}\": {supported}")));
+                return Err(invalid(
+                    "stream",
+                    &format!("Unsupported value: \"{other}\": {supported}"),
+                ));
             }
         };
         if stream.is_some() && tail.is_some() {
-            let detail = "Forbidden: `tailLines` and specific `stream` are mutually exclusive for now";
+            let detail =
+                "Forbidden: `tailLines` and specific `stream` are mutually exclusive for now";
             return Err(invalid("tailLines", detail));
         }
         Ok(Self {
@@ -125,15 +144,27 @@ pub(super) fn container_of(pod: &Pod, named: Option<&str>) -> Result<String, Sta
     let name = pod.metadata.name.as_deref().unwrap_or_default();
     let spec = pod.spec.as_ref();
     let names = |containers: &[Container]| -> Vec<String> {
-        containers.iter().map(|container| container.name.clone()).collect()
+        containers
+            .iter()
+            .map(|container| container.name.clone())
+            .collect()
     };
     let containers = spec.map(|spec| names(&spec.containers)).unwrap_or_default();
-    let inits = spec.and_then(|spec| spec.init_containers.as_deref()).map(names).unwrap_or_default();
+    let inits = spec
+        .and_then(|spec| spec.init_containers.as_deref())
+        .map(names)
+        .unwrap_or_default();
     if let Some(named) = named {
-        return if containers.iter().chain(&inits).any(|container| container == named) {
+        return if containers
+            .iter()
+            .chain(&inits)
+            .any(|container| container == named)
+        {
             Ok(named.to_owned())
         } else {
-            Err(error::bad_request(format!("container {named} is not valid for pod {name}")))
+            Err(error::bad_request(format!(
+                "container {named} is not valid for pod {name}"
+            )))
         };
     }
     match (containers.as_slice(), inits.as_slice()) {
@@ -144,7 +175,10 @@ pub(super) fn container_of(pod: &Pod, named: Option<&str>) -> Result<String, Sta
                 several.join(" ")
             );
             if !inits.is_empty() {
-                message.push_str(&format!(" or one of the init containers: [{}]", inits.join(" ")));
+                message.push_str(&format!(
+                    " or one of the init containers: [{}]",
+                    inits.join(" ")
+                ));
             }
             Err(error::bad_request(message))
         }
@@ -152,7 +186,9 @@ pub(super) fn container_of(pod: &Pod, named: Option<&str>) -> Result<String, Sta
 }
 
 fn waiting(pod: &str, container: &str, why: &str) -> Status {
-    error::bad_request(format!("container \"{container}\" in pod \"{pod}\" is waiting to start: {why}"))
+    error::bad_request(format!(
+        "container \"{container}\" in pod \"{pod}\" is waiting to start: {why}"
+    ))
 }
 
 /// Has the container printed, or could it have? (`validateContainerLogStatus` of the kubelet)
@@ -164,12 +200,19 @@ fn check_state(pod: &Pod, container: &str, previous: bool) -> Result<(), Status>
         inits.chain(status.container_statuses.iter().flatten())
     });
     let found = all.into_iter().find(|status| status.name == container);
-    let has_last = found.is_some_and(|found| found.last_state.as_ref().is_some_and(|last| last.terminated.is_some()));
+    let has_last = found.is_some_and(|found| {
+        found
+            .last_state
+            .as_ref()
+            .is_some_and(|last| last.terminated.is_some())
+    });
     if previous {
         return if has_last {
             Ok(())
         } else {
-            let message = format!("previous terminated container \"{container}\" in pod \"{name}\" not found");
+            let message = format!(
+                "previous terminated container \"{container}\" in pod \"{name}\" not found"
+            );
             Err(error::bad_request(message))
         };
     }
@@ -179,12 +222,16 @@ fn check_state(pod: &Pod, container: &str, previous: bool) -> Result<(), Status>
         return Ok(());
     }
     let waits = state.and_then(|state| state.waiting.as_ref()?.reason.as_deref());
-    Err(waiting(name, container, match waits {
-        Some("ErrImagePull") => "image can't be pulled",
-        Some("ImagePullBackOff") => "trying and failing to pull image",
-        Some(reason) if !reason.is_empty() => reason,
-        _ => "ContainerCreating",
-    }))
+    Err(waiting(
+        name,
+        container,
+        match waits {
+            Some("ErrImagePull") => "image can't be pulled",
+            Some("ImagePullBackOff") => "trying and failing to pull image",
+            Some(reason) if !reason.is_empty() => reason,
+            _ => "ContainerCreating",
+        },
+    ))
 }
 
 struct Printer {
@@ -230,7 +277,11 @@ impl Printer {
                     return;
                 }
                 let [stdout, stderr] = &mut self.is_inside_line;
-                let is_inside = if line.stream == Stream::Stdout { stdout } else { stderr };
+                let is_inside = if line.stream == Stream::Stdout {
+                    stdout
+                } else {
+                    stderr
+                };
                 if self.timestamps && !*is_inside {
                     batch.put_slice(line.time.as_bytes());
                     batch.put_u8(b' ');
@@ -242,7 +293,10 @@ impl Printer {
                 }
             }
             Ok(Some(LogItem::Lost { bytes })) => {
-                batch.put_slice(format!("[{bytes} bytes of the log were rotated away before they were read]\n").as_bytes());
+                batch.put_slice(
+                    format!("[{bytes} bytes of the log were rotated away before they were read]\n")
+                        .as_bytes(),
+                );
             }
             Ok(None) => self.has_ended = true,
             Err(error) => {

@@ -67,7 +67,10 @@ impl Metrics {
         if notes.len() >= MAX_NOTES {
             notes.pop_front();
         }
-        notes.push_back(Note { at: Instant::now(), cpu });
+        notes.push_back(Note {
+            at: Instant::now(),
+            cpu,
+        });
     }
 
     /// What the containers of a pod use now.
@@ -101,7 +104,13 @@ fn age(pod: &Pod, container: &str, now: Timestamp) -> Option<Duration> {
     let inits = status.init_container_statuses.iter().flatten();
     let mut all = inits.chain(status.container_statuses.iter().flatten());
     let found = all.find(|status| status.name == container)?;
-    let start = found.state.as_ref()?.running.as_ref()?.started_at.as_ref()?;
+    let start = found
+        .state
+        .as_ref()?
+        .running
+        .as_ref()?
+        .started_at
+        .as_ref()?;
     let age = Duration::try_from(now.duration_since(start.0)).ok()?;
     (age >= MIN_WINDOW).then_some(age)
 }
@@ -126,9 +135,14 @@ pub(super) fn answer(
     selection: &Selection,
     shape: &Shape,
 ) -> Result<Response<Body>, Status> {
-    let (mut objects, version) = agent.store().list(selection.kind, selection.namespace.as_deref());
+    let (mut objects, version) = agent
+        .store()
+        .list(selection.kind, selection.namespace.as_deref());
     objects.retain(|object| selection.matches(object));
-    let measured: Vec<_> = objects.iter().filter_map(|object| measure(agent, metrics, object, shape.now)).collect();
+    let measured: Vec<_> = objects
+        .iter()
+        .filter_map(|object| measure(agent, metrics, object, shape.now))
+        .collect();
     let is_node = selection.kind == Kind::Node;
     if let Form::Table(version) = shape.form {
         return match (name, measured.as_slice()) {
@@ -165,7 +179,9 @@ fn measure(agent: &Agent, metrics: &Metrics, object: &Object, now: Timestamp) ->
         // The node is what all pods use: it has no life besides them.
         Object::Node(_) => {
             let (pods, _) = agent.store().list(Kind::Pod, None);
-            let all = pods.iter().filter_map(|pod| measure(agent, metrics, pod, now));
+            let all = pods
+                .iter()
+                .filter_map(|pod| measure(agent, metrics, pod, now));
             let all: Vec<_> = all.flat_map(|measured| measured.containers).collect();
             let window = all.iter().map(|figures| figures.window).max();
             vec![Figures {
@@ -191,7 +207,9 @@ fn json(measured: &Measured, resource: &Resource, is_node: bool, now: Timestamp)
         })
     };
     let mut metadata = serde_json::to_value(&measured.metadata).unwrap_or_default();
-    let now = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
+    let now = Timestamp::from_second(now.as_second())
+        .unwrap_or(now)
+        .to_string();
     if let Value::Object(fields) = &mut metadata {
         fields.insert("creationTimestamp".to_owned(), now.as_str().into());
     }
@@ -205,9 +223,13 @@ fn json(measured: &Measured, resource: &Resource, is_node: bool, now: Timestamp)
     if let Value::Object(fields) = &mut object {
         let containers = measured.containers.iter();
         if is_node {
-            fields.insert("usage".to_owned(), containers.map(usage).next().unwrap_or_default());
+            fields.insert(
+                "usage".to_owned(),
+                containers.map(usage).next().unwrap_or_default(),
+            );
         } else {
-            let containers = containers.map(|figures| json!({"name": figures.container, "usage": usage(figures)}));
+            let containers = containers
+                .map(|figures| json!({"name": figures.container, "usage": usage(figures)}));
             fields.insert("containers".to_owned(), containers.collect());
         }
     }
@@ -216,14 +238,26 @@ fn json(measured: &Measured, resource: &Resource, is_node: bool, now: Timestamp)
 
 /// The longest time over which a rate was taken.
 fn window(containers: &[Figures]) -> String {
-    let longest = containers.iter().map(|figures| figures.window).max().unwrap_or_default();
+    let longest = containers
+        .iter()
+        .map(|figures| figures.window)
+        .max()
+        .unwrap_or_default();
     format!("{:.3}s", longest.as_secs_f64())
 }
 
 fn table(all: &[Measured], version: &str, resource: &Resource, shape: &Shape) -> Table {
     let rows = all.iter().map(|measured| {
-        let nanocores: u64 = measured.containers.iter().map(|figures| figures.nanocores).sum();
-        let memory_bytes: u64 = measured.containers.iter().map(|figures| figures.memory_bytes).sum();
+        let nanocores: u64 = measured
+            .containers
+            .iter()
+            .map(|figures| figures.nanocores)
+            .sum();
+        let memory_bytes: u64 = measured
+            .containers
+            .iter()
+            .map(|figures| figures.memory_bytes)
+            .sum();
         let cells = vec![
             measured.metadata.name.clone().into(),
             format!("{}m", nanocores.div_ceil(1_000_000)).into(),
@@ -256,8 +290,14 @@ mod tests {
 
     #[test]
     fn a_rate_is_time_spent_over_time_passed() {
-        assert_eq!(rate(Duration::from_millis(500), Duration::from_secs(5)), 100_000_000);
-        assert_eq!(rate(Duration::from_secs(3), Duration::ZERO), 3_000_000_000_000_000_000);
+        assert_eq!(
+            rate(Duration::from_millis(500), Duration::from_secs(5)),
+            100_000_000
+        );
+        assert_eq!(
+            rate(Duration::from_secs(3), Duration::ZERO),
+            3_000_000_000_000_000_000
+        );
         assert_eq!(rate(Duration::ZERO, Duration::from_secs(1)), 0);
     }
 }

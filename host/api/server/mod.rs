@@ -174,7 +174,10 @@ async fn closed(mut closing: tokio::sync::watch::Receiver<bool>) {
 }
 
 /// One connection, from its first request to its end, and what it becomes.
-async fn connection(context: Arc<Context>, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
+async fn connection(
+    context: Arc<Context>,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) {
     let after = AfterUpgrade::default();
     let closing = context.closing.clone();
     {

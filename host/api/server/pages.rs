@@ -52,7 +52,11 @@ impl Token {
                 version => Some(version.parse().ok()?),
             };
             let (namespace, name) = (parts.next()?.to_owned(), parts.next()?.to_owned());
-            Some(Self { version, namespace, name })
+            Some(Self {
+                version,
+                namespace,
+                name,
+            })
         })();
         let token = token.filter(|_| parts.next().is_none());
         token.ok_or_else(|| error::bad_request("continue key is not valid"))
@@ -77,7 +81,13 @@ impl std::fmt::Display for Token {
 
 impl Pages {
     /// Keeps a list for its next pages.
-    pub(super) fn keep(&self, kind: Kind, namespace: Option<&str>, version: u64, objects: Arc<[Object]>) {
+    pub(super) fn keep(
+        &self,
+        kind: Kind,
+        namespace: Option<&str>,
+        version: u64,
+        objects: Arc<[Object]>,
+    ) {
         let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         lists.retain(|kept| kept.until > now && !kept.is(kind, namespace, version));

@@ -13,7 +13,10 @@ impl Query {
         let text = uri.query().unwrap_or_default();
         let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Some((decode(&key.replace('+', " "))?, decode(&value.replace('+', " "))?))
+            Some((
+                decode(&key.replace('+', " "))?,
+                decode(&value.replace('+', " "))?,
+            ))
         });
         let pairs = pairs.collect::<Option<_>>();
         pairs.map(Self).ok_or_else(|| {
@@ -46,7 +49,8 @@ impl Query {
             return Ok(None);
         };
         text.parse().map(Some).map_err(|_| {
-            let message = format!("invalid value for query parameter {key}: \"{text}\" is not a number");
+            let message =
+                format!("invalid value for query parameter {key}: \"{text}\" is not a number");
             Status::failure(400, "BadRequest", message)
         })
     }
@@ -85,7 +89,15 @@ mod tests {
 
     #[test]
     fn a_flag_is_true_unless_it_says_false() {
-        for (text, expected) in [("a=true", true), ("a=1", true), ("a=", true), ("a", true), ("a=False", false), ("a=0", false), ("b=true", false)] {
+        for (text, expected) in [
+            ("a=true", true),
+            ("a=1", true),
+            ("a=", true),
+            ("a", true),
+            ("a=False", false),
+            ("a=0", false),
+            ("b=true", false),
+        ] {
             assert_eq!(query(text).flag("a"), expected, "{text}");
         }
     }
@@ -100,7 +112,13 @@ mod tests {
     #[test]
     fn broken_escapes_are_refused() {
         for text in ["a=%", "a=%2", "a=%zz", "a=%ff", "a=%+1"] {
-            assert_eq!(Query::of(&format!("/x?{text}").parse().unwrap()).unwrap_err().code, 400, "{text}");
+            assert_eq!(
+                Query::of(&format!("/x?{text}").parse().unwrap())
+                    .unwrap_err()
+                    .code,
+                400,
+                "{text}"
+            );
         }
     }
 }

@@ -15,7 +15,13 @@ use crate::server::shape::{ListMeta, Shape};
 use crate::status::StatusCause;
 use crate::{Resource, Status};
 
-pub(super) fn get(store: &Store, resource: &Resource, selection: &Selection, name: &str, shape: &Shape) -> Result<Response<Body>, Status> {
+pub(super) fn get(
+    store: &Store,
+    resource: &Resource,
+    selection: &Selection,
+    name: &str,
+    shape: &Shape,
+) -> Result<Response<Body>, Status> {
     let object = store.get(selection.kind, selection.namespace.as_deref(), name);
     let object = object.ok_or_else(|| error::not_found(resource, name))?;
     written(shape.object(&object, true))
@@ -37,12 +43,17 @@ pub(super) fn list(
 ) -> Result<Response<Body>, Status> {
     let (kind, namespace) = (selection.kind, selection.namespace.as_deref());
     let limit = query.number("limit")?.filter(|limit| *limit > 0);
-    let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+    let limit = limit
+        .and_then(|limit| usize::try_from(limit).ok())
+        .unwrap_or(usize::MAX);
     let token = query.text("continue").map(Token::parse).transpose()?;
     let (objects, version): (Arc<[Object]>, u64) = match &token {
-        Some(found @ Token { version: Some(version), .. }) => {
-            (pages.find(kind, namespace, *version, found)?, *version)
-        }
+        Some(
+            found @ Token {
+                version: Some(version),
+                ..
+            },
+        ) => (pages.find(kind, namespace, *version, found)?, *version),
         Some(_) | None => {
             let (objects, version) = store.list(kind, namespace);
             check_version(query, version)?;
@@ -50,14 +61,19 @@ pub(super) fn list(
         }
     };
     let is_next = |object: &&Object| token.as_ref().is_none_or(|token| token.is_before(object));
-    let mut wanted = objects.iter().filter(is_next).filter(|object| selection.matches(object));
+    let mut wanted = objects
+        .iter()
+        .filter(is_next)
+        .filter(|object| selection.matches(object));
     let page: Vec<Object> = wanted.by_ref().take(limit).cloned().collect();
     let remaining = wanted.count();
     let mut metadata = ListMeta {
         resource_version: version.to_string(),
         ..ListMeta::default()
     };
-    if remaining > 0 && let Some(last) = page.last() {
+    if remaining > 0
+        && let Some(last) = page.last()
+    {
         // What began as "from now on" stays so: its moments differ anyway.
         let is_kept = token.as_ref().is_none_or(|token| token.version.is_some());
         metadata.continue_ = Some(Token::after(is_kept.then_some(version), last).to_string());
@@ -93,11 +109,15 @@ fn check_version(query: &Query, present: u64) -> Result<(), Status> {
             "resourceVersionMatch",
             "Forbidden: resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"",
         )),
-        Some("Exact") => Err(error::expired(format!("The resourceVersion for the provided list is too old: {wanted}"))),
+        Some("Exact") => Err(error::expired(format!(
+            "The resourceVersion for the provided list is too old: {wanted}"
+        ))),
         Some(other) => Err(error::invalid(
             "ListOptions",
             "resourceVersionMatch",
-            &format!("Unsupported value: \"{other}\": supported values: \"Exact\", \"NotOlderThan\""),
+            &format!(
+                "Unsupported value: \"{other}\": supported values: \"Exact\", \"NotOlderThan\""
+            ),
         )),
     }
 }
@@ -106,7 +126,11 @@ fn check_version(query: &Query, present: u64) -> Result<(), Status> {
 pub(super) fn version(query: &Query) -> Result<Option<u64>, Status> {
     let text = query.text("resourceVersion");
     text.map(|text| {
-        text.parse().map_err(|_| error::bad_request(format!("Invalid value: \"{text}\": resourceVersion is not a number")))
+        text.parse().map_err(|_| {
+            error::bad_request(format!(
+                "Invalid value: \"{text}\": resourceVersion is not a number"
+            ))
+        })
     })
     .transpose()
 }
@@ -127,7 +151,11 @@ pub(super) fn too_large(wanted: u64, present: u64) -> Status {
 
 /// A response of what was written.
 pub(super) fn written(text: serde_json::Result<Vec<u8>>) -> Result<Response<Body>, Status> {
-    let mut text = text.map_err(|wrong| Status::failure(500, "InternalError", wrong.to_string()))?;
+    let mut text =
+        text.map_err(|wrong| Status::failure(500, "InternalError", wrong.to_string()))?;
     text.push(b'\n');
-    Ok(body::streamed(HeaderValue::from_static("application/json"), Body::Whole(Some(text.into()))))
+    Ok(body::streamed(
+        HeaderValue::from_static("application/json"),
+        Body::Whole(Some(text.into())),
+    ))
 }

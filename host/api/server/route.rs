@@ -40,11 +40,13 @@ pub(crate) struct Objects {
 /// Reads a path; nothing when nothing is there.
 pub(crate) fn route(path: &str) -> Option<Route> {
     let path = path.strip_prefix('/')?;
-    let path = path.strip_suffix('/').unwrap_or(path);
     if path.is_empty() {
         return Some(Route::Root);
     }
-    let segments = path.split('/').map(|segment| decode(segment).filter(|text| !text.is_empty()));
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let segments = path
+        .split('/')
+        .map(|segment| decode(segment).filter(|text| !text.is_empty()));
     let segments: Vec<String> = segments.collect::<Option<_>>()?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match segments.as_slice() {
@@ -65,7 +67,9 @@ fn group_of(name: &str) -> Option<&'static str> {
 }
 
 fn in_group(group: &str, version: &str, rest: &[&str]) -> Option<Route> {
-    let served = RESOURCES.iter().find(|resource| resource.group == group && resource.version == version)?;
+    let served = RESOURCES
+        .iter()
+        .find(|resource| resource.group == group && resource.version == version)?;
     let find = |plural: &str, namespaced: bool| {
         RESOURCES.iter().find(|resource| {
             resource.group == group
@@ -74,28 +78,36 @@ fn in_group(group: &str, version: &str, rest: &[&str]) -> Option<Route> {
                 && resource.namespaced == namespaced
         })
     };
-    let objects = |resource, namespace: Option<&str>, name: Option<&str>, subresource: Option<&str>| {
-        Some(Route::Objects(Objects {
-            resource,
-            namespace: namespace.map(str::to_owned),
-            name: name.map(str::to_owned),
-            subresource: subresource.map(str::to_owned),
-        }))
-    };
+    let objects =
+        |resource, namespace: Option<&str>, name: Option<&str>, subresource: Option<&str>| {
+            Some(Route::Objects(Objects {
+                resource,
+                namespace: namespace.map(str::to_owned),
+                name: name.map(str::to_owned),
+                subresource: subresource.map(str::to_owned),
+            }))
+        };
     match rest {
         [] => Some(Route::GroupVersion(served.group, served.version)),
         // `namespaces/NAMESPACE/status` is the namespace's own, everything else there is in it.
         ["namespaces", namespace, sub @ ("status" | "finalize")] => {
             objects(find("namespaces", false)?, None, Some(namespace), Some(sub))
         }
-        ["namespaces", namespace, plural] => objects(find(plural, true)?, Some(namespace), None, None),
+        ["namespaces", namespace, plural] => {
+            objects(find(plural, true)?, Some(namespace), None, None)
+        }
         ["namespaces", namespace, plural, name] => {
             objects(find(plural, true)?, Some(namespace), Some(name), None)
         }
         ["namespaces", namespace, plural, name, sub] => {
             objects(find(plural, true)?, Some(namespace), Some(name), Some(sub))
         }
-        [plural] => objects(find(plural, false).or_else(|| find(plural, true))?, None, None, None),
+        [plural] => objects(
+            find(plural, false).or_else(|| find(plural, true))?,
+            None,
+            None,
+            None,
+        ),
         [plural, name] => objects(find(plural, false)?, None, Some(name), None),
         [plural, name, sub] => objects(find(plural, false)?, None, Some(name), Some(sub)),
         _ => None,
@@ -106,9 +118,17 @@ fn in_group(group: &str, version: &str, rest: &[&str]) -> Option<Route> {
 mod tests {
     use super::*;
 
-    fn objects(path: &str) -> Option<(&'static str, Option<String>, Option<String>, Option<String>)> {
+    /// Kind, namespace, name, subresource.
+    type Named = (&'static str, Option<String>, Option<String>, Option<String>);
+
+    fn objects(path: &str) -> Option<Named> {
         match route(path)? {
-            Route::Objects(found) => Some((found.resource.kind, found.namespace, found.name, found.subresource)),
+            Route::Objects(found) => Some((
+                found.resource.kind,
+                found.namespace,
+                found.name,
+                found.subresource,
+            )),
             _ => None,
         }
     }
@@ -119,16 +139,37 @@ mod tests {
         let rows = [
             ("/api/v1/pods", ("Pod", None, None, None)),
             ("/api/v1/namespaces/a/pods", ("Pod", some("a"), None, None)),
-            ("/api/v1/namespaces/a/pods/b", ("Pod", some("a"), some("b"), None)),
-            ("/api/v1/namespaces/a/pods/b/log", ("Pod", some("a"), some("b"), some("log"))),
+            (
+                "/api/v1/namespaces/a/pods/b",
+                ("Pod", some("a"), some("b"), None),
+            ),
+            (
+                "/api/v1/namespaces/a/pods/b/log",
+                ("Pod", some("a"), some("b"), some("log")),
+            ),
             ("/api/v1/namespaces", ("Namespace", None, None, None)),
             ("/api/v1/namespaces/a", ("Namespace", None, some("a"), None)),
-            ("/api/v1/namespaces/a/status", ("Namespace", None, some("a"), some("status"))),
+            (
+                "/api/v1/namespaces/a/status",
+                ("Namespace", None, some("a"), some("status")),
+            ),
             ("/api/v1/nodes/n", ("Node", None, some("n"), None)),
-            ("/apis/apps/v1/namespaces/a/deployments/b/", ("Deployment", some("a"), some("b"), None)),
-            ("/apis/metrics.k8s.io/v1beta1/nodes", ("NodeMetrics", None, None, None)),
-            ("/apis/metrics.k8s.io/v1beta1/pods", ("PodMetrics", None, None, None)),
-            ("/api/v1/namespaces/a/pods/..%2F..%2Fb", ("Pod", some("a"), some("../../b"), None)),
+            (
+                "/apis/apps/v1/namespaces/a/deployments/b/",
+                ("Deployment", some("a"), some("b"), None),
+            ),
+            (
+                "/apis/metrics.k8s.io/v1beta1/nodes",
+                ("NodeMetrics", None, None, None),
+            ),
+            (
+                "/apis/metrics.k8s.io/v1beta1/pods",
+                ("PodMetrics", None, None, None),
+            ),
+            (
+                "/api/v1/namespaces/a/pods/..%2F..%2Fb",
+                ("Pod", some("a"), some("../../b"), None),
+            ),
         ];
         for (path, expected) in rows {
             assert_eq!(objects(path), Some(expected), "{path}");
@@ -144,15 +185,30 @@ mod tests {
         assert_eq!(route("/apis/"), Some(Route::Apis));
         assert_eq!(route("/apis/apps"), Some(Route::Group("apps")));
         assert_eq!(route("/api/v1"), Some(Route::GroupVersion("", "v1")));
-        assert_eq!(route("/apis/batch/v1"), Some(Route::GroupVersion("batch", "v1")));
+        assert_eq!(
+            route("/apis/batch/v1"),
+            Some(Route::GroupVersion("batch", "v1"))
+        );
     }
 
     #[test]
     fn nothing_is_under_other_paths() {
         for path in [
-            "", "//", "/api//pods", "/api/v2/pods", "/apis/apps/v2", "/apis/nope", "/api/v1/deployments",
-            "/api/v1/namespaces/a/nodes", "/api/v1/pods/b", "/api/v1/namespaces/a/pods/b/log/x", "/api/v1/%zz",
-            "/../etc/passwd", "/api/v1/namespaces/a//b", "/apis//v1/pods", "/apis//v1",
+            "",
+            "//",
+            "/api//pods",
+            "/api/v2/pods",
+            "/apis/apps/v2",
+            "/apis/nope",
+            "/api/v1/deployments",
+            "/api/v1/namespaces/a/nodes",
+            "/api/v1/pods/b",
+            "/api/v1/namespaces/a/pods/b/log/x",
+            "/api/v1/%zz",
+            "/../etc/passwd",
+            "/api/v1/namespaces/a//b",
+            "/apis//v1/pods",
+            "/apis//v1",
         ] {
             assert_eq!(route(path), None, "{path}");
         }

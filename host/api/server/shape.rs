@@ -27,7 +27,9 @@ impl Include {
             None | Some("Metadata") => Ok(Self::Metadata),
             Some("None") => Ok(Self::None),
             Some("Object") => Ok(Self::Object),
-            Some(other) => Err(error::bad_request(format!("unrecognized includeObject value: \"{other}\""))),
+            Some(other) => Err(error::bad_request(format!(
+                "unrecognized includeObject value: \"{other}\""
+            ))),
         }
     }
 }
@@ -81,7 +83,11 @@ impl<'a> Partial<'a> {
 
 impl Shape {
     /// One object as JSON text. In a table, `with_columns` says whether the columns are told.
-    pub(super) fn object(&self, object: &Object, with_columns: bool) -> serde_json::Result<Vec<u8>> {
+    pub(super) fn object(
+        &self,
+        object: &Object,
+        with_columns: bool,
+    ) -> serde_json::Result<Vec<u8>> {
         match self.form {
             Form::Objects => serde_json::to_vec(object),
             Form::Metadata(version) => serde_json::to_vec(&Partial::of(object, version)),
@@ -98,7 +104,12 @@ impl Shape {
     }
 
     /// A list as JSON text.
-    pub(super) fn list(&self, kind: Kind, objects: &[Object], metadata: &ListMeta) -> serde_json::Result<Vec<u8>> {
+    pub(super) fn list(
+        &self,
+        kind: Kind,
+        objects: &[Object],
+        metadata: &ListMeta,
+    ) -> serde_json::Result<Vec<u8>> {
         match self.form {
             Form::Objects => serde_json::to_vec(&List {
                 kind: format!("{}List", kind.name()),
@@ -107,7 +118,10 @@ impl Shape {
                 items: objects,
             }),
             Form::Metadata(version) => {
-                let items: Vec<_> = objects.iter().map(|object| Partial::of(object, version)).collect();
+                let items: Vec<_> = objects
+                    .iter()
+                    .map(|object| Partial::of(object, version))
+                    .collect();
                 serde_json::to_vec(&List {
                     kind: "PartialObjectMetadataList".to_owned(),
                     api_version: &format!("meta.k8s.io/{version}"),
@@ -122,7 +136,13 @@ impl Shape {
         }
     }
 
-    fn table(&self, version: &str, kind: Kind, metadata: Value, objects: &[Object]) -> serde_json::Result<Table> {
+    fn table(
+        &self,
+        version: &str,
+        kind: Kind,
+        metadata: Value,
+        objects: &[Object],
+    ) -> serde_json::Result<Table> {
         let rows = objects.iter().map(|object| {
             Ok(Row {
                 cells: print::cells(object, self.now),
@@ -144,9 +164,13 @@ impl Shape {
 
     /// The object of a bookmark: nothing but the version up to which everything was told.
     pub(super) fn bookmark(&self, kind: Kind, version: u64, ends_initial_events: bool) -> Value {
-        let mut metadata = json!({"resourceVersion": version.to_string(), "creationTimestamp": null});
+        let mut metadata =
+            json!({"resourceVersion": version.to_string(), "creationTimestamp": null});
         if ends_initial_events && let Value::Object(fields) = &mut metadata {
-            fields.insert("annotations".to_owned(), json!({"k8s.io/initial-events-end": "true"}));
+            fields.insert(
+                "annotations".to_owned(),
+                json!({"k8s.io/initial-events-end": "true"}),
+            );
         }
         let partial = |version: &str| {
             json!({
@@ -156,7 +180,9 @@ impl Shape {
             })
         };
         match self.form {
-            Form::Objects => json!({"kind": kind.name(), "apiVersion": kind.api_version(), "metadata": metadata}),
+            Form::Objects => {
+                json!({"kind": kind.name(), "apiVersion": kind.api_version(), "metadata": metadata})
+            }
             Form::Metadata(version) => partial(version),
             Form::Table(meta) => json!({
                 "kind": "Table",

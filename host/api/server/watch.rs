@@ -27,7 +27,6 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_unti
 use wasmpod_store::{Object, Watch, WatchEvent};
 
 use crate::Status;
-use crate::server::{Context, closed};
 use crate::server::body::{self, Body};
 use crate::server::error;
 use crate::server::limits::BOOKMARK_INTERVAL;
@@ -35,6 +34,7 @@ use crate::server::query::Query;
 use crate::server::read;
 use crate::server::selection::Selection;
 use crate::server::shape::Shape;
+use crate::server::{Context, closed};
 
 /// How much is written at once, in bytes, when much has changed.
 const BATCH_BYTES: usize = 32 * 1024;
@@ -64,7 +64,9 @@ pub(super) fn watch(
     let permit = context.long_request()?;
     let store = context.agent.store();
     let since = read::version(query)?;
-    let wants_initial = query.text("sendInitialEvents").map(|_| query.flag("sendInitialEvents"));
+    let wants_initial = query
+        .text("sendInitialEvents")
+        .map(|_| query.flag("sendInitialEvents"));
     check_initial(query, wants_initial)?;
     let (kind, namespace) = (selection.kind, selection.namespace.clone());
     let (mut initial, mut from) = (Vec::new(), since.unwrap_or(0));
@@ -79,13 +81,21 @@ pub(super) fn watch(
     } else if from == 0 {
         from = store.resource_version();
     }
-    let seconds = query.number("timeoutSeconds")?.and_then(|seconds| u64::try_from(seconds).ok());
+    let seconds = query
+        .number("timeoutSeconds")?
+        .and_then(|seconds| u64::try_from(seconds).ok());
     let deadline = seconds.filter(|seconds| *seconds > 0);
-    let deadline = deadline.and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds)));
+    let deadline =
+        deadline.and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds)));
     let wants_bookmarks = query.flag("allowWatchBookmarks");
     let changes = match store.watch(kind, namespace.as_deref(), from) {
         Ok(changes) => changes,
-        Err(expired) => return Ok(events(stream::iter([line("ERROR", &json_of(&error::of_store(&expired)))]))),
+        Err(expired) => {
+            return Ok(events(stream::iter([line(
+                "ERROR",
+                &json_of(&error::of_store(&expired)),
+            )])));
+        }
     };
     let watcher = Watcher {
         context: Arc::clone(context),
@@ -129,7 +139,10 @@ fn check_initial(query: &Query, wants_initial: Option<bool>) -> Result<(), Statu
 }
 
 fn events(stream: impl futures_util::Stream<Item = Bytes> + Send + 'static) -> Response<Body> {
-    body::streamed(HeaderValue::from_static("application/json"), Body::stream(stream))
+    body::streamed(
+        HeaderValue::from_static("application/json"),
+        Body::stream(stream),
+    )
 }
 
 fn json_of(value: &impl serde::Serialize) -> Vec<u8> {
@@ -214,7 +227,9 @@ impl Watcher {
             (WatchEvent::Modified(_), false, true) => "ADDED",
             (WatchEvent::Modified(_), true, false) => "DELETED",
             (WatchEvent::Deleted(_), _, true) => "DELETED",
-            (WatchEvent::Added(_) | WatchEvent::Modified(_) | WatchEvent::Deleted(_), _, false) => return None,
+            (WatchEvent::Added(_) | WatchEvent::Modified(_) | WatchEvent::Deleted(_), _, false) => {
+                return None;
+            }
         };
         Some(self.told(type_, object))
     }
@@ -228,7 +243,9 @@ impl Watcher {
     }
 
     fn bookmark(&self, version: u64, ends_initial_events: bool) -> Bytes {
-        let object = self.shape.bookmark(self.selection.kind, version, ends_initial_events);
+        let object = self
+            .shape
+            .bookmark(self.selection.kind, version, ends_initial_events);
         line("BOOKMARK", &json_of(&object))
     }
 }

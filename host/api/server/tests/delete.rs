@@ -8,14 +8,29 @@ const WEB: &str = "/api/v1/namespaces/default/pods/web";
 #[tokio::test]
 async fn a_pod_is_terminating_until_its_containers_have_ended() {
     let world = World::new();
-    let heedless = Script { on_stop: None, ..Script::default() };
+    let heedless = Script {
+        on_stop: None,
+        ..Script::default()
+    };
     world.runtime.script("a", [heedless]);
     world.pod("web", &["a"]).await;
-    let mut lines = world.client.watch(&format!("{WEB}?watch=true"), Accept::Json).await.unwrap();
+    let mut lines = world
+        .client
+        .watch(&format!("{WEB}?watch=true"), Accept::Json)
+        .await
+        .unwrap();
     next(&mut lines).await;
-    let deleted = world.client.delete(WEB, &DeleteOptions::default()).await.unwrap();
+    let deleted = world
+        .client
+        .delete(WEB, &DeleteOptions::default())
+        .await
+        .unwrap();
     assert_eq!(deleted["kind"], "Pod");
-    assert!(deleted["metadata"]["deletionTimestamp"].is_string(), "{}", deleted["metadata"]);
+    assert!(
+        deleted["metadata"]["deletionTimestamp"].is_string(),
+        "{}",
+        deleted["metadata"]
+    );
     let table = world.client.table(WEB).await.unwrap();
     assert_eq!(table.rows[0].cells[2], "Terminating");
     loop {
@@ -34,11 +49,29 @@ async fn other_objects_go_at_once_and_a_status_says_so() {
     world.config_map("a", json!({}));
     let path = "/api/v1/namespaces/default/configmaps/a";
     let uid = world.get(path).await["metadata"]["uid"].clone();
-    let dry = DeleteOptions { dry_run: vec!["All".to_owned()], ..DeleteOptions::default() };
-    assert_eq!(world.client.delete(path, &dry).await.unwrap()["metadata"]["uid"], uid);
-    let status = world.client.delete(path, &DeleteOptions::default()).await.unwrap();
-    assert_eq!((&status["status"], &status["details"]["uid"]), (&json!("Success"), &uid));
-    assert_eq!(status_of(&world, path, &DeleteOptions::default()).await.code, 404);
+    let dry = DeleteOptions {
+        dry_run: vec!["All".to_owned()],
+        ..DeleteOptions::default()
+    };
+    assert_eq!(
+        world.client.delete(path, &dry).await.unwrap()["metadata"]["uid"],
+        uid
+    );
+    let status = world
+        .client
+        .delete(path, &DeleteOptions::default())
+        .await
+        .unwrap();
+    assert_eq!(
+        (&status["status"], &status["details"]["uid"]),
+        (&json!("Success"), &uid)
+    );
+    assert_eq!(
+        status_of(&world, path, &DeleteOptions::default())
+            .await
+            .code,
+        404
+    );
 }
 
 async fn status_of(world: &World, path: &str, options: &DeleteOptions) -> Status {
@@ -51,13 +84,32 @@ async fn a_precondition_guards_and_wrong_options_are_refused() {
     world.config_map("a", json!({}));
     let path = "/api/v1/namespaces/default/configmaps/a";
     let guarded = |uid: &str, version: Option<&str>| DeleteOptions {
-        preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: version.map(str::to_owned) }),
+        preconditions: Some(Preconditions {
+            uid: Some(uid.to_owned()),
+            resource_version: version.map(str::to_owned),
+        }),
         ..DeleteOptions::default()
     };
-    assert_eq!(status_of(&world, path, &guarded("other", None)).await.reason, "Conflict");
-    let uid = world.get(path).await["metadata"]["uid"].as_str().unwrap().to_owned();
-    assert_eq!(status_of(&world, path, &guarded(&uid, Some("1"))).await.reason, "Conflict");
-    let wrong = DeleteOptions { propagation_policy: Some("Sideways".to_owned()), ..DeleteOptions::default() };
+    assert_eq!(
+        status_of(&world, path, &guarded("other", None))
+            .await
+            .reason,
+        "Conflict"
+    );
+    let uid = world.get(path).await["metadata"]["uid"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(
+        status_of(&world, path, &guarded(&uid, Some("1")))
+            .await
+            .reason,
+        "Conflict"
+    );
+    let wrong = DeleteOptions {
+        propagation_policy: Some("Sideways".to_owned()),
+        ..DeleteOptions::default()
+    };
     assert_eq!(status_of(&world, path, &wrong).await.code, 422);
     assert_eq!(world.get(path).await["metadata"]["name"], "a");
 }
@@ -69,8 +121,20 @@ async fn a_selected_list_is_deleted_and_the_rest_stays() {
         world.config_map(name, json!({"on": on}));
     }
     let path = "/api/v1/namespaces/default/configmaps";
-    let deleted = world.client.delete(&format!("{path}?labelSelector=on%3Dyes"), &DeleteOptions::default()).await.unwrap();
+    let deleted = world
+        .client
+        .delete(
+            &format!("{path}?labelSelector=on%3Dyes"),
+            &DeleteOptions::default(),
+        )
+        .await
+        .unwrap();
     assert_eq!(names(&deleted), ["a", "c"]);
     assert_eq!(names(&world.get(path).await), ["b"]);
-    assert_eq!(status_of(&world, "/api/v1/configmaps", &DeleteOptions::default()).await.code, 405);
+    assert_eq!(
+        status_of(&world, "/api/v1/configmaps", &DeleteOptions::default())
+            .await
+            .code,
+        405
+    );
 }

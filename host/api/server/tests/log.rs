@@ -15,7 +15,13 @@ async fn all(stream: &mut ByteStream) -> String {
 
 impl World {
     fn prints(&self, container: &str, text: &str) {
-        self.runtime.script(container, [Script { prints: text.to_owned(), ..Script::default() }]);
+        self.runtime.script(
+            container,
+            [Script {
+                prints: text.to_owned(),
+                ..Script::default()
+            }],
+        );
     }
 
     async fn log(&self, query: &str) -> String {
@@ -49,7 +55,11 @@ async fn the_parts_of_a_log_are_given_as_asked() {
         ("stream=Stdout&tailLines=1", 422),
         ("limitBytes=x", 400),
     ] {
-        assert_eq!(world.refused(&format!("{LOG}?{query}")).await.code, code, "{query}");
+        assert_eq!(
+            world.refused(&format!("{LOG}?{query}")).await.code,
+            code,
+            "{query}"
+        );
     }
 }
 
@@ -59,11 +69,25 @@ async fn a_container_must_be_named_among_several() {
     world.prints("b", "hi\n");
     world.pod("web", &["a", "b"]).await;
     let refused = world.refused(LOG).await;
-    assert_eq!((refused.code, refused.message.as_str()), (400, "a container name must be specified for pod web, choose one of: [a b]"));
-    assert_eq!(world.refused(&format!("{LOG}?container=c")).await.message, "container c is not valid for pod web");
+    assert_eq!(
+        (refused.code, refused.message.as_str()),
+        (
+            400,
+            "a container name must be specified for pod web, choose one of: [a b]"
+        )
+    );
+    assert_eq!(
+        world.refused(&format!("{LOG}?container=c")).await.message,
+        "container c is not valid for pod web"
+    );
     assert_eq!(world.log("container=b").await, "hi\n");
-    let none = world.refused(&format!("{LOG}?container=b&previous=true")).await;
-    assert_eq!(none.message, "previous terminated container \"b\" in pod \"web\" not found");
+    let none = world
+        .refused(&format!("{LOG}?container=b&previous=true"))
+        .await;
+    assert_eq!(
+        none.message,
+        "previous terminated container \"b\" in pod \"web\" not found"
+    );
 }
 
 #[tokio::test]
@@ -71,27 +95,48 @@ async fn following_goes_on_until_the_container_ends() {
     let world = World::new();
     world.prints("a", "begin\n");
     world.pod("web", &["a"]).await;
-    let mut stream = world.client.bytes(&format!("{LOG}?follow=true")).await.unwrap();
+    let mut stream = world
+        .client
+        .bytes(&format!("{LOG}?follow=true"))
+        .await
+        .unwrap();
     assert_eq!(bounded(stream.next()).await.unwrap().unwrap(), "begin\n");
-    world.runtime.with_config("a", |config| config.stdout.try_write(b"later\n")).unwrap().unwrap();
+    world
+        .runtime
+        .with_config("a", |config| config.stdout.try_write(b"later\n"))
+        .unwrap()
+        .unwrap();
     assert_eq!(bounded(stream.next()).await.unwrap().unwrap(), "later\n");
-    world.agent.running("default", "web").unwrap().sandbox().kill().await;
+    world
+        .agent
+        .running("default", "web")
+        .unwrap()
+        .sandbox()
+        .kill()
+        .await;
     assert_eq!(all(&mut stream).await, "");
 }
 
 #[tokio::test]
 async fn a_container_that_waits_has_no_log_and_says_why() {
     let world = World::new();
-    world.start(json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"},
-        "spec": {
-            "initContainers": [{"name": "i", "image": "./app.wasm"}],
-            "containers": [{"name": "a", "image": "./app.wasm"}],
-            "terminationGracePeriodSeconds": 1,
-        },
-    }))
-    .await;
+    world
+        .start(json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"},
+            "spec": {
+                "initContainers": [{"name": "i", "image": "./app.wasm"}],
+                "containers": [{"name": "a", "image": "./app.wasm"}],
+                "terminationGracePeriodSeconds": 1,
+            },
+        }))
+        .await;
     world.until_status("web", "Init:0/1").await;
     let refused = world.refused(&format!("{LOG}?container=a")).await;
-    assert_eq!((refused.code, refused.message.as_str()), (400, "container \"a\" in pod \"web\" is waiting to start: PodInitializing"));
+    assert_eq!(
+        (refused.code, refused.message.as_str()),
+        (
+            400,
+            "container \"a\" in pod \"web\" is waiting to start: PodInitializing"
+        )
+    );
 }

@@ -85,15 +85,20 @@ impl World {
 
     /// Starts the objects of a manifest.
     async fn start(&self, manifest: Value) {
-        let source = Source::new(self.dir.path().join("m.json").display().to_string(), manifest.to_string());
+        let source = Source::new(
+            self.dir.path().join("m.json").display().to_string(),
+            manifest.to_string(),
+        );
         let manifests = read_manifests(&[source]).unwrap_or_else(|report| panic!("{report:?}"));
         self.agent.start(manifests).await.unwrap();
     }
 
     /// Starts a pod with these containers and waits until it is ready.
     async fn pod(&self, name: &str, containers: &[&str]) {
-        let containers: Vec<_> =
-            containers.iter().map(|name| json!({"name": name, "image": "./app.wasm"})).collect();
+        let containers: Vec<_> = containers
+            .iter()
+            .map(|name| json!({"name": name, "image": "./app.wasm"}))
+            .collect();
         let labels = json!({"app": name});
         self.start(json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels},
@@ -105,7 +110,9 @@ impl World {
 
     /// Waits until the STATUS column of a pod shows this.
     async fn until_status(&self, pod: &str, wanted: &str) {
-        let target = format!("/api/v1/namespaces/default/pods?watch=true&fieldSelector=metadata.name%3D{pod}");
+        let target = format!(
+            "/api/v1/namespaces/default/pods?watch=true&fieldSelector=metadata.name%3D{pod}"
+        );
         let mut lines = self.client.watch(&target, Accept::Table).await.unwrap();
         let mut seen = Vec::new();
         loop {
@@ -126,17 +133,22 @@ impl World {
     }
 
     fn label(&self, name: &str, labels: Value) {
-        let labels: std::collections::BTreeMap<String, String> = serde_json::from_value(labels).unwrap();
+        let labels: std::collections::BTreeMap<String, String> =
+            serde_json::from_value(labels).unwrap();
         let store = self.agent.store();
         let change = &mut |object: &mut Object| {
             object.metadata_mut().labels = Some(labels.clone());
             Ok(())
         };
-        store.update(Kind::ConfigMap, Some("default"), name, change).unwrap();
+        store
+            .update(Kind::ConfigMap, Some("default"), name, change)
+            .unwrap();
     }
 
     async fn get(&self, target: &str) -> Value {
-        bounded(self.client.get(target, Accept::Json)).await.unwrap()
+        bounded(self.client.get(target, Accept::Json))
+            .await
+            .unwrap()
     }
 
     async fn refused(&self, target: &str) -> Status {
@@ -168,11 +180,16 @@ impl Drop for World {
 }
 
 async fn bounded<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future).await.expect("it never came")
+    tokio::time::timeout(PATIENCE, future)
+        .await
+        .expect("it never came")
 }
 
 async fn next(lines: &mut Lines) -> Value {
-    bounded(lines.next()).await.unwrap().expect("the watch has ended")
+    bounded(lines.next())
+        .await
+        .unwrap()
+        .expect("the watch has ended")
 }
 
 fn status<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> Status {
@@ -184,5 +201,7 @@ fn status<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> Status {
 
 fn names(list: &Value) -> Vec<String> {
     let items = list["items"].as_array().unwrap().iter();
-    items.map(|item| item["metadata"]["name"].as_str().unwrap().to_owned()).collect()
+    items
+        .map(|item| item["metadata"]["name"].as_str().unwrap().to_owned())
+        .collect()
 }

@@ -7,7 +7,9 @@ const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 impl World {
     async fn watch(&self, query: &str) -> Lines {
         let target = format!("{MAPS}?watch=true&{query}");
-        bounded(self.client.watch(&target, Accept::Json)).await.unwrap()
+        bounded(self.client.watch(&target, Accept::Json))
+            .await
+            .unwrap()
     }
 
     fn version(&self) -> u64 {
@@ -18,7 +20,10 @@ impl World {
 /// `TYPE name` of the next event.
 async fn told(lines: &mut Lines) -> String {
     let event = next(lines).await;
-    let name = event["object"]["metadata"]["name"].as_str().unwrap_or("-").to_owned();
+    let name = event["object"]["metadata"]["name"]
+        .as_str()
+        .unwrap_or("-")
+        .to_owned();
     format!("{} {name}", event["type"].as_str().unwrap())
 }
 
@@ -30,7 +35,11 @@ async fn a_watch_without_version_begins_with_what_there_is() {
     assert_eq!(told(&mut lines).await, "ADDED a");
     world.config_map("b", json!({}));
     world.label("a", json!({"x": "y"}));
-    world.agent.store().delete(Kind::ConfigMap, Some("default"), "a").unwrap();
+    world
+        .agent
+        .store()
+        .delete(Kind::ConfigMap, Some("default"), "a")
+        .unwrap();
     for expected in ["ADDED b", "MODIFIED a", "DELETED a"] {
         assert_eq!(told(&mut lines).await, expected);
     }
@@ -56,8 +65,14 @@ async fn a_selector_turns_changes_into_coming_and_going() {
     world.label("a", json!({"on": "no"}));
     world.label("a", json!({"on": "never"}));
     world.label("a", json!({"on": "yes"}));
-    world.agent.store().delete(Kind::ConfigMap, Some("default"), "a").unwrap();
-    let mut lines = world.watch(&format!("resourceVersion={version}&labelSelector=on%3Dyes")).await;
+    world
+        .agent
+        .store()
+        .delete(Kind::ConfigMap, Some("default"), "a")
+        .unwrap();
+    let mut lines = world
+        .watch(&format!("resourceVersion={version}&labelSelector=on%3Dyes"))
+        .await;
     for expected in ["ADDED a", "MODIFIED a", "DELETED a", "ADDED a", "DELETED a"] {
         assert_eq!(told(&mut lines).await, expected);
     }
@@ -70,7 +85,10 @@ async fn a_watch_list_says_when_it_told_all_there_was() {
     world.config_map("b", json!({}));
     let asks = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
     let mut lines = world.watch(asks).await;
-    assert_eq!([told(&mut lines).await, told(&mut lines).await], ["ADDED a", "ADDED b"]);
+    assert_eq!(
+        [told(&mut lines).await, told(&mut lines).await],
+        ["ADDED a", "ADDED b"]
+    );
     let bookmark = next(&mut lines).await;
     assert_eq!(bookmark["type"], "BOOKMARK");
     let metadata = &bookmark["object"]["metadata"];
@@ -78,7 +96,9 @@ async fn a_watch_list_says_when_it_told_all_there_was() {
     assert_eq!(metadata["resourceVersion"], world.version().to_string());
     world.config_map("c", json!({}));
     assert_eq!(told(&mut lines).await, "ADDED c");
-    let refused = world.refused(&format!("{MAPS}?watch=true&sendInitialEvents=true")).await;
+    let refused = world
+        .refused(&format!("{MAPS}?watch=true&sendInitialEvents=true"))
+        .await;
     assert_eq!(refused.code, 422, "else the client would wait without end");
 }
 
@@ -92,7 +112,14 @@ async fn a_version_that_is_not_known_any_more_is_expired() {
     }
     let mut lines = world.watch(&format!("resourceVersion={version}")).await;
     let error = next(&mut lines).await;
-    assert_eq!((&error["type"], &error["object"]["code"], &error["object"]["reason"]), (&json!("ERROR"), &json!(410), &json!("Expired")));
+    assert_eq!(
+        (
+            &error["type"],
+            &error["object"]["code"],
+            &error["object"]["reason"]
+        ),
+        (&json!("ERROR"), &json!(410), &json!("Expired"))
+    );
     assert!(bounded(lines.next()).await.unwrap().is_none());
 }
 
@@ -102,15 +129,21 @@ async fn a_watcher_that_does_not_read_expires_and_holds_nobody_up() {
     world.config_map("a", json!({}));
     let mut slow = world.watch("").await;
     let mut quick = world.watch("").await;
-    let filler = "x".repeat(60_000);
+    // More than the buffers of a socket hold.
+    let filler = "x".repeat(4_000);
     for round in 0..3 * wasmpod_store::HISTORY_LENGTH {
         let annotations = json!({"n": round.to_string(), "filler": filler});
-        let annotations: std::collections::BTreeMap<String, String> = serde_json::from_value(annotations).unwrap();
+        let annotations: std::collections::BTreeMap<String, String> =
+            serde_json::from_value(annotations).unwrap();
         let change = &mut |object: &mut Object| {
             object.metadata_mut().annotations = Some(annotations.clone());
             Ok(())
         };
-        world.agent.store().update(Kind::ConfigMap, Some("default"), "a", change).unwrap();
+        world
+            .agent
+            .store()
+            .update(Kind::ConfigMap, Some("default"), "a", change)
+            .unwrap();
         next(&mut quick).await;
     }
     let mut last = Value::Null;
@@ -124,7 +157,11 @@ async fn a_watcher_that_does_not_read_expires_and_holds_nobody_up() {
 async fn a_watch_as_a_table_tells_its_columns_once() {
     let world = World::new();
     world.config_map("a", json!({}));
-    let mut lines = world.client.watch(&format!("{MAPS}?watch=true"), Accept::Table).await.unwrap();
+    let mut lines = world
+        .client
+        .watch(&format!("{MAPS}?watch=true"), Accept::Table)
+        .await
+        .unwrap();
     let first = next(&mut lines).await;
     assert_eq!(first["object"]["columnDefinitions"][0]["name"], "Name");
     assert_eq!(first["object"]["rows"][0]["cells"][0], "a");
@@ -146,6 +183,10 @@ async fn watching_one_object_is_watching_a_list_of_it() {
     let world = World::new();
     world.config_map("a", json!({}));
     world.config_map("b", json!({}));
-    let mut lines = world.client.watch(&format!("{MAPS}/b?watch=true"), Accept::Json).await.unwrap();
+    let mut lines = world
+        .client
+        .watch(&format!("{MAPS}/b?watch=true"), Accept::Json)
+        .await
+        .unwrap();
     assert_eq!(told(&mut lines).await, "ADDED b");
 }
