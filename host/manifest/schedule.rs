@@ -474,8 +474,14 @@ mod tests {
             ("* * * * 7", "day of week: 7 is not between 0 and 6: 7"),
             ("* * 0 * *", "day of month: 0 is not between 1 and 31: 0"),
             ("* * * foo *", "month: failed to parse \"foo\""),
-            ("* 5-3 * * *", "hour: beginning of range is beyond its end: 5-3"),
-            ("*/0 * * * *", "minute: step of range should be a positive number: */0"),
+            (
+                "* 5-3 * * *",
+                "hour: beginning of range is beyond its end: 5-3",
+            ),
+            (
+                "*/0 * * * *",
+                "minute: step of range should be a positive number: */0",
+            ),
             ("@never", "unrecognized descriptor: @never"),
             (
                 "@every soon",

@@ -92,6 +92,8 @@ struct Inner {
 
 #[derive(Debug)]
 struct Container {
+    /// In the order of creation.
+    number: u64,
     name: String,
     script: Script,
     /// Kept as the real runtime keeps it, and dropped at removal.
@@ -140,7 +142,7 @@ impl FakeRuntime {
         self.lock().containers.len()
     }
 
-    /// Runs `look` on the config of a container that was created and not removed.
+    /// Runs `look` on the config of a container's oldest instance that was created and not removed.
     pub fn with_config<R>(
         &self,
         container: &str,
@@ -150,8 +152,22 @@ impl FakeRuntime {
         inner
             .containers
             .values()
-            .find(|c| c.name == container)
+            .filter(|c| c.name == container)
+            .min_by_key(|c| c.number)
             .map(|c| look(&c.config))
+    }
+
+    /// What `look` sees of all instances of a container that were created and not removed, those of commands beside it
+    /// included, the oldest first.
+    pub fn configs<R>(&self, container: &str, look: impl Fn(&ContainerConfig) -> R) -> Vec<R> {
+        let inner = self.lock();
+        let mut found: Vec<_> = inner
+            .containers
+            .values()
+            .filter(|c| c.name == container)
+            .collect();
+        found.sort_by_key(|c| c.number);
+        found.into_iter().map(|c| look(&c.config)).collect()
     }
 
     fn call(&self, what: &str) {
@@ -241,12 +257,14 @@ impl ContainerRuntime for FakeRuntime {
                 return Err(error);
             }
             inner.created += 1;
-            let id = ContainerId::new(format!("fake-{}", inner.created));
+            let inner_created = inner.created;
+            let id = ContainerId::new(format!("fake-{inner_created}"));
             let name = config.name.clone();
             let state = watch::Sender::new(ContainerState::Created);
             inner.containers.insert(
                 id.clone(),
                 Container {
+                    number: inner_created,
                     name,
                     script,
                     config,

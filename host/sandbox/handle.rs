@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use wasmpod_lifecycle::pod::StopCause;
-use wasmpod_manifest::k8s::{Pod, PodStatus};
+use wasmpod_manifest::k8s::{ContainerStatus, Pod, PodStatus};
 use wasmpod_network::PodNetwork;
 
 use crate::config::SandboxConfig;
@@ -44,6 +44,14 @@ impl SandboxStatus {
     #[must_use]
     pub fn phase(&self) -> &str {
         self.pod.phase.as_deref().unwrap_or("Unknown")
+    }
+
+    /// The status of a container, init containers included.
+    #[must_use]
+    pub fn container(&self, name: &str) -> Option<&ContainerStatus> {
+        let init = self.pod.init_container_statuses.iter().flatten();
+        let mut all = init.chain(self.pod.container_statuses.iter().flatten());
+        all.find(|status| status.name == name)
     }
 
     /// True when the pod's `Ready` condition is.
@@ -171,7 +179,18 @@ impl SandboxHandle {
     /// Reads the log of a container; `None` if the pod has none of this name.
     #[must_use]
     pub fn logs(&self, container: &str, options: LogOptions) -> Option<LogReader> {
-        Some(self.logs.container(container)?.read(options))
+        let log = self.logs.container(container)?;
+        // Of a container that waits for its restart the instance that ended is the previous one already.
+        let status = self.status();
+        let state = status
+            .container(container)
+            .and_then(|found| found.state.as_ref());
+        let waits = state.is_some_and(|state| state.waiting.is_some());
+        let last = log.last_ended().filter(|_| options.previous && waits);
+        Some(match last {
+            Some(attempt) => log.read_attempt(attempt, options),
+            None => log.read(options),
+        })
     }
 
     /// Runs a command beside a container, as `kubectl exec` does. Returns when the command has been started. Dropping
@@ -229,15 +248,9 @@ impl SandboxHandle {
     /// The state of a container in one or two words.
     fn state_of(&self, container: &str) -> String {
         let status = self.status();
-        let pod = &status.pod;
-        let mut all = pod
-            .init_container_statuses
-            .iter()
-            .chain(&pod.container_statuses)
-            .flatten();
-        let state = all
-            .find(|status| status.name == container)
-            .and_then(|status| status.state.as_ref());
+        let state = status
+            .container(container)
+            .and_then(|found| found.state.as_ref());
         match state {
             Some(state) if state.running.is_some() => "ending".to_owned(),
             Some(state) => match (&state.terminated, &state.waiting) {

@@ -9,6 +9,7 @@
 )]
 
 mod architecture;
+mod compatibility;
 mod images;
 mod sources;
 

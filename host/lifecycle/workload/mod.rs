@@ -9,6 +9,18 @@
 //! The order of a round: `steps` in their order, then `status` (only its status is new). Deciding again with the
 //! outcome of all steps gives no further steps until something else changes.
 
+mod create;
+mod cron_job;
+mod daemon_set;
+mod deployment;
+mod hash;
+mod job;
+mod pods;
+mod replicas;
+mod stateful_set;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use wasmpod_manifest::k8s::{PersistentVolumeClaim, Pod};
@@ -124,11 +136,75 @@ pub enum EventSeverity {
     Warning,
 }
 
+impl WorkloadDecision {
+    /// Nothing to do, and no reason to ask again.
+    fn nothing(workload: &Workload) -> Self {
+        Self {
+            steps: Vec::new(),
+            status: workload.clone(),
+            wake_at: None,
+        }
+    }
+
+    /// Asks to be woken at `time`, or earlier.
+    fn wake(&mut self, time: Option<Timestamp>) {
+        self.wake_at = match (self.wake_at, time) {
+            (Some(set), Some(time)) => Some(set.min(time)),
+            (set, time) => set.or(time),
+        };
+    }
+
+    fn event(&mut self, reason: &'static str, message: String) {
+        self.steps.push(Step::Event {
+            severity: EventSeverity::Normal,
+            reason,
+            message,
+        });
+    }
+
+    fn warning(&mut self, reason: &'static str, message: String) {
+        self.steps.push(Step::Event {
+            severity: EventSeverity::Warning,
+            reason,
+            message,
+        });
+    }
+
+    /// Creates a pod, and says so as the controllers do.
+    fn create_pod(&mut self, pod: Pod) {
+        let name = pod.metadata.name.clone().unwrap_or_default();
+        self.steps.push(Step::CreatePod(Box::new(pod)));
+        self.event("SuccessfulCreate", format!("Created pod: {name}"));
+    }
+
+    /// Deletes a pod, and says so as the controllers do.
+    fn delete_pod(&mut self, pod: &Pod) {
+        let name = pod.metadata.name.clone().unwrap_or_default();
+        self.steps.push(Step::DeletePod { name: name.clone() });
+        self.event("SuccessfulDelete", format!("Deleted pod: {name}"));
+    }
+}
+
 /// Decides what a workload needs.
-pub fn decide(view: WorkloadView<'_>) -> WorkloadDecision {
-    WorkloadDecision {
-        steps: Vec::new(),
-        status: view.workload.clone(),
-        wake_at: None,
+#[must_use]
+pub fn decide(mut view: WorkloadView<'_>) -> WorkloadDecision {
+    match view.workload {
+        Workload::Deployment(object) => deployment::decide(object, &view),
+        Workload::ReplicaSet(object) => replicas::replica_set(object, &mut view),
+        Workload::ReplicationController(object) => {
+            replicas::replication_controller(object, &mut view)
+        }
+        Workload::DaemonSet(object) => daemon_set::decide(object, &mut view),
+        Workload::StatefulSet(object) => stateful_set::decide(object, &view),
+        Workload::Job(object) => job::decide(object, view),
+        Workload::CronJob(object) => cron_job::decide(object, &view),
+    }
+}
+
+/// Completes a workload that was just given its uid, as the API server does: a Job gets the selector of its pods, and
+/// its template the labels that it selects. Others stay as they are.
+pub fn prepare(workload: &mut Workload) {
+    if let Workload::Job(job) = workload {
+        job::prepare(job);
     }
 }

@@ -60,7 +60,10 @@ pub(super) const TABLES: &[Table] = &[
             Field::yes("template"),
         ],
     },
-    object("io.k8s.api.core.v1.ReplicationController", "Replication controller"),
+    object(
+        "io.k8s.api.core.v1.ReplicationController",
+        "Replication controller",
+    ),
     Table {
         definition: "io.k8s.api.core.v1.ReplicationControllerSpec",
         title: "Replication controller spec",
@@ -93,7 +96,10 @@ pub(super) const TABLES: &[Table] = &[
         title: "Daemon set rolling update",
         fields: &[
             Field::yes("maxSurge"),
-            Field::partly("maxUnavailable", "there is one pod, which is the one that is missing"),
+            Field::partly(
+                "maxUnavailable",
+                "there is one pod, which is the one that is missing",
+            ),
         ],
     },
     object("io.k8s.api.apps.v1.StatefulSet", "Stateful set"),

@@ -37,7 +37,10 @@ pub(super) const TABLES: &[Table] = &[
             Field::yes("parallelism"),
             Field::yes("podFailurePolicy"),
             Field::yes("podReplacementPolicy"),
-            Field::ignored("scheduling", "there is one node, so nothing is left to choose"),
+            Field::ignored(
+                "scheduling",
+                "there is one node, so nothing is left to choose",
+            ),
             Field::yes("selector"),
             Field::yes("successPolicy"),
             Field::yes("suspend"),

@@ -76,12 +76,9 @@ fn unkept_limits(node: &Node, path: &Path, table: &Table, row: &Field) -> Option
     let NodeKind::Mapping(entries) = &node.kind else {
         return None;
     };
-    let entry = entries.iter().find(|entry| {
-        !matches!(
-            entry.key.as_str(),
-            "cpu" | "memory" | "ephemeral-storage"
-        )
-    })?;
+    let entry = entries
+        .iter()
+        .find(|entry| !matches!(entry.key.as_str(), "cpu" | "memory" | "ephemeral-storage"))?;
     Some(Ignored {
         path: path.key(&entry.key),
         row: (table.definition, row.name),
@@ -120,5 +117,35 @@ fn asks_for_nothing(node: &Node, row: &Field) -> bool {
         NodeKind::Sequence(items) => items.is_empty(),
         // An empty object can be a whole request (`emptyDir: {}`), so only a list may be empty.
         NodeKind::Mapping(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Support, tables};
+    use super::check;
+    use crate::reader::compose;
+    use crate::schema::Shape;
+    use crate::validate::Findings;
+
+    #[test]
+    fn each_field_is_warned_about_or_refused_as_its_row_says() {
+        for table in tables() {
+            for row in table.fields {
+                let text = format!("{}: {{}}", row.name);
+                let documents = compose(&text).expect("a mapping of one field");
+                let document = documents.first().expect("one document");
+                let shape = Shape::Object(table.definition.to_owned());
+                let mut findings = Findings::default();
+                let ignored = check(document, &shape, &mut findings);
+                let found = (ignored.len(), findings.0.len());
+                let wanted = match row.support {
+                    Support::Supported => (0, 0),
+                    Support::Ignored { .. } => (1, 0),
+                    Support::Rejected { .. } => (0, 1),
+                };
+                assert_eq!(found, wanted, "{}.{}", table.definition, row.name);
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Support, Table, tables};
+use super::{Support, Table, podman, tables};
 
 /// What stands above the tables.
 const HEAD: &str = "\
@@ -29,6 +29,7 @@ pub fn compatibility_markdown() -> String {
     for table in tables() {
         write_table(&mut out, table);
     }
+    out.push_str(&podman::comparison());
     out
 }
 

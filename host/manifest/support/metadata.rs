@@ -20,7 +20,10 @@ pub(super) const TABLES: &[Table] = &[Table {
         Field::ignored("managedFields", SERVER),
         Field::yes("name"),
         Field::yes("namespace"),
-        Field::ignored("ownerReferences", "an object of a manifest belongs to nobody"),
+        Field::ignored(
+            "ownerReferences",
+            "an object of a manifest belongs to nobody",
+        ),
         Field::ignored("resourceVersion", SERVER),
         Field::ignored("selfLink", SERVER),
         Field::ignored("uid", SERVER),

@@ -15,6 +15,7 @@ mod container;
 mod markdown;
 mod metadata;
 mod pod;
+mod podman;
 mod probe;
 mod projected;
 mod service;

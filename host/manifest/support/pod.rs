@@ -43,7 +43,10 @@ pub(super) const TABLES: &[Table] = &[
                 "ephemeral containers may not be set when a pod is created",
                 "",
             ),
-            Field::ignored("evictionResponders", "a pod is evicted without asking others"),
+            Field::ignored(
+                "evictionResponders",
+                "a pod is evicted without asking others",
+            ),
             Field::yes("hostAliases"),
             Field::rejected("hostIPC", "a pod cannot share the host's IPC objects", "")
                 .unless(&["false"]),
@@ -76,12 +79,15 @@ pub(super) const TABLES: &[Table] = &[
             Field::yes("restartPolicy"),
             Field::ignored("runtimeClassName", "there is one runtime"),
             Field::ignored("schedulerName", SCHEDULING),
-            Field::partly("schedulingGates", "the pod stays Pending; nothing removes a gate yet"),
+            Field::partly(
+                "schedulingGates",
+                "the pod stays Pending; nothing removes a gate yet",
+            ),
             Field::ignored("schedulingGroup", SCHEDULING),
             Field::yes("securityContext"),
             Field::ignored("serviceAccount", NO_ACCOUNTS),
             Field::ignored("serviceAccountName", NO_ACCOUNTS),
-            Field::ignored("setHostnameAsFQDN", "the hostname is the short one").unless(&["false"]),
+            Field::yes("setHostnameAsFQDN"),
             Field::rejected(
                 "shareProcessNamespace",
                 "wasm containers have no processes to share",

@@ -61,7 +61,10 @@ pub(super) const TABLES: &[Table] = &[
                 "remove the field",
             )
             .unless(&["HTTP/1.1", "HTTP1"]),
-            Field::partly("scheme", "`HTTPS` is rejected: requests over TLS to a container come later"),
+            Field::partly(
+                "scheme",
+                "`HTTPS` is rejected: requests over TLS to a container come later",
+            ),
         ],
     },
     Table {
@@ -78,8 +81,12 @@ pub(super) const TABLES: &[Table] = &[
         definition: "io.k8s.api.core.v1.GRPCAction",
         title: "gRPC check",
         fields: &[
-            Field::rejected("mode", "checks over TLS to a container come later", "use Plaintext")
-                .unless(&["Plaintext"]),
+            Field::rejected(
+                "mode",
+                "checks over TLS to a container come later",
+                "use Plaintext",
+            )
+            .unless(&["Plaintext"]),
             Field::yes("port"),
             Field::yes("service"),
         ],

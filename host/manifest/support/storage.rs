@@ -42,7 +42,10 @@ pub(super) const TABLES: &[Table] = &[
             unknown("awsElasticBlockStore"),
             unknown("azureDisk"),
             unknown("azureFile"),
-            Field::partly("capacity", "what a claim is compared with; no space is reserved"),
+            Field::partly(
+                "capacity",
+                "what a claim is compared with; no space is reserved",
+            ),
             unknown("cephfs"),
             unknown("cinder"),
             Field::yes("claimRef"),
@@ -55,9 +58,15 @@ pub(super) const TABLES: &[Table] = &[
             Field::yes("hostPath"),
             unknown("iscsi"),
             Field::yes("local"),
-            Field::ignored("mountOptions", "nothing is mounted; the directory is opened"),
+            Field::ignored(
+                "mountOptions",
+                "nothing is mounted; the directory is opened",
+            ),
             unknown("nfs"),
-            Field::ignored("nodeAffinity", "there is one node, so nothing is left to choose"),
+            Field::ignored(
+                "nodeAffinity",
+                "there is one node, so nothing is left to choose",
+            ),
             Field::yes("persistentVolumeReclaimPolicy"),
             unknown("photonPersistentDisk"),
             unknown("portworxVolume"),
@@ -66,7 +75,10 @@ pub(super) const TABLES: &[Table] = &[
             unknown("scaleIO"),
             Field::yes("storageClassName"),
             unknown("storageos"),
-            Field::ignored("volumeAttributesClassName", "a directory has no attributes to choose"),
+            Field::ignored(
+                "volumeAttributesClassName",
+                "a directory has no attributes to choose",
+            ),
             Field::rejected("volumeMode", "there are no block devices", "use Filesystem")
                 .unless(&["Filesystem"]),
             unknown("vsphereVolume"),

@@ -53,7 +53,9 @@ pub(super) fn dns(spec: &PodSpec, path: &Path, findings: &mut Findings) {
     // Between two domains stands a space.
     let characters: usize = searches.iter().map(|s| s.len() + 1).sum();
     if characters > MAX_SEARCH_CHARS + 1 {
-        let detail = format!("must not have more than {MAX_SEARCH_CHARS} characters (including spaces) in the search list");
+        let detail = format!(
+            "must not have more than {MAX_SEARCH_CHARS} characters (including spaces) in the search list"
+        );
         findings.invalid(ID, &searches_path, &searches.join(" "), detail);
     }
     for (index, search) in searches.iter().enumerate() {

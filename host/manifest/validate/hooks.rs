@@ -7,10 +7,40 @@ use crate::k8s::{Lifecycle, LifecycleHandler, PodSpec};
 /// The signals that a container may be stopped with, but for the real-time ones.
 /// Source: `supportedStopSignalsLinux` of the core validation.
 const SIGNALS: &[&str] = &[
-    "SIGABRT", "SIGALRM", "SIGBUS", "SIGCHLD", "SIGCLD", "SIGCONT", "SIGFPE", "SIGHUP", "SIGILL",
-    "SIGINT", "SIGIO", "SIGIOT", "SIGKILL", "SIGPIPE", "SIGPOLL", "SIGPROF", "SIGPWR", "SIGQUIT",
-    "SIGSEGV", "SIGSTKFLT", "SIGSTOP", "SIGSYS", "SIGTERM", "SIGTRAP", "SIGTSTP", "SIGTTIN",
-    "SIGTTOU", "SIGURG", "SIGUSR1", "SIGUSR2", "SIGVTALRM", "SIGWINCH", "SIGXCPU", "SIGXFSZ",
+    "SIGABRT",
+    "SIGALRM",
+    "SIGBUS",
+    "SIGCHLD",
+    "SIGCLD",
+    "SIGCONT",
+    "SIGFPE",
+    "SIGHUP",
+    "SIGILL",
+    "SIGINT",
+    "SIGIO",
+    "SIGIOT",
+    "SIGKILL",
+    "SIGPIPE",
+    "SIGPOLL",
+    "SIGPROF",
+    "SIGPWR",
+    "SIGQUIT",
+    "SIGSEGV",
+    "SIGSTKFLT",
+    "SIGSTOP",
+    "SIGSYS",
+    "SIGTERM",
+    "SIGTRAP",
+    "SIGTSTP",
+    "SIGTTIN",
+    "SIGTTOU",
+    "SIGURG",
+    "SIGUSR1",
+    "SIGUSR2",
+    "SIGVTALRM",
+    "SIGWINCH",
+    "SIGXCPU",
+    "SIGXFSZ",
 ];
 
 /// Holds the rules of `lifecycle` at `path`.
@@ -106,7 +136,13 @@ mod tests {
         for signal in ["SIGRTMIN", "SIGRTMIN+15", "SIGRTMAX-14", "SIGRTMAX"] {
             assert!(is_real_time(signal), "{signal}");
         }
-        for signal in ["SIGRTMIN+16", "SIGRTMAX-15", "SIGRTMIN-1", "SIGRTMAX+1", "SIGRTMIN++1"] {
+        for signal in [
+            "SIGRTMIN+16",
+            "SIGRTMAX-15",
+            "SIGRTMIN-1",
+            "SIGRTMAX+1",
+            "SIGRTMIN++1",
+        ] {
             assert!(!is_real_time(signal), "{signal}");
         }
     }

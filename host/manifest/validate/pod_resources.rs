@@ -48,7 +48,10 @@ pub(super) fn pod_resources(spec: &PodSpec, path: &Path, findings: &mut Findings
         }
     }
     let lists = [
-        ("initContainers", spec.init_containers.as_deref().unwrap_or_default()),
+        (
+            "initContainers",
+            spec.init_containers.as_deref().unwrap_or_default(),
+        ),
         ("containers", spec.containers.as_slice()),
     ];
     for (field, list) in lists {

@@ -20,7 +20,10 @@ pub(super) fn restart(container: &Container, path: &Path, findings: &mut Finding
             &["Always", "Never", "OnFailure"],
         );
     }
-    let rules = container.restart_policy_rules.as_deref().unwrap_or_default();
+    let rules = container
+        .restart_policy_rules
+        .as_deref()
+        .unwrap_or_default();
     if rules.is_empty() {
         return;
     }

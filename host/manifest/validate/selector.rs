@@ -121,7 +121,10 @@ mod tests {
         let labels = serde_json::from_value(json!({"app": "web", "tier": "front"})).unwrap();
         for (selector, wanted) in [
             (json!({"matchLabels": {"app": "web"}}), true),
-            (json!({"matchLabels": {"app": "web", "tier": "back"}}), false),
+            (
+                json!({"matchLabels": {"app": "web", "tier": "back"}}),
+                false,
+            ),
             (
                 json!({"matchExpressions": [{"key": "app", "operator": "In", "values": ["api", "web"]}]}),
                 true,

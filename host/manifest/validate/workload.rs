@@ -88,7 +88,11 @@ fn deployment(deployment: &Deployment, path: &Path, findings: &mut Findings) {
         );
         return;
     }
-    let surge = part(rolling.max_surge.as_ref(), &path.field("maxSurge"), findings);
+    let surge = part(
+        rolling.max_surge.as_ref(),
+        &path.field("maxSurge"),
+        findings,
+    );
     let missing_path = path.field("maxUnavailable");
     let missing = part(rolling.max_unavailable.as_ref(), &missing_path, findings);
     if surge == Some(0) && missing == Some(0) {
@@ -134,7 +138,12 @@ fn at_most_all(value: Option<&IntOrString>, path: &Path, findings: &mut Findings
     if let Some(IntOrString::String(text)) = value
         && percent(text).is_some_and(|number| number > 100)
     {
-        findings.invalid("workload/percent", path, text, "must not be greater than 100%");
+        findings.invalid(
+            "workload/percent",
+            path,
+            text,
+            "must not be greater than 100%",
+        );
     }
 }
 
@@ -192,7 +201,10 @@ fn replication_controller(
         .as_ref()
         .and_then(|metadata| metadata.labels.clone())
         .unwrap_or_default();
-    if !chosen.iter().all(|(key, value)| labels.get(key) == Some(value)) {
+    if !chosen
+        .iter()
+        .all(|(key, value)| labels.get(key) == Some(value))
+    {
         selector::mismatch(&labels, path, findings);
     }
     template::pod_template(template, &template_path, findings);
@@ -226,7 +238,11 @@ fn daemon_set(daemon: &DaemonSet, path: &Path, findings: &mut Findings) {
     );
     if let Some(rolling) = &strategy.rolling_update {
         let path = path.field("rollingUpdate");
-        let surge = part(rolling.max_surge.as_ref(), &path.field("maxSurge"), findings);
+        let surge = part(
+            rolling.max_surge.as_ref(),
+            &path.field("maxSurge"),
+            findings,
+        );
         let missing_path = path.field("maxUnavailable");
         let missing = part(rolling.max_unavailable.as_ref(), &missing_path, findings);
         if surge == Some(0) && missing == Some(0) {
@@ -308,7 +324,12 @@ fn stateful_set(stateful: &StatefulSet, path: &Path, findings: &mut Findings) {
     }
     if let Some(name) = spec.service_name.as_deref().filter(|name| !name.is_empty()) {
         let wrong = names::dns1123_label(name);
-        findings.all("stateful-set/service", &path.field("serviceName"), name, wrong);
+        findings.all(
+            "stateful-set/service",
+            &path.field("serviceName"),
+            name,
+            wrong,
+        );
     }
     for (index, template) in spec.volume_claim_templates.iter().flatten().enumerate() {
         let path = path.field("volumeClaimTemplates").index(index);
@@ -325,7 +346,13 @@ fn stateful_set(stateful: &StatefulSet, path: &Path, findings: &mut Findings) {
             None => findings.required("claim/spec", &path.field("spec"), ""),
         }
     }
-    selector::selects_template(&spec.selector, &spec.template, "statefulset", path, findings);
+    selector::selects_template(
+        &spec.selector,
+        &spec.template,
+        "statefulset",
+        path,
+        findings,
+    );
     // The pods get a volume for each claim, which their containers may mount.
     let mut completed = spec.template.clone();
     if let Some(pod) = &mut completed.spec {

@@ -144,10 +144,7 @@ impl Job {
         let spec = self
             .spec()
             .ok_or_else(|| create_error("not in its pod".to_owned()))?;
-        let log = self
-            .log
-            .begin(self.attempt)
-            .map_err(|error| create_error(format!("cannot make the container's log: {error}")))?;
+        let log = self.log.begin(self.attempt);
         // When this fails the log stays open: the next try goes on with it.
         let root = self.make_root(spec, &prepared)?;
         let (guest, streams) = standard_streams(spec, &log);

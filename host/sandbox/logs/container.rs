@@ -118,23 +118,15 @@ impl Drop for PodLogs {
 impl ContainerLog {
     /// The log of an attempt: begun, or gone on with when its start had failed and is tried again. The log of the
     /// attempt before is ended, and those before that are removed.
-    ///
-    /// # Errors
-    /// The file cannot be made.
-    pub fn begin(&self, attempt: u32) -> io::Result<Arc<LogFile>> {
+    pub fn begin(&self, attempt: u32) -> Arc<LogFile> {
         let mut kept = self.lock();
         if let Some(last) = kept.back() {
             if last.file.attempt() == attempt {
-                return Ok(Arc::clone(&last.file));
+                return Arc::clone(&last.file);
             }
             last.file.end();
         }
-        let file = Arc::new(LogFile::create(
-            &self.dir,
-            attempt,
-            self.limits,
-            self.clock,
-        )?);
+        let file = Arc::new(LogFile::begin(&self.dir, attempt, self.limits, self.clock));
         let start = kept
             .back()
             .map_or(0, |last| last.start + last.file.subscribe().borrow().total);
@@ -149,7 +141,15 @@ impl ContainerLog {
         }
         drop(kept);
         self.attempts.send_modify(|attempts| attempts.started += 1);
-        Ok(file)
+        file
+    }
+
+    /// The newest attempt whose log has ended.
+    #[must_use]
+    pub fn last_ended(&self) -> Option<u32> {
+        let kept = self.lock();
+        let mut ended = kept.iter().rev().filter(|kept| kept.file.has_ended());
+        ended.next().map(|kept| kept.file.attempt())
     }
 
     /// How much of the host's disk the attempts' files take, in bytes.
@@ -164,7 +164,13 @@ impl ContainerLog {
     /// Opens a reader.
     #[must_use]
     pub fn read(self: &Arc<Self>, options: LogOptions) -> LogReader {
-        LogReader::new(Arc::clone(self), options)
+        LogReader::new(Arc::clone(self), options, None)
+    }
+
+    /// Opens a reader that begins with `attempt` if its log is kept, whatever the options say of previous ones.
+    #[must_use]
+    pub fn read_attempt(self: &Arc<Self>, attempt: u32, options: LogOptions) -> LogReader {
+        LogReader::new(Arc::clone(self), options, Some(attempt))
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<Attempts> {

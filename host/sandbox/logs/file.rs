@@ -69,7 +69,9 @@ pub struct LogFile {
 
 #[derive(Debug)]
 struct State {
-    file: File,
+    /// The current generation's file; made with the first entry, since most containers print nothing when they start
+    /// and a file costs more than all else about a log.
+    file: Option<File>,
     size: u64,
     /// The kept generations, oldest first, each with the number of bytes before it. The last is the current one.
     generations: VecDeque<Generation>,
@@ -97,14 +99,12 @@ pub(super) struct OpenGeneration {
 }
 
 impl LogFile {
-    /// Begins the log of an attempt in `dir`, which exists.
-    ///
-    /// # Errors
-    /// The file cannot be made.
-    pub fn create(dir: &Path, attempt: u32, limits: LogLimits, clock: Clock) -> io::Result<Self> {
-        let file = File::create(dir.join(format!("{attempt}.log")))?;
+    /// Begins the log of an attempt in `dir`, which exists. Its file is made with its first entry; if that cannot be,
+    /// the entry is dropped as one for which the disk has no room.
+    #[must_use]
+    pub fn begin(dir: &Path, attempt: u32, limits: LogLimits, clock: Clock) -> Self {
         let state = State {
-            file,
+            file: None,
             size: 0,
             generations: VecDeque::from([Generation {
                 number: 0,
@@ -119,14 +119,14 @@ impl LogFile {
         };
         let dir = dir.to_owned();
         let extent = watch::Sender::new(Extent::default());
-        Ok(Self {
+        Self {
             dir,
             attempt,
             limits,
             clock,
             state: Mutex::new(state),
             extent,
-        })
+        }
     }
 
     /// The number of the attempt.
@@ -145,6 +145,11 @@ impl LogFile {
     #[must_use]
     pub fn dropped_bytes(&self) -> u64 {
         self.lock().dropped
+    }
+
+    /// Nothing more will come.
+    pub(super) fn has_ended(&self) -> bool {
+        self.extent.borrow().ended
     }
 
     /// How much of the host's disk the kept files take, in bytes.
@@ -211,15 +216,24 @@ impl LogFile {
     /// Opens a generation, or the oldest one that is kept if it is gone. Under the lock, so that no rotation renames
     /// the file meanwhile.
     pub(super) fn open(&self, number: u64) -> io::Result<OpenGeneration> {
-        let state = self.lock();
+        let mut state = self.lock();
         let kept = state.generations.iter().find(|g| g.number >= number);
         let Generation { number, start } = kept.copied().ok_or(io::ErrorKind::NotFound)?;
+        self.file(&mut state)?;
         let file = File::open(self.generation_path(&state, number))?;
         Ok(OpenGeneration {
             file,
             number,
             start,
         })
+    }
+
+    /// The current file, made if it is not there yet.
+    fn file<'a>(&self, state: &'a mut State) -> io::Result<&'a mut File> {
+        match &mut state.file {
+            Some(file) => Ok(file),
+            none => Ok(none.insert(File::create(self.path())?)),
+        }
     }
 
     fn generation_path(&self, state: &State, number: u64) -> PathBuf {
@@ -232,10 +246,15 @@ impl LogFile {
 
     /// Writes the batch, into a new file if this one is full.
     fn store(&self, state: &mut State) {
+        if state.batch.is_empty() {
+            return;
+        }
         let len = u64::try_from(state.batch.len()).unwrap_or(u64::MAX);
         let is_full = state.size > 0 && state.size.saturating_add(len) > self.limits.file_bytes;
+        let batch = std::mem::take(&mut state.batch);
         let stored = if is_full { self.rotate(state) } else { Ok(()) }
-            .and_then(|()| state.file.write_all(&state.batch));
+            .and_then(|()| self.file(state)?.write_all(&batch));
+        state.batch = batch;
         match stored {
             Ok(()) => {
                 state.size += len;
@@ -243,11 +262,10 @@ impl LogFile {
             }
             Err(_) => {
                 // Cut what may have been written of it, so that the next entry begins on a line of its own.
-                drop(state.file.set_len(state.size));
-                drop(io::Seek::seek(
-                    &mut state.file,
-                    io::SeekFrom::Start(state.size),
-                ));
+                if let Some(file) = &mut state.file {
+                    drop(file.set_len(state.size));
+                    drop(io::Seek::seek(file, io::SeekFrom::Start(state.size)));
+                }
                 state.dropped = state.dropped.saturating_add(len);
             }
         }
@@ -260,7 +278,7 @@ impl LogFile {
         let rotated = self.dir.join(format!("{}.log.{old}", self.attempt));
         fs::rename(self.path(), &rotated)?;
         match File::create(self.path()) {
-            Ok(file) => state.file = file,
+            Ok(file) => state.file = Some(file),
             Err(error) => {
                 drop(fs::rename(&rotated, self.path()));
                 return Err(error);

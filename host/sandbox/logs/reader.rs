@@ -25,7 +25,7 @@ pub struct LogOptions {
     /// With [`follow`](Self::follow): go on with the next instance when the container is restarted, until the pod
     /// ends.
     pub restarts: bool,
-    /// `--previous`: the instance before the current one.
+    /// `--previous`: the instance before the current one; while a container waits for its restart, the one that ended.
     pub previous: bool,
     /// `--tail`: at most so many entries of what is there already.
     pub tail: Option<u64>,
@@ -94,14 +94,15 @@ enum Filled {
 }
 
 impl LogReader {
-    pub(super) fn new(log: Arc<ContainerLog>, options: LogOptions) -> Self {
+    pub(super) fn new(log: Arc<ContainerLog>, options: LogOptions, attempt: Option<u32>) -> Self {
         let attempts = log.subscribe();
         let newest = log.newest();
-        let next_attempt = match (newest, options.previous) {
-            (Some(newest), false) => Some(newest),
-            (Some(newest), true) => newest.checked_sub(1),
+        let next_attempt = match (attempt, newest, options.previous) {
+            (Some(attempt), ..) => Some(attempt),
+            (None, Some(newest), false) => Some(newest),
+            (None, Some(newest), true) => newest.checked_sub(1),
             // Nothing was started yet: a follower waits for it.
-            (None, _) => options.follow.then_some(0),
+            (None, None, _) => options.follow.then_some(0),
         };
         let since = options.since.map(format::stamp_of);
         Self {

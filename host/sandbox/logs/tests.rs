@@ -65,7 +65,7 @@ fn follow() -> LogOptions {
 async fn the_file_is_in_the_cri_format() {
     let dir = TempDir::new().unwrap();
     let logs = pod(dir.path(), LogLimits::default());
-    let file = logs.container("a").unwrap().begin(0).unwrap();
+    let file = logs.container("a").unwrap().begin(0);
     file.write(Stream::Stdout, b"one\ntw");
     file.write(Stream::Stderr, b"oops\n");
     tokio::time::advance(Duration::from_nanos(1_500_000_001)).await;
@@ -98,7 +98,7 @@ async fn long_lines_are_split_at_sixteen_kibibytes_and_come_back_whole() {
             let dir = TempDir::new().unwrap();
             let logs = pod(dir.path(), LogLimits::default());
             let log = logs.container("a").unwrap();
-            let file = log.begin(0).unwrap();
+            let file = log.begin(0);
             let text = format!("{}\n", "x".repeat(len));
             for piece in text.as_bytes().chunks(piece.min(text.len())) {
                 file.write(Stream::Stdout, piece);
@@ -121,7 +121,7 @@ async fn files_rotate_and_only_the_newest_are_kept() {
     let dir = TempDir::new().unwrap();
     let logs = pod(dir.path(), SMALL);
     let log = logs.container("a").unwrap();
-    let file = log.begin(0).unwrap();
+    let file = log.begin(0);
     for n in 0..1000 {
         file.write(Stream::Stdout, format!("line {n}\n").as_bytes());
     }
@@ -155,7 +155,7 @@ async fn a_follower_loses_nothing_over_rotations_while_it_keeps_up() {
     let dir = TempDir::new().unwrap();
     let logs = pod(dir.path(), SMALL);
     let log = Arc::clone(logs.container("a").unwrap());
-    let file = log.begin(0).unwrap();
+    let file = log.begin(0);
     let reader = tokio::spawn(all(log.read(follow())));
     let mut expected = String::new();
     for n in 0..2000 {
@@ -182,7 +182,7 @@ async fn a_follower_that_is_too_slow_is_told_how_much_it_missed() {
     let dir = TempDir::new().unwrap();
     let logs = pod(dir.path(), SMALL);
     let log = logs.container("a").unwrap();
-    let file = log.begin(0).unwrap();
+    let file = log.begin(0);
     file.write(Stream::Stdout, b"first\n");
     let mut reader = log.read(follow());
     assert!(matches!(
@@ -221,7 +221,7 @@ async fn a_follower_waits_for_the_first_attempt_and_goes_on_with_the_next() {
     let reader = tokio::spawn(all(log.read(options)));
     for attempt in 0..3 {
         tokio::task::yield_now().await;
-        let file = log.begin(attempt).unwrap();
+        let file = log.begin(attempt);
         file.write(Stream::Stdout, format!("attempt {attempt}\n").as_bytes());
         file.end();
         for _ in 0..10 {
@@ -242,7 +242,7 @@ async fn since_leaves_out_what_is_older() {
     let dir = TempDir::new().unwrap();
     let logs = pod(dir.path(), LogLimits::default());
     let log = logs.container("a").unwrap();
-    let file = log.begin(0).unwrap();
+    let file = log.begin(0);
     file.write(Stream::Stdout, b"old\n");
     tokio::time::advance(Duration::from_secs(10)).await;
     file.write(Stream::Stdout, b"new\n");
@@ -266,7 +266,7 @@ fn a_disk_that_refuses_costs_the_log_and_not_the_guest() {
         .build()
         .unwrap();
     let logs = runtime.block_on(async { pod(dir.path(), SMALL) });
-    let file = logs.container("a").unwrap().begin(0).unwrap();
+    let file = logs.container("a").unwrap().begin(0);
     file.write(Stream::Stdout, &[b'\n'; 50]);
     // Without its directory the log cannot be rotated.
     std::fs::remove_dir_all(dir.path().join("default_p_u/a")).unwrap();
@@ -284,7 +284,7 @@ async fn a_hundred_megabytes_without_a_newline() {
     let dir = TempDir::new().unwrap();
     let logs = pod(dir.path(), LogLimits::default());
     let log = logs.container("a").unwrap();
-    let file = log.begin(0).unwrap();
+    let file = log.begin(0);
     let sink = LogSink::to_file(Arc::clone(&file), Stream::Stdout);
     let block = vec![b'x'; 64 * 1024];
     let start = std::time::Instant::now();

@@ -461,3 +461,36 @@ async fn a_follower_of_a_container_that_never_starts_ends_with_the_pod() {
     ended(&handle).await;
     assert_eq!(reader.next().await.unwrap(), None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_previous_log_of_a_container_that_waits_is_that_of_its_last_instance() {
+    let world = World::new();
+    let prints = |text: &str, seconds| Script {
+        prints: format!("{text}\n"),
+        ..Script::ends_after(seconds, 1)
+    };
+    world.script(
+        "a",
+        [
+            prints("first", 1),
+            prints("second", 1),
+            prints("third", 100),
+        ],
+    );
+    let handle = world.start(one("Always"));
+    let previous = || LogOptions {
+        previous: true,
+        ..LogOptions::default()
+    };
+    running(&handle).await;
+    assert_eq!(log(&handle, "a", previous()).await, "");
+    until(&handle, |s| {
+        waits_for(s, "a").as_deref() == Some("CrashLoopBackOff")
+    })
+    .await;
+    assert_eq!(log(&handle, "a", previous()).await, "second\n");
+    running(&handle).await;
+    assert_eq!(log(&handle, "a", previous()).await, "second\n");
+    let now = log(&handle, "a", LogOptions::default()).await;
+    assert_eq!(now, "third\n");
+}

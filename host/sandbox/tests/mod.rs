@@ -1,8 +1,14 @@
 //! Whole pods on the scripted runtime and on virtual time.
 
+mod attach;
+mod exec;
 mod failures;
+mod hooks;
 mod order;
+mod probes;
+pub(crate) mod server;
 mod stop;
+mod upkeep;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -15,7 +21,7 @@ use wasmpod_image::Image;
 use wasmpod_ipc::IpcLimits;
 use wasmpod_lifecycle::HostFacts;
 use wasmpod_lifecycle::time::Timestamp;
-use wasmpod_manifest::k8s::{ConfigMap, ContainerStatus, Secret, Service};
+use wasmpod_manifest::k8s::{ConfigMap, ContainerStatus, Pod, Secret, Service};
 use wasmpod_network::Network;
 use wasmpod_volume::VolumePolicy;
 
@@ -95,6 +101,12 @@ impl World {
 
     /// Starts a pod with this spec; containers without an image get their own name as one.
     fn start(&self, mut spec: Value) -> SandboxHandle {
+        Self::name_images(&mut spec);
+        self.start_pod(Self::pod(&spec))
+    }
+
+    /// Containers without an image get their own name as one.
+    fn name_images(spec: &mut Value) {
         for list in ["containers", "initContainers"] {
             for container in spec[list].as_array_mut().into_iter().flatten() {
                 let name = container["name"].clone();
@@ -105,8 +117,10 @@ impl World {
                     .or_insert(name);
             }
         }
-        let metadata = json!({"name": "p", "namespace": "default", "uid": "u"});
-        let pod = serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap();
+    }
+
+    fn start_pod(&self, pod: Pod) -> SandboxHandle {
+        let pod = Arc::new(pod);
         let runtime: Arc<dyn ContainerRuntime> = Arc::<FakeRuntime>::clone(&self.runtime);
         let config = SandboxConfig {
             pod,
@@ -127,6 +141,12 @@ impl World {
             clock: Clock::virtual_from(Timestamp::new(1_795_255_200, 0).unwrap()),
         };
         SandboxHandle::start(config, Placement::current()).unwrap()
+    }
+
+    /// The pod of [`start`](Self::start) with this spec, for updates.
+    fn pod(spec: &Value) -> Pod {
+        let metadata = json!({"name": "p", "namespace": "default", "uid": "u"});
+        serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap()
     }
 
     fn script(&self, container: &str, instances: impl Into<Vec<Script>>) {
