@@ -5,8 +5,8 @@
 //! `docs/conformance.md` is made from the table (`BLESS=1 cargo nextest run --test conformance` writes it anew), and
 //! where the list of upstream's tests is at hand the table is compared with it.
 //!
-//! In reading order: `table` (what a row is), `themes` (the rows), `pod` (how a pod is played), `document` (the
-//! document).
+//! In reading order: `table` (what a row is), `themes` (the rows), `pod` and `node` (how a
+//! pod, or a whole agent, is played), `script` (guests that tell what they did when), `document` (the document).
 
 #![expect(
     clippy::unwrap_used,
@@ -16,6 +16,8 @@
 )]
 
 mod document;
+mod node;
 mod pod;
+mod script;
 mod table;
 mod themes;
