@@ -5,8 +5,9 @@
 //! `docs/conformance.md` is made from the table (`BLESS=1 cargo nextest run --test conformance` writes it anew), and
 //! where the list of upstream's tests is at hand the table is compared with it.
 //!
-//! In reading order: `table` (what a row is), `themes` (the rows), `pod` (how a pod is played), `document` (the
-//! document).
+//! In reading order: `table` (what a row is), `themes` (the rows), `pod` (how a pod is played), `node` (how a
+//! whole node is), `objects`, `env`, `files` and `downward` (what tests of environments
+//! and volumes share), `document` (the document).
 
 #![expect(
     clippy::unwrap_used,
@@ -16,6 +17,11 @@
 )]
 
 mod document;
+mod downward;
+mod env;
+mod files;
+mod node;
+mod objects;
 mod pod;
 mod table;
 mod themes;
