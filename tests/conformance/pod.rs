@@ -26,10 +26,10 @@ use wasmpod_sandbox::{
 use wasmpod_volume::VolumePolicy;
 
 /// How long anything may take before a test gives up, in virtual time: longer than any back-off.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(2 * 3600);
+const PATIENCE: Duration = Duration::from_secs(2 * 3600);
 
 /// When the clocks of all pods begin.
-pub(crate) const BEGINNING: &str = "2026-11-21T10:00:00Z";
+const BEGINNING: &str = "2026-11-21T10:00:00Z";
 
 /// Runs a test on virtual time.
 pub(crate) fn play(test: impl Future<Output = ()>) {
@@ -64,16 +64,6 @@ fn unpacked(name: &str) -> PathBuf {
         file.persist(&path).unwrap();
     }
     path
-}
-
-/// The engine. All tests of this checkout share compiled code.
-pub(crate) fn engine() -> Arc<Runtime> {
-    let code_store = Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance-code");
-    let runtime = Runtime::new(&RuntimeConfig {
-        code_store: Some(code_store),
-        ..RuntimeConfig::default()
-    });
-    Arc::new(runtime.unwrap())
 }
 
 /// The objects beside the pod, which a test may change.
@@ -128,7 +118,7 @@ pub(crate) struct Pod {
     object: PodObject,
     objects: Arc<Mutex<Objects>>,
     clock: Clock,
-    dir: TempDir,
+    _dir: TempDir,
 }
 
 impl Pod {
@@ -163,6 +153,11 @@ impl Pod {
             services: manifests.services,
         }));
         let clock = Clock::virtual_from(BEGINNING.parse::<Timestamp>().unwrap());
+        let code_store = Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance-code");
+        let runtime = Runtime::new(&RuntimeConfig {
+            code_store: Some(code_store),
+            ..RuntimeConfig::default()
+        });
         let sandbox = SandboxHandle::start(
             SandboxConfig {
                 pod: Arc::new(object.clone()),
@@ -170,7 +165,7 @@ impl Pod {
                     node_name: "node".to_owned(),
                     host_ips: vec!["192.0.2.1".to_owned()],
                 },
-                runtime: engine(),
+                runtime: Arc::new(runtime.unwrap()),
                 images: Arc::new(Images),
                 sources: Arc::new(Sources(Arc::clone(&objects))),
                 network: Arc::new(Network::new()),
@@ -189,7 +184,7 @@ impl Pod {
             object,
             objects,
             clock,
-            dir,
+            _dir: dir,
         }
     }
 
@@ -229,12 +224,6 @@ impl Pod {
     /// The status of a container, init containers included.
     pub(crate) fn container(&self, name: &str) -> ContainerStatus {
         container(&self.status().pod, name)
-    }
-
-    /// The pod's own directory on the host.
-    pub(crate) fn host_dir(&self) -> PathBuf {
-        let uid = self.object.metadata.uid.as_deref().unwrap();
-        self.dir.path().join("pods").join(uid)
     }
 
     /// Virtual time since the pod was made.
