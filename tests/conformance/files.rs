@@ -4,7 +4,6 @@
 //! they are: at the files on the host.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 

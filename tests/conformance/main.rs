@@ -5,9 +5,9 @@
 //! `docs/conformance.md` is made from the table (`BLESS=1 cargo nextest run --test conformance` writes it anew), and
 //! where the list of upstream's tests is at hand the table is compared with it.
 //!
-//! In reading order: `table` (what a row is), `themes` (the rows), `pod` (how a pod is played), `node` (how a
-//! whole node is), `objects`, `env`, `files` and `downward` (what tests of environments
-//! and volumes share), `document` (the document).
+//! In reading order: `table` (what a row is), `themes` (the rows), `pod` and `node` (how a
+//! pod, or a whole agent, is played), `script` (guests that tell what they did when), `objects`, `env`, `files`,
+//! `downward` and `stored` (what tests of environments and volumes share), `document` (the document).
 
 #![expect(
     clippy::unwrap_used,
@@ -23,5 +23,7 @@ mod files;
 mod node;
 mod objects;
 mod pod;
+mod script;
+mod stored;
 mod table;
 mod themes;

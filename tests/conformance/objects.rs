@@ -41,7 +41,7 @@ pub(crate) fn data() -> Value {
 
 /// Why a manifest is refused.
 pub(crate) fn refusal(objects: &[Value]) -> String {
-    match read(&[Source::new("test.yaml", &manifest(objects))]) {
+    match read(&[Source::new("test.yaml", manifest(objects))]) {
         Ok(_) => panic!("accepted: {objects:?}"),
         Err(report) => format!("{report:?}"),
     }

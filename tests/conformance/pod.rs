@@ -26,10 +26,10 @@ use wasmpod_sandbox::{
 use wasmpod_volume::VolumePolicy;
 
 /// How long anything may take before a test gives up, in virtual time: longer than any back-off.
-const PATIENCE: Duration = Duration::from_secs(2 * 3600);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2 * 3600);
 
 /// When the clocks of all pods begin.
-const BEGINNING: &str = "2026-11-21T10:00:00Z";
+pub(crate) const BEGINNING: &str = "2026-11-21T10:00:00Z";
 
 /// Runs a test on virtual time.
 pub(crate) fn play(test: impl Future<Output = ()>) {
@@ -64,6 +64,16 @@ fn unpacked(name: &str) -> PathBuf {
         file.persist(&path).unwrap();
     }
     path
+}
+
+/// The engine, whose compiled code all tests of this checkout share.
+pub(crate) fn runtime() -> Runtime {
+    let code_store = Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance-code");
+    let runtime = Runtime::new(&RuntimeConfig {
+        code_store: Some(code_store),
+        ..RuntimeConfig::default()
+    });
+    runtime.unwrap()
 }
 
 /// The objects beside the pod, which a test may change.
@@ -118,7 +128,7 @@ pub(crate) struct Pod {
     object: PodObject,
     objects: Arc<Mutex<Objects>>,
     clock: Clock,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Pod {
@@ -153,11 +163,6 @@ impl Pod {
             services: manifests.services,
         }));
         let clock = Clock::virtual_from(BEGINNING.parse::<Timestamp>().unwrap());
-        let code_store = Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance-code");
-        let runtime = Runtime::new(&RuntimeConfig {
-            code_store: Some(code_store),
-            ..RuntimeConfig::default()
-        });
         let sandbox = SandboxHandle::start(
             SandboxConfig {
                 pod: Arc::new(object.clone()),
@@ -165,7 +170,7 @@ impl Pod {
                     node_name: "node".to_owned(),
                     host_ips: vec!["192.0.2.1".to_owned()],
                 },
-                runtime: Arc::new(runtime.unwrap()),
+                runtime: Arc::new(runtime()),
                 images: Arc::new(Images),
                 sources: Arc::new(Sources(Arc::clone(&objects))),
                 network: Arc::new(Network::new()),
@@ -184,7 +189,7 @@ impl Pod {
             object,
             objects,
             clock,
-            _dir: dir,
+            dir,
         }
     }
 
@@ -224,6 +229,12 @@ impl Pod {
     /// The status of a container, init containers included.
     pub(crate) fn container(&self, name: &str) -> ContainerStatus {
         container(&self.status().pod, name)
+    }
+
+    /// The pod's own directory on the host.
+    pub(crate) fn host_dir(&self) -> PathBuf {
+        let uid = self.object.metadata.uid.as_deref().unwrap();
+        self.dir.path().join("pods").join(uid)
     }
 
     /// Virtual time since the pod was made.

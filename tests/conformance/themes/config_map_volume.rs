@@ -1,12 +1,11 @@
 //! Volumes of ConfigMaps: upstream's `test/e2e/common/storage/configmap_volume.go`.
 
 use serde_json::json;
-use wasmpod_store::Kind;
 
 use crate::files::{Keys, MOUNT};
-use crate::node::Node;
 use crate::objects::{config_map, data, manifest, pod, set};
 use crate::pod::Pod;
+use crate::stored::is_immutable_once_it_says_so;
 use crate::table::rows;
 
 rows! {
@@ -81,8 +80,5 @@ async fn multiple_volumes() {
 }
 
 async fn immutability() {
-    Node::start(&[config_map("o", data())])
-        .await
-        .is_immutable_once_it_says_so(Kind::ConfigMap)
-        .await;
+    is_immutable_once_it_says_so(config_map("o", data())).await;
 }

@@ -1,10 +1,13 @@
 //! Volumes that begin empty: upstream's `test/e2e/common/storage/empty_dir.go` and `test/e2e/storage/empty_dir_wrapper.go`.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::files::{MOUNT, all_read, has_mode, kept, on_host, reader};
 use crate::objects::{config_map, manifest, pod, secret, set};
 use crate::pod::{Pod, agnhost};
+use crate::stored::{log_of_success, node};
 use crate::table::rows;
 
 rows! {
@@ -144,11 +147,10 @@ async fn no_race() {
         );
         objects.push(object);
     }
-    let node = Node::start(&objects).await;
+    let node = node(&objects).await;
     for number in 0..PODS {
         let name = format!("p{number}");
-        node.phase("default", &name, "Succeeded").await;
-        let log = node.log("default", &name, "c").await;
+        let log = log_of_success(&node, "default", &name).await;
         let found: BTreeSet<_> = log
             .split("racey-")
             .filter(|part| !part.is_empty())

@@ -4,8 +4,8 @@ use serde_json::json;
 use wasmpod_store::Kind;
 
 use crate::env::environment;
-use crate::node::Node;
 use crate::objects::{config_map, data, refusal};
+use crate::stored;
 use crate::table::rows;
 
 rows! {
@@ -59,17 +59,12 @@ async fn empty_key() {
 }
 
 async fn update() {
-    let node = Node::start(&[config_map("m", data())]).await;
-    let before = node.get(Kind::ConfigMap, "m");
-    node.update(Kind::ConfigMap, "m", |map| {
-        map["data"] = json!({"data": "value"})
-    })
-    .unwrap();
-    let after = node.get(Kind::ConfigMap, "m");
+    let node = stored::node(&[config_map("m", data())]).await;
+    let before = stored::get(&node, Kind::ConfigMap, "m");
+    let changed = stored::update(&node, Kind::ConfigMap, "m", |map| map["data"] = json!({"data": "value"}));
+    changed.unwrap();
+    let after = stored::get(&node, Kind::ConfigMap, "m");
     assert_eq!(after["data"], json!({"data": "value"}));
     assert_eq!(after["metadata"]["uid"], before["metadata"]["uid"]);
-    assert_ne!(
-        after["metadata"]["resourceVersion"],
-        before["metadata"]["resourceVersion"]
-    );
+    assert_ne!(after["metadata"]["resourceVersion"], before["metadata"]["resourceVersion"]);
 }

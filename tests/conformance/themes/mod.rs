@@ -8,15 +8,32 @@ mod empty_dir;
 mod env_from_config_map;
 mod env_from_secret;
 mod expansion;
+mod hooks;
+mod init_containers;
+mod kubelet;
+mod pods;
+mod probes;
+mod probes_in_order;
 mod projected_volume;
+mod restart_rules;
 mod secret_volume;
+mod start_order;
 mod sub_path;
+mod termination;
+mod termination_message;
+mod updates;
 
 use crate::table::Theme;
 
 /// All themes, in upstream's order.
 pub(crate) const THEMES: &[Theme] = &[
+    pods::THEME,
     command_and_args::THEME,
+    termination_message::THEME,
+    hooks::THEME,
+    init_containers::THEME,
+    kubelet::THEME,
+    probes::THEME,
     env_from_config_map::THEME,
     env_from_secret::THEME,
     downward_env::THEME,
@@ -27,4 +44,9 @@ pub(crate) const THEMES: &[Theme] = &[
     downward_volume::THEME,
     projected_volume::THEME,
     sub_path::THEME,
+    start_order::THEME,
+    termination::THEME,
+    updates::THEME,
+    probes_in_order::THEME,
+    restart_rules::THEME,
 ];

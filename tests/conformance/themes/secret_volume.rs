@@ -1,11 +1,10 @@
 //! Volumes of Secrets: upstream's `test/e2e/common/storage/secrets_volume.go`.
 
 use serde_json::json;
-use wasmpod_store::Kind;
 
 use crate::files::{Keys, MOUNT, reader};
-use crate::node::Node;
 use crate::objects::{data, secret, set};
+use crate::stored::{is_immutable_once_it_says_so, log_of_success, node};
 use crate::table::rows;
 
 rows! {
@@ -45,11 +44,10 @@ async fn same_name_in_another_namespace() {
     set(&mut there_pod["metadata"], there.clone());
     let mut there_secret = secret("o", json!({"data-1": "value-there"}));
     set(&mut there_secret["metadata"], there);
-    let node = Node::start(&[secret("o", data()), there_secret, here_pod, there_pod]).await;
+    let node = node(&[secret("o", data()), there_secret, here_pod, there_pod]).await;
     for (namespace, value) in [("default", "value-1"), ("there", "value-there")] {
-        node.phase(namespace, "p", "Succeeded").await;
         let expected = format!("content of file \"{file}\": {value}\n");
-        assert_eq!(node.log(namespace, "p", "c").await, expected, "{namespace}");
+        assert_eq!(log_of_success(&node, namespace, "p").await, expected, "{namespace}");
     }
 }
 
@@ -64,8 +62,5 @@ async fn create_update_and_delete() {
 }
 
 async fn immutability() {
-    Node::start(&[secret("o", data())])
-        .await
-        .is_immutable_once_it_says_so(Kind::Secret)
-        .await;
+    is_immutable_once_it_says_so(secret("o", data())).await;
 }

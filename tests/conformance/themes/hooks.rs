@@ -1,0 +1,101 @@
+//! Hooks: upstream's `test/e2e/common/node/lifecycle_hook.go` and `test/e2e/node/pre_stop.go`.
+//!
+//! Upstream's hooks call a server in a pod of its own and look at its log. Here the server is a sidecar, which is there
+//! before the container with the hook and after it, and what it is told to write is its termination message.
+
+use serde_json::{Value, json};
+
+use crate::node::Node;
+use crate::pod::{Pod, agnhost};
+use crate::script::{ended, pod, shell, sidecar, with};
+use crate::table::rows;
+
+rows! {
+    "1.5 Lifecycle hooks";
+    "Pod Lifecycle, post start exec hook" => passes post_start_exec;
+    "Pod Lifecycle, post start http hook" => passes post_start_http;
+    "Pod Lifecycle, prestop exec hook" => passes pre_stop_exec;
+    "Pod Lifecycle, prestop http hook" => passes pre_stop_http;
+    "Pods, prestop hook" => passes pre_stop_of_another_pod;
+}
+
+const WRITE: &str = "/write?path=/dev/termination-log&text=";
+
+fn server() -> Value {
+    json!({
+        "name": "server", "image": agnhost(), "args": ["netexec"], "ports": [{"containerPort": 8080}],
+        "startupProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1},
+    })
+}
+
+fn exec(word: &str) -> Value {
+    json!({"exec": {"command": ["sh", "-c", format!("wget -qO- 'http://localhost:8080{WRITE}{word}'")]}})
+}
+
+fn http(word: &str) -> Value {
+    json!({"httpGet": {"path": format!("{WRITE}{word}"), "host": "localhost", "port": 8080}})
+}
+
+/// A pod whose container has this hook.
+async fn hooked(hook: &str, handler: Value) -> Pod {
+    let container = with(shell("c", "sleep 600"), json!({"lifecycle": {hook: handler}}));
+    let spec = json!({"initContainers": [sidecar(server())], "containers": [container]});
+    let pod = Pod::start(&pod(&spec)).await;
+    pod.is_ready().await;
+    pod
+}
+
+async fn post_start(handler: Value) {
+    let pod = hooked("postStart", handler).await;
+    // The container counts as running when its hook is over, so it has called by now.
+    let heard = pod.exec("server", &["cat", "/dev/termination-log"]).await;
+    assert_eq!(heard.stdout, "poststart", "{}", pod.told());
+    assert!(!pod.told().contains("FailedPostStartHook"), "{}", pod.told());
+}
+
+async fn pre_stop(handler: Value) {
+    let pod = hooked("preStop", handler).await;
+    let heard = pod.exec("server", &["cat", "/dev/termination-log"]).await;
+    assert_eq!(heard.stdout, "", "it is called at the end only");
+    pod.delete(None).await;
+    let status = pod.gone().await;
+    assert_eq!(ended(&status, "server").message.as_deref(), Some("prestop"), "{}", pod.told());
+    assert!(!pod.told().contains("FailedPreStopHook"), "{}", pod.told());
+}
+
+async fn post_start_exec() {
+    post_start(exec("poststart")).await;
+}
+
+async fn post_start_http() {
+    post_start(http("poststart")).await;
+}
+
+async fn pre_stop_exec() {
+    pre_stop(exec("prestop")).await;
+}
+
+async fn pre_stop_http() {
+    pre_stop(http("prestop")).await;
+}
+
+async fn pre_stop_of_another_pod() {
+    let node = Node::start();
+    node.apply(&json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "server"}, "spec": {"containers": [server()]},
+    }))
+    .await;
+    let server = node.is_ready("server").await;
+    let ip = server.status.as_ref().and_then(|status| status.pod_ip.clone()).unwrap();
+    let call = format!("wget -qO- --post-data= 'http://{ip}:8080/write?path=/tmp/heard&text=prestop'");
+    let hook = json!({"lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", call]}}}});
+    node.apply(&json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "tester"},
+        "spec": {"containers": [with(shell("c", "sleep 600"), hook)]},
+    }))
+    .await;
+    node.is_ready("tester").await;
+    node.delete("tester", None);
+    node.is_removed("tester").await;
+    assert_eq!(node.exec("server", "server", &["cat", "/tmp/heard"]).await, "prestop");
+}
