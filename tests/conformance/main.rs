@@ -6,7 +6,8 @@
 //! where the list of upstream's tests is at hand the table is compared with it.
 //!
 //! In reading order: `table` (what a row is), `themes` (the rows), `pod` and `node` (how a
-//! pod, or a whole agent, is played), `script` (guests that tell what they did when), `document` (the document).
+//! pod, or a whole agent, is played), `script` (guests that tell what they did when), `objects`, `env`, `files`,
+//! `downward` and `stored` (what tests of environments and volumes share), `document` (the document).
 
 #![expect(
     clippy::unwrap_used,
@@ -16,8 +17,13 @@
 )]
 
 mod document;
+mod downward;
+mod env;
+mod files;
 mod node;
+mod objects;
 mod pod;
 mod script;
+mod stored;
 mod table;
 mod themes;

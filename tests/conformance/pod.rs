@@ -128,7 +128,7 @@ pub(crate) struct Pod {
     object: PodObject,
     objects: Arc<Mutex<Objects>>,
     clock: Clock,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Pod {
@@ -189,7 +189,7 @@ impl Pod {
             object,
             objects,
             clock,
-            _dir: dir,
+            dir,
         }
     }
 
@@ -229,6 +229,12 @@ impl Pod {
     /// The status of a container, init containers included.
     pub(crate) fn container(&self, name: &str) -> ContainerStatus {
         container(&self.status().pod, name)
+    }
+
+    /// The pod's own directory on the host.
+    pub(crate) fn host_dir(&self) -> PathBuf {
+        let uid = self.object.metadata.uid.as_deref().unwrap();
+        self.dir.path().join("pods").join(uid)
     }
 
     /// Virtual time since the pod was made.

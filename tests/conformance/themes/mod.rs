@@ -1,14 +1,24 @@
 //! The themes, as upstream's list groups them: one module each, its rows first, then how each is played.
 
 mod command_and_args;
+mod config_map_volume;
+mod downward_env;
+mod downward_volume;
+mod empty_dir;
+mod env_from_config_map;
+mod env_from_secret;
+mod expansion;
 mod hooks;
 mod init_containers;
 mod kubelet;
 mod pods;
 mod probes;
 mod probes_in_order;
+mod projected_volume;
 mod restart_rules;
+mod secret_volume;
 mod start_order;
+mod sub_path;
 mod termination;
 mod termination_message;
 mod updates;
@@ -24,6 +34,16 @@ pub(crate) const THEMES: &[Theme] = &[
     init_containers::THEME,
     kubelet::THEME,
     probes::THEME,
+    env_from_config_map::THEME,
+    env_from_secret::THEME,
+    downward_env::THEME,
+    expansion::THEME,
+    empty_dir::THEME,
+    config_map_volume::THEME,
+    secret_volume::THEME,
+    downward_volume::THEME,
+    projected_volume::THEME,
+    sub_path::THEME,
     start_order::THEME,
     termination::THEME,
     updates::THEME,
