@@ -5,8 +5,10 @@
 //! `docs/conformance.md` is made from the table (`BLESS=1 cargo nextest run --test conformance` writes it anew), and
 //! where the list of upstream's tests is at hand the table is compared with it.
 //!
-//! In reading order: `table` (what a row is), `themes` (the rows), `pod` (how a pod is played), `document` (the
-//! document).
+//! Beside them the examples of Kubernetes' documentation, a row each.
+//!
+//! In reading order: `table` (what a row is), `themes` and `examples` (the rows), `pod` and `host` (how a pod, or an
+//! agent with its objects, is played), `document` (the document).
 
 #![expect(
     clippy::unwrap_used,
@@ -16,6 +18,8 @@
 )]
 
 mod document;
+mod examples;
+mod host;
 mod pod;
 mod table;
 mod themes;
