@@ -1,5 +1,6 @@
 //! What can go wrong with a host.
 
+use wasmpod_api::server::ListenError;
 use wasmpod_node::NodeError;
 use wasmpod_runtime::SetupError;
 use wasmpod_sandbox::{ExecError, RuntimeError};
@@ -16,6 +17,12 @@ pub enum Error {
     /// The agent cannot do what was asked.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// Clients cannot be listened to.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The API server cannot be started.
+    #[error("cannot serve the pods to other programs")]
+    Serve(#[source] std::io::Error),
     /// A pod that has no place yet.
     #[error("pod \"{pod}\" was not started yet")]
     NotStarted {
@@ -37,7 +44,12 @@ impl Error {
         match self {
             Self::NoStateDir => Some("choose one with --state-dir".to_owned()),
             Self::Node(error) => error.hint(),
-            Self::Setup(_) | Self::Program(_) | Self::NotStarted { .. } | Self::Exec(_) => None,
+            Self::Setup(_)
+            | Self::Listen(_)
+            | Self::Serve(_)
+            | Self::Program(_)
+            | Self::NotStarted { .. }
+            | Self::Exec(_) => None,
         }
     }
 }

@@ -12,6 +12,7 @@ use wasmpod_sandbox::Clock;
 use wasmpod_volume::VolumePolicy;
 
 use crate::progress::{ProgressReader, Step, Steps};
+use crate::serve::Server;
 use crate::{Error, PodHandle, PodWatch, WorkloadState, folders};
 
 /// How a host is to be.
@@ -23,6 +24,7 @@ pub struct HostBuilder {
     workers: Option<NonZeroUsize>,
     publish: Vec<PublishRule>,
     allow_host_path: Vec<PathBuf>,
+    serve: bool,
 }
 
 impl HostBuilder {
@@ -55,6 +57,13 @@ impl HostBuilder {
     /// Lets hostPath volumes reach `prefix` and what is in it. By default they reach nothing.
     pub fn allow_host_path(mut self, prefix: impl Into<PathBuf>) -> Self {
         self.allow_host_path.push(prefix.into());
+        self
+    }
+
+    /// Serves the pods in the Kubernetes API, on a socket that only this user can reach: what `wasmpod get` and its
+    /// like ask. By default it does not.
+    pub fn serve(mut self, serve: bool) -> Self {
+        self.serve = serve;
         self
     }
 
@@ -94,7 +103,12 @@ impl HostBuilder {
             progress: Arc::new(move |progress| preparing.say(Step::Preparing(progress))),
             node_name: NODE_NAME.to_owned(),
         })?;
-        Ok(Host { agent, steps })
+        let server = self.serve.then(|| Server::start(&agent)).transpose()?;
+        Ok(Host {
+            server,
+            agent,
+            steps,
+        })
     }
 }
 
@@ -104,6 +118,7 @@ const NODE_NAME: &str = "wasmpod";
 /// All pods of this process. End it with [`Host::shutdown`]; a host that is dropped ends its pods by force.
 #[derive(Debug)]
 pub struct Host {
+    server: Option<Server>,
     agent: Arc<Agent>,
     steps: Steps,
 }
@@ -188,6 +203,9 @@ impl Host {
     ///
     /// When something cannot be removed.
     pub async fn shutdown(self) -> Result<(), Error> {
-        Ok(self.agent.shutdown().await?)
+        let ended = self.agent.shutdown().await;
+        // Until here clients see how the pods end. Joining the server's thread blocks.
+        drop(tokio::task::spawn_blocking(move || drop(self.server)).await);
+        Ok(ended?)
     }
 }

@@ -27,6 +27,7 @@ mod inspect;
 mod pod;
 mod pods;
 mod progress;
+mod serve;
 
 pub use error::Error;
 pub use folders::state_dir;

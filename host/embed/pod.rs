@@ -142,6 +142,12 @@ impl PodHandle {
         self.known.running()?.sandbox().logs(container, options)
     }
 
+    /// Has it a place, and was it started?
+    #[must_use]
+    pub fn is_started(&self) -> bool {
+        self.known.running().is_some()
+    }
+
     /// Waits until it has a place and is started; false when it is removed without that.
     pub async fn started(&self) -> bool {
         self.known.started().await.is_some()

@@ -5,4 +5,7 @@ mod bad_input;
 mod command_line;
 mod four_pods;
 mod isolation;
+mod looking_in;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod support;

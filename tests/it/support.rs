@@ -110,10 +110,11 @@ impl Wasmpod {
                 command
             }
         };
-        command.args(&self.args);
-        if self.args.first().is_some_and(|verb| verb == "up") {
+        let is_up = self.args.first().is_some_and(|verb| verb == "up");
+        if is_up || self.state.is_some() {
             command.arg("--state-dir").arg(&state);
         }
+        command.args(&self.args);
         // Compiled code is kept between tests, as it is between a user's runs.
         command.env("WASMPOD_CODE_DIR", code_dir());
         command.current_dir(self.dir.path());
@@ -232,6 +233,31 @@ impl Running {
             .wait_for(&format!("published … -> {port}"), find)
     }
 
+    /// Runs a verb that looks into this program's pods to its end.
+    pub(crate) fn look(&self, args: &[&str]) -> Output {
+        Wasmpod::new(args).state(&self.state).run()
+    }
+
+    /// Runs such a verb again and again until what it says passes.
+    #[track_caller]
+    pub(crate) fn look_until(&self, args: &[&str], passes: impl Fn(&Output) -> bool) -> Output {
+        let mut last = None;
+        let limit = Instant::now() + PATIENCE;
+        loop {
+            let output = self.look(args);
+            if passes(&output) {
+                return output;
+            }
+            assert!(
+                Instant::now() < limit,
+                "{args:?}: {:?}\nlast: {last:?}\nstderr:\n{}",
+                output,
+                self.stderr.now()
+            );
+            last = Some(output);
+        }
+    }
+
     /// What is left in the state directory, besides compiled code.
     pub(crate) fn state(&self) -> PathBuf {
         self.state.clone()
@@ -273,6 +299,29 @@ impl Text {
     /// A stream that says nothing.
     fn none() -> Self {
         Self::collect(std::io::empty())
+    }
+
+    /// What a terminal shows, as it comes: a prompt is no line.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn collect_bytes(mut from: impl Read + Send + 'static) -> Self {
+        let this = Self(Arc::default());
+        let writer = this.clone();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            loop {
+                // A terminal that was closed is an error to read (EIO).
+                let read = from.read(&mut buffer).unwrap_or(0);
+                let mut collected = writer.0.0.lock().unwrap();
+                let text = String::from_utf8_lossy(&buffer[..read]);
+                collected.text.push_str(&text);
+                collected.ended = read == 0;
+                writer.0.1.notify_all();
+                if read == 0 {
+                    return;
+                }
+            }
+        });
+        this
     }
 
     fn collect(from: impl Read + Send + 'static) -> Self {

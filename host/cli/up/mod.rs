@@ -2,24 +2,29 @@
 //!
 //! Three things go on at once: the states of the pods go to standard error ([`tree`]), their logs to standard output
 //! ([`print`]), and something is waited for: the end of all pods, their readiness, the time-out, Ctrl-C. Whatever
-//! comes first, the pods are stopped in their grace periods and everything is released.
+//! comes first, the pods are stopped in their grace periods and everything is released. Pods come and go meanwhile
+//! ([`pods`]): workloads make them, people delete them from another terminal.
 
+mod interrupts;
 mod logs;
+mod pods;
 mod preparing;
 mod print;
 mod tree;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Context as _;
-use tokio::sync::mpsc;
 use tokio::time::{Instant, interval, sleep_until};
-use wasmpod::{Host, PodHandle, k8s};
+use wasmpod::Host;
 
 use crate::args::{Until, UpArgs};
 use crate::report::{self, Outcome};
 use crate::sources;
+use interrupts::Interrupts;
 use logs::Logs;
+use pods::{Change, Pods};
 use preparing::Preparing;
 use tree::Tree;
 
@@ -42,7 +47,9 @@ pub(crate) fn run(args: &UpArgs, state_dir: Option<&Path>) -> anyhow::Result<Out
     if !args.verbosity.quiet {
         report::warnings(&manifests.warnings);
     }
-    let mut host = Host::builder().publish(args.publish.iter().cloned());
+    let mut host = Host::builder()
+        .publish(args.publish.iter().cloned())
+        .serve(true);
     if let Some(dir) = state_dir {
         host = host.state_dir(dir);
     }
@@ -81,31 +88,32 @@ async fn supervise(
     let mut tree = Tree::new(args.verbosity.quiet);
     let mut interrupts = Interrupts::listen()?;
     let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
-    let Some(pods) = start(host, manifests, &mut tree, &mut interrupts).await? else {
+    let workloads = manifests.workloads.len();
+    if !start(host, manifests, &mut tree, &mut interrupts).await? {
         return Ok(Outcome::Done);
+    }
+    if workloads > 0 {
+        tree.say(&on_one_node(host));
+    }
+    let mut shown = Shown {
+        host,
+        logs: Logs::start(args, tree.screen())?,
+        tree,
+        pods: Pods::follow(host, args.verbosity.verbose),
+        present: BTreeSet::new(),
     };
-    let mut logs = Logs::follow(&pods, args, tree.screen())?;
-    let mut changes = follow_changes(&pods, args.verbosity.verbose);
-    let end = wait(
-        args,
-        &pods,
-        &mut changes,
-        &mut tree,
-        &mut logs,
-        &mut interrupts,
-        deadline,
-    )
-    .await;
-    // Only those that failed by themselves count: stopping one makes it fail too.
-    let has_failed = pods.iter().any(|pod| pod.phase() == "Failed");
+    let end = wait(args, host, &mut shown, &mut interrupts, deadline).await;
+    // Only what failed by itself counts: stopping a pod makes it fail too.
+    let has_failed = pods::has_failed(host);
     if end == End::TimedOut {
         let timeout = args.timeout.unwrap_or_default();
-        tree.say(&format!(
+        shown.tree.say(&format!(
             "the time is up ({})",
             humantime::format_duration(timeout)
         ));
     }
-    let mut was_killed = stop_all(&pods, &mut changes, &mut tree, &mut interrupts).await;
+    let mut was_killed = stop_all(host, &mut shown, &mut interrupts).await;
+    let Shown { logs, mut tree, .. } = shown;
     tokio::select! {
         result = logs.finish() => result.context("cannot write the logs to standard output")?,
         // Whoever reads our output takes too long.
@@ -120,13 +128,23 @@ async fn supervise(
     })
 }
 
-/// Starts the pods, showing what takes long; nothing when it was interrupted.
+/// What workloads make here, in one sentence.
+fn on_one_node(host: &Host) -> String {
+    let workloads = host.workloads();
+    let names: Vec<_> = workloads.iter().map(wasmpod::WorkloadState::title).collect();
+    format!(
+        "{}: all pods run on this one machine; replicas share its processors",
+        names.join(", ")
+    )
+}
+
+/// Starts the pods, showing what takes long; false when it was interrupted.
 async fn start(
     host: &Host,
     manifests: wasmpod::Manifests,
     tree: &mut Tree,
     interrupts: &mut Interrupts,
-) -> anyhow::Result<Option<Vec<PodHandle>>> {
+) -> anyhow::Result<bool> {
     let mut progress = host.progress();
     let mut preparing = Preparing::default();
     let mut ticks = interval(preparing::TICK);
@@ -136,116 +154,78 @@ async fn start(
         tokio::select! {
             biased;
             Some(step) = progress.next() => preparing.note(&step, Instant::now(), tree),
-            pods = &mut starting => return Ok(Some(pods?)),
-            () = interrupts.next() => return Ok(None),
+            started = &mut starting => {
+                started?;
+                return Ok(true);
+            }
+            () = interrupts.next() => return Ok(false),
             _ = ticks.tick() => preparing.tick(Instant::now(), tree),
         }
     }
 }
 
-/// Something that happened to a pod.
-enum Change {
-    Status(Box<k8s::Pod>),
-    Event(String),
+/// What is shown of the pods, and where.
+struct Shown<'a> {
+    host: &'a Host,
+    pods: Pods,
+    /// The uids of the pods that are there: what is said of others comes late.
+    present: BTreeSet<String>,
+    logs: Logs,
+    tree: Tree,
 }
 
-/// How many changes wait to be shown; a pod whose changes nobody shows waits with them, and shows its newest state.
-const WAITING_CHANGES: usize = 64;
-
-fn follow_changes(pods: &[PodHandle], verbose: bool) -> mpsc::Receiver<Change> {
-    let (changes, waiting) = mpsc::channel(WAITING_CHANGES);
-    for pod in pods {
-        let (mut watch, sender, handle) = (pod.watch(), changes.clone(), pod.clone());
-        tokio::spawn(async move {
-            let mut has_published = false;
-            while let Some(pod) = watch.next().await {
-                for port in handle.published().iter().filter(|_| !has_published) {
-                    let line = format!(
-                        "published {} -> {}:{}",
-                        port.host,
-                        handle.name(),
-                        port.pod_port
-                    );
-                    if sender.send(Change::Event(line)).await.is_err() {
-                        return;
-                    }
+impl Shown<'_> {
+    fn show(&mut self, change: Change) {
+        match change {
+            Change::Added(pod) => {
+                if let Some(owner) = pods::owner(self.host, &pod.pod()) {
+                    self.tree.owned_by(pod.name(), owner);
                 }
-                has_published |= !handle.published().is_empty();
-                if sender.send(Change::Status(Box::new(pod))).await.is_err() {
-                    return;
+                self.present.insert(pod.uid().to_owned());
+                self.logs.add(&pod);
+            }
+            Change::Status(pod) => {
+                let uid = pod.metadata.uid.as_deref().unwrap_or_default();
+                if self.present.contains(uid) {
+                    self.tree.show(&pod);
                 }
             }
-        });
-        let (mut events, sender, name) = (pod.events(), changes.clone(), pod.name().to_owned());
-        tokio::spawn(async move {
-            while let Some(event) = events.next().await {
-                let is_shown = verbose || event.is_warning();
-                if is_shown
-                    && sender
-                        .send(Change::Event(format!("{name}: {event}")))
-                        .await
-                        .is_err()
-                {
-                    return;
-                }
+            Change::Removed(pod) => {
+                self.present.remove(pod.uid());
+                self.tree.remove(pod.name());
             }
-        });
-    }
-    waiting
-}
-
-fn show(change: Change, tree: &mut Tree) {
-    match change {
-        Change::Status(pod) => tree.show(&pod),
-        Change::Event(line) => tree.say(&line),
+            Change::Said(line) => self.tree.say(&line),
+        }
     }
 }
 
 /// Shows what happens until there is a reason to stop.
 async fn wait(
     args: &UpArgs,
-    pods: &[PodHandle],
-    changes: &mut mpsc::Receiver<Change>,
-    tree: &mut Tree,
-    logs: &mut Logs,
+    host: &Host,
+    shown: &mut Shown<'_>,
     interrupts: &mut Interrupts,
     deadline: Option<Instant>,
 ) -> End {
+    let mut version = host.agent().store().changes();
+    let done = host.done();
+    tokio::pin!(done);
     loop {
-        if pods.iter().all(PodHandle::has_ended) {
-            return End::Completed;
-        }
-        if args.until == Until::Ready && pods.iter().all(|pod| is_settled(&pod.pod())) {
+        version.borrow_and_update();
+        if args.until == Until::Ready && pods::is_up(host) {
             return End::Ready;
         }
         tokio::select! {
-            change = changes.recv() => match change {
-                Some(change) => show(change, tree),
-                None => return End::Completed,
-            },
+            biased;
+            change = shown.pods.next() => shown.show(change),
             () = interrupts.next() => return End::Stopped,
-            () = logs.broken() => return End::Stopped,
+            () = shown.logs.broken() => return End::Stopped,
             () = until(deadline) => return End::TimedOut,
+            () = &mut done => return End::Completed,
+            // A workload may have reached what it wants.
+            Ok(()) = version.changed(), if args.until == Until::Ready => {}
         }
     }
-}
-
-/// Is every container of the pod ready, or has it completed? Kubernetes calls a pod with a helper that has done its work
-/// not ready; whoever waits for the pod to be up means this.
-fn is_settled(pod: &k8s::Pod) -> bool {
-    let status = pod.status.as_ref();
-    let containers = status.and_then(|status| status.container_statuses.as_deref());
-    let has_completed = |container: &k8s::ContainerStatus| {
-        let state = container.state.as_ref();
-        let end = state.and_then(|state| state.terminated.as_ref());
-        end.is_some_and(|end| end.exit_code == 0)
-    };
-    containers.is_some_and(|all| {
-        !all.is_empty()
-            && all
-                .iter()
-                .all(|container| container.ready || has_completed(container))
-    })
 }
 
 async fn until(deadline: Option<Instant>) {
@@ -256,111 +236,32 @@ async fn until(deadline: Option<Instant>) {
 }
 
 /// Stops what still runs, gracefully; at a further Ctrl-C by force. Says whether force was used.
-async fn stop_all(
-    pods: &[PodHandle],
-    changes: &mut mpsc::Receiver<Change>,
-    tree: &mut Tree,
-    interrupts: &mut Interrupts,
-) -> bool {
-    for pod in pods {
-        pod.stop(None).await;
-    }
+async fn stop_all(host: &Host, shown: &mut Shown<'_>, interrupts: &mut Interrupts) -> bool {
+    host.stop(None).await;
     let mut was_killed = false;
-    // The channel ends when every pod has shown its last state.
+    let ended = async {
+        // A pod that was never started never will be.
+        for pod in host.pods().iter().filter(|pod| pod.is_started()) {
+            pod.wait().await;
+        }
+    };
+    tokio::pin!(ended);
     loop {
         tokio::select! {
-            change = changes.recv() => match change {
-                Some(change) => show(change, tree),
-                None => return was_killed,
-            },
+            change = shown.pods.next() => shown.show(change),
+            () = &mut ended => break,
             () = interrupts.next() => {
                 was_killed = true;
-                for pod in pods {
-                    pod.kill().await;
-                }
+                host.stop(Some(std::time::Duration::ZERO)).await;
             }
         }
     }
-}
-
-/// Ctrl-C, and the request to terminate where there is one.
-struct Interrupts {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Interrupts {
-    #[cfg(unix)]
-    fn listen() -> anyhow::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
+    // Their last states may not have come through yet.
+    while let Some(change) = shown.pods.try_next() {
+        shown.show(change);
     }
-
-    #[cfg(unix)]
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
+    for pod in host.pods() {
+        shown.tree.show(&pod.pod());
     }
-
-    #[cfg(not(unix))]
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "it can fail where there are signals"
-    )]
-    fn listen() -> anyhow::Result<Self> {
-        Ok(Self {})
-    }
-
-    #[cfg(not(unix))]
-    async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_pod_is_settled_when_each_container_is_ready_or_has_completed() {
-        let container = |ready: bool, state: &serde_json::Value| json!({"name": "c", "image": "i", "imageID": "", "ready": ready, "restartCount": 0, "state": state});
-        let running = json!({"running": {}});
-        let completed = json!({"terminated": {"exitCode": 0}});
-        let failed = json!({"terminated": {"exitCode": 1}});
-        let cases = [
-            (json!([]), false),
-            (
-                json!([container(true, &running), container(false, &completed)]),
-                true,
-            ),
-            (
-                json!([container(true, &running), container(false, &running)]),
-                false,
-            ),
-            (
-                json!([container(true, &running), container(false, &failed)]),
-                false,
-            ),
-        ];
-        for (statuses, settled) in cases {
-            let pod = json!({"metadata": {}, "status": {"containerStatuses": statuses}});
-            assert_eq!(
-                is_settled(&serde_json::from_value(pod).unwrap()),
-                settled,
-                "{statuses}"
-            );
-        }
-    }
+    was_killed
 }

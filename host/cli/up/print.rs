@@ -22,20 +22,23 @@ pub(crate) struct Printer<W> {
 }
 
 impl<W: Write> Printer<W> {
-    /// Writes to `out`; `names` are the `POD/CONTAINER` names, to line them up.
-    pub(crate) fn new(out: W, format: LogFormat, names: &[String]) -> Self {
-        let width = names.iter().map(String::len).max().unwrap_or(0);
-        let styles = names
-            .iter()
-            .enumerate()
-            .map(|(index, name)| (name.clone(), paint::container(index)))
-            .collect();
+    /// Writes to `out`.
+    pub(crate) fn new(out: W, format: LogFormat) -> Self {
         Self {
             out,
             format,
-            styles,
-            width,
+            styles: HashMap::new(),
+            width: 0,
             open: None,
+        }
+    }
+
+    /// Takes note of a `POD/CONTAINER` name, to line all of them up; colours go round in this order.
+    pub(crate) fn learn(&mut self, name: &str) {
+        if !self.styles.contains_key(name) {
+            let style = paint::container(self.styles.len());
+            self.styles.insert(name.to_owned(), style);
+            self.width = self.width.max(name.len());
         }
     }
 
@@ -121,11 +124,9 @@ mod tests {
     }
 
     fn printed(format: LogFormat, items: &[(&str, LogItem)]) -> String {
-        let mut printer = Printer::new(
-            Vec::new(),
-            format,
-            &["web/a".to_owned(), "web/long".to_owned()],
-        );
+        let mut printer = Printer::new(Vec::new(), format);
+        printer.learn("web/a");
+        printer.learn("web/long");
         for (name, item) in items {
             printer.item(name, item).unwrap();
         }

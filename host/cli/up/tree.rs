@@ -15,6 +15,8 @@ pub(crate) struct Tree {
     mode: Mode,
     /// What each line said last, by the line's name: `POD` or `POD/CONTAINER`.
     said: BTreeMap<String, String>,
+    /// What made a pod, by the pod's name.
+    owners: BTreeMap<String, String>,
 }
 
 enum Mode {
@@ -51,16 +53,44 @@ impl Tree {
         Self {
             mode,
             said: BTreeMap::new(),
+            owners: BTreeMap::new(),
+        }
+    }
+
+    /// Takes note of the workload that made a pod.
+    pub(crate) fn owned_by(&mut self, pod: &str, owner: String) {
+        self.owners.insert(pod.to_owned(), owner);
+    }
+
+    /// Takes the lines of a pod away: it is gone.
+    pub(crate) fn remove(&mut self, pod: &str) {
+        let below = format!("{pod}/");
+        let is_of_pod = |name: &str| name == pod || name.starts_with(&below);
+        let was_shown = self.said.contains_key(pod);
+        self.said.retain(|name, _| !is_of_pod(name));
+        self.owners.remove(pod);
+        match &mut self.mode {
+            Mode::Live { lines, .. } => lines.retain(|name, bar| {
+                if is_of_pod(name) {
+                    bar.finish_and_clear();
+                }
+                !is_of_pod(name)
+            }),
+            Mode::Lines if was_shown => report::stderr(format_args!("{pod}: deleted")),
+            Mode::Lines | Mode::Silent => {}
         }
     }
 
     /// Shows how a pod is now.
     pub(crate) fn show(&mut self, pod: &Pod) {
-        for line in lines(pod) {
+        let name = pod.metadata.name.as_deref().unwrap_or_default();
+        let owner = self.owners.get(name).cloned();
+        for line in lines(pod, owner.as_deref()) {
             let state = match &line.detail {
                 Some(detail) => format!("{}: {detail}", line.words),
                 None => line.words.clone(),
             };
+            let is_new = !self.said.contains_key(&line.name);
             if self.said.get(&line.name) == Some(&state) {
                 continue;
             }
@@ -76,7 +106,12 @@ impl Tree {
                     ));
                     bar.tick();
                 }
-                Mode::Lines => report::stderr(format_args!("{}: {state}", line.name)),
+                Mode::Lines => match owner.as_deref().filter(|_| is_new && line.name == name) {
+                    Some(owner) => {
+                        report::stderr(format_args!("{} of {owner}: {state}", line.name));
+                    }
+                    None => report::stderr(format_args!("{}: {state}", line.name)),
+                },
                 Mode::Silent => {}
             }
             self.said.insert(line.name, state);
@@ -160,8 +195,8 @@ fn add_line(screen: &MultiProgress) -> ProgressBar {
     bar
 }
 
-/// The lines of one pod: itself, then its containers in the manifest's order.
-fn lines(pod: &Pod) -> Vec<Line> {
+/// The lines of one pod: itself, with the workload that made it, then its containers in the manifest's order.
+fn lines(pod: &Pod, owner: Option<&str>) -> Vec<Line> {
     let name = pod.metadata.name.as_deref().unwrap_or_default();
     let status = pod.status.as_ref();
     let inits = status
@@ -177,9 +212,13 @@ fn lines(pod: &Pod) -> Vec<Line> {
         .max()
         .unwrap_or(0);
     let ready = mains.iter().filter(|container| container.ready).count();
+    let label = paint(paint::BOLD, name);
     let mut lines = vec![Line {
         name: name.to_owned(),
-        label: paint(paint::BOLD, name),
+        label: match owner {
+            Some(owner) => format!("{label} {}", paint(paint::DIM, format_args!("of {owner}"))),
+            None => label,
+        },
         words: pod_word(pod),
         detail: status
             .and_then(|status| status.message.clone())
@@ -228,7 +267,7 @@ mod tests {
                 container("b", json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s\nmore"}}), false),
             ]},
         });
-        let lines = lines(&serde_json::from_value(pod).unwrap());
+        let lines = lines(&serde_json::from_value(pod).unwrap(), Some("deployment/web"));
         let shown: Vec<_> = lines
             .iter()
             .map(|line| {
@@ -245,6 +284,8 @@ mod tests {
             ("web/b", "CrashLoopBackOff", Some("back-off 10s")),
         ];
         assert_eq!(shown, expected);
+        let label = anstream::adapter::strip_str(&lines[0].label).to_string();
+        assert_eq!(label, "web of deployment/web");
         assert_eq!(lines[1].label, "├─ nginx");
         assert_eq!(lines[2].label, "└─ b    ");
     }

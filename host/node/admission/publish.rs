@@ -438,7 +438,8 @@ mod tests {
 
     #[test]
     fn a_rule_for_a_port_that_is_not_there_is_an_error() {
-        let error = publications::<Service>(&pod(), &[], &[rule("0:web:grpc").unwrap()], &[]).unwrap_err();
+        let error =
+            publications::<Service>(&pod(), &[], &[rule("0:web:grpc").unwrap()], &[]).unwrap_err();
         assert_eq!(error.to_string(), "pod \"web\" has no port named \"grpc\"");
     }
 }

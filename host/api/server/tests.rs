@@ -1,1 +1,0 @@
-//! Whole servers, over real sockets.
