@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use crate::table::Verdict;
+use crate::examples::EXAMPLES;
+use crate::table::{Theme, Verdict};
 use crate::themes::THEMES;
 
 const DOCUMENT: &str = "docs/conformance.md";
@@ -22,26 +23,26 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn document() -> String {
+/// How many rows of these themes pass, differ, do not apply.
+fn counts(themes: &[Theme]) -> String {
     let count = |wanted: fn(&Verdict) -> bool| {
-        let rows = THEMES.iter().flat_map(|theme| theme.rows);
+        let rows = themes.iter().flat_map(|theme| theme.rows);
         rows.filter(|row| wanted(&row.verdict)).count()
     };
-    let mut text = format!(
-        "# Conformance\n\n\
-         What Kubernetes' own tests of a node's pods give here. A row is one upstream test, by its (shortened) name. \
-         Each that passes is played with real guests, on virtual time, by the test that is named; all of them run in CI. \
-         This document is made from the table in `tests/conformance`; `BLESS=1 cargo nextest run --test conformance` \
-         writes it anew.\n\n\
-         {} pass, {} differ, {} do not apply.\n",
+    format!(
+        "{} pass, {} differ, {} do not apply",
         count(|verdict| matches!(verdict, Verdict::Passes(_))),
         count(|verdict| matches!(verdict, Verdict::Differs(_))),
         count(|verdict| matches!(verdict, Verdict::NotApplicable(_))),
-    );
-    for theme in THEMES {
+    )
+}
+
+/// The tables of these themes, whose rows are called `what`.
+fn tables(text: &mut String, what: &str, themes: &[Theme]) {
+    for theme in themes {
         let _ = write!(
             text,
-            "\n## {}\n\n| upstream test | here | shown by, or why |\n|---|---|---|\n",
+            "\n## {}\n\n| {what} | here | shown by, or why |\n|---|---|---|\n",
             theme.title
         );
         for row in theme.rows {
@@ -54,6 +55,23 @@ fn document() -> String {
             let _ = writeln!(text, "| {id} | {word} | {what} |");
         }
     }
+}
+
+fn document() -> String {
+    let mut text = format!(
+        "# Conformance\n\n\
+         What Kubernetes' own tests of a node's pods, and the examples of its documentation, give here. Each row that \
+         passes is played with real guests, on virtual time, by the test that is named. This document is made from the \
+         tables in `tests/conformance`; `BLESS=1 cargo nextest run --test conformance` writes it anew.\n\n\
+         Upstream's tests: {}. A row is one of them, by its (shortened) name; all of them run in CI.\n\n\
+         Examples of the documentation: {}. A row is one file below `content/en/examples` of the documentation's \
+         sources. They are not part of this repository: a test reads its own where they lie beside it, and otherwise \
+         plays nothing.\n",
+        counts(THEMES),
+        counts(EXAMPLES),
+    );
+    tables(&mut text, "upstream test", THEMES);
+    tables(&mut text, "example", EXAMPLES);
     text
 }
 
@@ -103,8 +121,9 @@ fn every_upstream_test_of_a_theme_is_in_the_table() {
 }
 
 #[test]
-fn no_upstream_test_is_in_the_table_twice() {
-    let mut ids: Vec<_> = THEMES.iter().flat_map(|theme| theme.rows).map(|row| row.id).collect();
+fn no_row_is_there_twice() {
+    let themes = THEMES.iter().chain(EXAMPLES);
+    let mut ids: Vec<_> = themes.flat_map(|theme| theme.rows).map(|row| row.id).collect();
     let all = ids.len();
     ids.sort_unstable();
     ids.dedup();

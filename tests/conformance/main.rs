@@ -5,9 +5,11 @@
 //! `docs/conformance.md` is made from the table (`BLESS=1 cargo nextest run --test conformance` writes it anew), and
 //! where the list of upstream's tests is at hand the table is compared with it.
 //!
-//! In reading order: `table` (what a row is), `themes` (the rows), `pod` and `node` (how a
-//! pod, or a whole agent, is played), `script` (guests that tell what they did when), `objects`, `env`, `files`,
-//! `downward` and `stored` (what tests of environments and volumes share), `document` (the document).
+//! Beside them the examples of Kubernetes' documentation, a row each.
+//!
+//! In reading order: `table` (what a row is), `themes` and `examples` (the rows), `pod`, `node` and `host` (how a pod,
+//! a whole agent, or an agent with its objects is played), `script` (guests that tell what they did when), `objects`,
+//! `env`, `files`, `downward` and `stored` (what tests of environments and volumes share), `document` (the document).
 
 #![expect(
     clippy::unwrap_used,
@@ -19,7 +21,9 @@
 mod document;
 mod downward;
 mod env;
+mod examples;
 mod files;
+mod host;
 mod node;
 mod objects;
 mod pod;

@@ -17,7 +17,7 @@ use wasmpod_sandbox::{Clock, ExecRequest};
 use wasmpod_store::{Kind, Object};
 use wasmpod_volume::VolumePolicy;
 
-use crate::pod::{BEGINNING, PATIENCE, condition, runtime};
+use crate::pod::{BEGINNING, PATIENCE, condition, engine};
 
 /// An agent that is being played.
 pub(crate) struct Node {
@@ -37,7 +37,7 @@ impl Node {
             clock: Clock::virtual_from(BEGINNING.parse().unwrap()),
             volume_policy: VolumePolicy::for_this_host(),
             publish: Vec::new(),
-            runtime: Arc::new(runtime()),
+            runtime: engine(),
             progress: Arc::new(|_| {}),
             node_name: "node".to_owned(),
             capacity: Some(Capacity {

@@ -20,7 +20,7 @@ use wasmpod_manifest::{Manifests, Source, read};
 use wasmpod_network::Network;
 use wasmpod_runtime::{Runtime, RuntimeConfig};
 use wasmpod_sandbox::{
-    BoxFuture, Clock, ExecRequest, HostFacts, ImageFailure, ImageSource, IpcLimits, LogItem, LogLimits,
+    BoxFuture, Clock, ContainerUsage, ExecRequest, HostFacts, ImageFailure, ImageSource, IpcLimits, LogItem, LogLimits,
     LogOptions, Placement, PodEvent, PodSources, SandboxConfig, SandboxHandle, SandboxStatus,
 };
 use wasmpod_volume::VolumePolicy;
@@ -41,6 +41,21 @@ pub(crate) fn play(test: impl Future<Output = ()>) {
         .build()
         .unwrap();
     runtime.block_on(test);
+}
+
+/// A clock that shows [`BEGINNING`].
+pub(crate) fn clock() -> Clock {
+    Clock::virtual_from(BEGINNING.parse::<Timestamp>().unwrap())
+}
+
+/// The engine; the code that it compiles is kept between tests.
+pub(crate) fn engine() -> Arc<Runtime> {
+    let code_store = Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance-code");
+    let runtime = Runtime::new(&RuntimeConfig {
+        code_store: Some(code_store),
+        ..RuntimeConfig::default()
+    });
+    Arc::new(runtime.unwrap())
 }
 
 /// The module that plays the modes of upstream's test image, as a file's image.
@@ -64,16 +79,6 @@ fn unpacked(name: &str) -> PathBuf {
         file.persist(&path).unwrap();
     }
     path
-}
-
-/// The engine, whose compiled code all tests of this checkout share.
-pub(crate) fn runtime() -> Runtime {
-    let code_store = Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance-code");
-    let runtime = Runtime::new(&RuntimeConfig {
-        code_store: Some(code_store),
-        ..RuntimeConfig::default()
-    });
-    runtime.unwrap()
 }
 
 /// The objects beside the pod, which a test may change.
@@ -128,7 +133,8 @@ pub(crate) struct Pod {
     object: PodObject,
     objects: Arc<Mutex<Objects>>,
     clock: Clock,
-    dir: TempDir,
+    /// None when the agent keeps it.
+    dir: Option<TempDir>,
 }
 
 impl Pod {
@@ -162,7 +168,7 @@ impl Pod {
                 .collect(),
             services: manifests.services,
         }));
-        let clock = Clock::virtual_from(BEGINNING.parse::<Timestamp>().unwrap());
+        let clock = clock();
         let sandbox = SandboxHandle::start(
             SandboxConfig {
                 pod: Arc::new(object.clone()),
@@ -170,7 +176,7 @@ impl Pod {
                     node_name: "node".to_owned(),
                     host_ips: vec!["192.0.2.1".to_owned()],
                 },
-                runtime: Arc::new(runtime()),
+                runtime: engine(),
                 images: Arc::new(Images),
                 sources: Arc::new(Sources(Arc::clone(&objects))),
                 network: Arc::new(Network::new()),
@@ -189,8 +195,31 @@ impl Pod {
             object,
             objects,
             clock,
-            dir,
+            dir: Some(dir),
         }
+    }
+
+    /// A pod that an agent has started. Its object and the objects beside it are changed there.
+    pub(crate) fn of_agent(sandbox: SandboxHandle, object: PodObject, clock: Clock) -> Self {
+        Self {
+            sandbox,
+            object,
+            objects: Arc::default(),
+            clock,
+            dir: None,
+        }
+    }
+
+    /// What a GET of this URL gives, asked in a container of the pod.
+    pub(crate) async fn get(&self, container: &str, url: &str) -> String {
+        let got = self.exec(container, &["wget", "-qO-", url]).await;
+        assert_eq!(got.code, 0, "GET {url}: {got:?}\n{}", self.told());
+        got.stdout
+    }
+
+    /// What the running containers use.
+    pub(crate) fn usage(&self) -> Vec<ContainerUsage> {
+        self.sandbox.usage()
     }
 
     /// Waits until the status is as wanted; what was wanted is told when it never is.
@@ -234,7 +263,7 @@ impl Pod {
     /// The pod's own directory on the host.
     pub(crate) fn host_dir(&self) -> PathBuf {
         let uid = self.object.metadata.uid.as_deref().unwrap();
-        self.dir.path().join("pods").join(uid)
+        self.dir.as_ref().unwrap().path().join("pods").join(uid)
     }
 
     /// Virtual time since the pod was made.

@@ -1,15 +1,16 @@
 //! What a row of the conformance table is.
 
-/// One upstream test, and what becomes of it here.
+/// One upstream test or example of the documentation, and what becomes of it here.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row {
-    /// The upstream test's name, shortened as in the list of kubernetes' behaviour, without its `[N]` or `[C]`.
+    /// The upstream test's name, shortened as in the list of kubernetes' behaviour, without its `[N]` or `[C]`; the path
+    /// of an example.
     pub(crate) id: &'static str,
     /// What it gives here.
     pub(crate) verdict: Verdict,
 }
 
-/// What an upstream test gives here.
+/// What an upstream test or an example gives here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The behaviour is the same; the named test shows it, with real guests.
