@@ -104,9 +104,8 @@ impl Host {
 
     /// Waits until there are so many pods and all are ready.
     pub(crate) async fn ready_pods(&self, count: usize) -> Vec<PodObject> {
-        let pods = self.pods_until(&format!("{count} ready pods"), |pods| {
-            pods.len() == count && pods.iter().all(is_ready)
-        });
+        let what = format!("{count} ready pods");
+        let pods = self.pods_until(&what, |pods| pods.len() == count && pods.iter().all(is_ready));
         pods.await
     }
 
