@@ -121,7 +121,7 @@ impl KnownPod {
     }
 
     /// Its object, while it has this uid.
-    fn stored(&self) -> Option<Arc<Pod>> {
+    pub(crate) fn stored(&self) -> Option<Arc<Pod>> {
         match self.store.get(Kind::Pod, Some(&self.namespace), &self.name) {
             Some(Object::Pod(pod)) if pod.metadata.uid.as_deref() == Some(&self.uid) => Some(pod),
             _ => None,

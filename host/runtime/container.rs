@@ -7,56 +7,64 @@
 //! ```
 //!
 //! * Created ([`Container::create`]): the store is built, directories are open, no code of the guest has run.
-//! * Running ([`Container::start`]): the guest is a task of its pod. A stop drops it where it waits: WebAssembly has no
-//!   signals, so every guest takes SIGTERM's default action.
+//! * Running ([`Container::start`]): the guest is a task of its pod. A signal (a stop, one that another instance of the
+//!   container sends, a terminal's `^C`) drops it where it waits, unless it handles termination (`host::Termination`):
+//!   then it is told, and goes on until it ends or is killed.
 //! * Exited: the store is gone and with it the guest's files, sockets and queues; only then is the exit told.
 //!
 //! A panic of host code on behalf of the guest ends this container and nothing else.
 
-use std::any::Any;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 use wasmpod_ipc::ContainerIpc;
-use wasmpod_sandbox::{ContainerConfig, ContainerState, Exit, PodTasks, RuntimeError, Usage};
-use wasmtime::Store;
+use wasmpod_sandbox::{
+    ContainerConfig, ContainerState, CpuShare, Exit, GuestInput, PodTasks, Role, RuntimeError,
+    StopSignal, Terminal, Usage,
+};
+use wasmtime::{Store, UpdateDeadline};
 
 use crate::exit;
-use crate::host::{ComponentState, CoreState, Held, Setting};
+use crate::host::{ComponentState, CoreState, Held, Setting, Termination};
 use crate::inspect::CORE_ENTRY;
 use crate::limits::Limits;
 use crate::link::Linked;
+use crate::polled::{Interrupted, Polled};
 use crate::ticker::Ticker;
 
 /// Ticks of the epoch clock after which a guest yields.
 const YIELD_AFTER_TICKS: u64 = 1;
 
+/// What is added to the number of a terminal's signal in the exit code, as shells do.
+const SIGNAL_EXIT_BASE: i32 = 128;
+
 /// One container instance.
 pub(crate) struct Container {
     guest: Mutex<Option<Guest>>,
     exit: watch::Sender<Option<Exit>>,
-    stop: watch::Sender<Option<Signal>>,
+    stop: watch::Sender<Option<Stop>>,
+    stop_signal: StopSignal,
+    cpu: CpuShare,
+    memory_bytes: Arc<AtomicU64>,
 }
 
-/// How a container is asked to end; the later one holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Signal {
-    Terminate,
-    Kill,
+/// How a container is asked to end.
+#[derive(Clone, Copy, Debug)]
+struct Stop {
+    signal: StopSignal,
+    /// When it is ended by force; `None`: never.
+    kill_at: Option<Instant>,
 }
 
-impl Signal {
-    fn exit(self) -> Exit {
-        match self {
-            Self::Terminate => Exit::terminated(),
-            Self::Kill => Exit::killed(),
-        }
-    }
+impl Stop {
+    const KILL: Self = Self {
+        signal: StopSignal::KILL,
+        kill_at: None,
+    };
 }
 
 /// A guest that was created and not started.
@@ -65,6 +73,11 @@ struct Guest {
     program: String,
     ipc: Arc<ContainerIpc>,
     tasks: PodTasks,
+    stdin: GuestInput,
+    terminal: Option<Terminal>,
+    role: Role,
+    termination: Termination,
+    interrupted: Interrupted,
 }
 
 enum Instance {
@@ -82,60 +95,72 @@ impl Container {
         config: ContainerConfig,
     ) -> Result<Arc<Self>, RuntimeError> {
         let ContainerConfig {
+            pod: _,
             name,
+            attempt: _,
             program,
-            network,
-            ipc,
-            tasks,
-            ..
-        } = config;
-        let ContainerConfig {
             args,
             env,
             working_dir,
             root,
-            ..
-        } = config;
-        let ContainerConfig {
+            network,
+            ipc,
             memory_limit_bytes,
+            cpu,
             stdin,
             stdout,
             stderr,
+            terminal,
+            role,
+            stop_signal,
+            tasks,
             clock,
-            ..
         } = config;
+        let memory_bytes = Arc::new(AtomicU64::new(0));
         let setting = Setting {
             args,
             env,
             working_dir,
             root,
             memory_limit_bytes,
-            stdin,
+            memory_bytes: Arc::clone(&memory_bytes),
+            stdin: stdin.clone(),
             stdout,
             stderr,
             clock,
         };
         let ipc = Arc::new(ipc);
+        let termination = Termination::new(role.main_process().clone());
         let held = Held {
             network,
             ipc: Arc::clone(&ipc),
+            termination: termination.clone(),
         };
-        let instance =
-            Instance::new(linked, &setting, held).map_err(|detail| RuntimeError::Create {
+        let interrupted = Interrupted::default();
+        let instance = Instance::new(linked, &setting, held, &interrupted).map_err(|detail| {
+            RuntimeError::Create {
                 container: name,
                 detail,
-            })?;
+            }
+        })?;
         let guest = Guest {
             instance,
             program: program.name.clone(),
             ipc,
             tasks,
+            stdin,
+            terminal,
+            role,
+            termination,
+            interrupted,
         };
-        let guest = Mutex::new(Some(guest));
         Ok(Arc::new(Self {
-            guest,
+            guest: Mutex::new(Some(guest)),
             exit: watch::Sender::new(None),
             stop: watch::Sender::new(None),
+            stop_signal,
+            cpu,
+            memory_bytes,
         }))
     }
 
@@ -166,15 +191,17 @@ impl Container {
 
     /// Ends the container; by force `grace` later. Resolves when it has ended.
     pub(crate) async fn stop(&self, grace: Duration) {
-        if grace.is_zero() {
-            self.signal(Signal::Kill);
-        } else {
-            self.signal(Signal::Terminate);
+        if !grace.is_zero() {
+            self.signal(Stop {
+                signal: self.stop_signal,
+                // A time that cannot be told never comes.
+                kill_at: Instant::now().checked_add(grace),
+            });
             if tokio::time::timeout(grace, self.ended()).await.is_ok() {
                 return;
             }
-            self.signal(Signal::Kill);
         }
+        self.signal(Stop::KILL);
         self.ended().await;
     }
 
@@ -189,17 +216,25 @@ impl Container {
 
     /// What the container uses, while it runs.
     pub(crate) fn usage(&self) -> Option<Usage> {
-        matches!(self.state(), ContainerState::Running).then(Usage::default)
+        matches!(self.state(), ContainerState::Running).then(|| Usage {
+            cpu: self.cpu.used(),
+            memory_bytes: self.memory_bytes.load(Ordering::Relaxed),
+        })
     }
 
-    fn signal(&self, signal: Signal) {
-        self.stop
-            .send_modify(|last| *last = (*last).max(Some(signal)));
+    fn signal(&self, stop: Stop) {
+        self.stop.send_if_modified(|last| {
+            let is_new = last.is_none_or(|last| last.signal != StopSignal::KILL);
+            if is_new {
+                *last = Some(stop);
+            }
+            is_new
+        });
         // One that was never started has nobody to end it.
         let guest = self.guest().take();
         if guest.is_some() {
             drop(guest);
-            self.tell(signal.exit());
+            self.tell(stop.signal.exit());
         }
     }
 
@@ -218,18 +253,23 @@ impl Container {
 }
 
 impl Instance {
-    fn new(linked: Arc<Linked>, setting: &Setting, held: Held) -> Result<Self, String> {
+    fn new(
+        linked: Arc<Linked>,
+        setting: &Setting,
+        held: Held,
+        interrupted: &Interrupted,
+    ) -> Result<Self, String> {
         Ok(match &*linked {
             Linked::Module(module) => {
                 let mut store =
                     Store::new(module.module().engine(), CoreState::new(setting, held)?);
-                guard(&mut store, |state| &mut state.limits);
+                guard(&mut store, |state| &mut state.limits, interrupted);
                 Self::Module(linked, store)
             }
             Linked::Component(command) => {
                 let state = ComponentState::new(setting, held)?;
                 let mut store = Store::new(command.engine(), state);
-                guard(&mut store, |state| &mut state.limits);
+                guard(&mut store, |state| &mut state.limits, interrupted);
                 Self::Component(linked, store)
             }
         })
@@ -260,10 +300,18 @@ impl Instance {
 
 /// Bounds what the guest may take, and lets it yield. The deadline must be set before the first instruction: it is 0
 /// at first, which interrupts at once.
-fn guard<T: 'static>(store: &mut Store<T>, limits: fn(&mut T) -> &mut Limits) {
+fn guard<T: 'static>(
+    store: &mut Store<T>,
+    limits: fn(&mut T) -> &mut Limits,
+    interrupted: &Interrupted,
+) {
     store.limiter(move |state| limits(state));
     store.set_epoch_deadline(YIELD_AFTER_TICKS);
-    store.epoch_deadline_async_yield_and_update(YIELD_AFTER_TICKS);
+    let interrupted = Arc::clone(interrupted);
+    store.epoch_deadline_callback(move |_| {
+        interrupted.store(true, Ordering::Relaxed);
+        Ok(UpdateDeadline::Yield(YIELD_AFTER_TICKS))
+    });
 }
 
 /// The life of a started container. Its end is told even if the task is dropped before its first poll.
@@ -285,33 +333,63 @@ async fn live(container: &Container, guest: Guest, ticker: Arc<Ticker>) {
         program,
         ipc,
         tasks: _,
+        stdin,
+        terminal,
+        role,
+        termination,
+        interrupted,
     } = guest;
-    let mut polled = Polled {
-        future: Some(Box::pin(instance.run())),
-        ipc,
-        ticker,
-        turns_to_give_up: 0,
+    let cpu = container.cpu.clone();
+    let mut polled = Polled::new(instance.run(), ipc, ticker, cpu, interrupted);
+    let mut stops = container.stop.subscribe();
+    stops.mark_changed();
+    let mut signals = role.main_process().subscribe();
+    let is_main = matches!(role, Role::Main(_));
+    let typed = async {
+        match &terminal {
+            Some(terminal) => terminal.signalled().await,
+            None => std::future::pending().await,
+        }
     };
-    let mut stop = container.stop.subscribe();
-    let exit = tokio::select! {
-        biased;
-        signal = stopped(&mut stop) => signal.exit(),
-        result = &mut polled => match result {
-            Ok(Ok(success)) => exit::of_return(success),
-            Ok(Err(error)) => exit::of_error(&program, &error),
-            Err(message) => Exit::internal_error(message),
-        },
+    tokio::pin!(typed);
+    let exit = loop {
+        let stop = tokio::select! {
+            biased;
+            stop = changed(&mut stops) => stop,
+            signal = changed(&mut signals), if is_main => Stop { signal, kill_at: None },
+            signal = &mut typed => break Exit::with_code(SIGNAL_EXIT_BASE + i32::from(signal.number())),
+            result = &mut polled => break match result {
+                Ok(Ok(success)) => exit::of_return(success),
+                Ok(Err(error)) => exit::of_error(&program, &error),
+                Err(message) => Exit::internal_error(message),
+            },
+        };
+        let Stop { signal, kill_at } = stop;
+        if signal == StopSignal::KILL {
+            break signal.exit();
+        }
+        if !termination.request(kill_at) && signal.ends_by_default() {
+            break signal.exit();
+        }
+        if let GuestInput::Pipe(reader) = &stdin {
+            reader.end();
+        }
     };
     // Files, sockets and queues are closed before anyone hears of the end.
     drop(polled);
     container.tell(exit);
 }
 
-async fn stopped(stop: &mut watch::Receiver<Option<Signal>>) -> Signal {
-    match stop.wait_for(Option::is_some).await {
-        Ok(signal) => signal.unwrap_or(Signal::Kill),
-        // The container holds the sender, and whoever runs it holds the container.
-        Err(_) => Signal::Kill,
+/// The next value that is sent; one that was sent before counts too.
+async fn changed<T: Copy>(values: &mut watch::Receiver<Option<T>>) -> T {
+    loop {
+        // The senders are held by the container and by who runs it: without them nothing comes any more.
+        if values.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+        if let Some(value) = *values.borrow_and_update() {
+            return value;
+        }
     }
 }
 
@@ -322,81 +400,4 @@ impl Drop for Report {
     fn drop(&mut self) {
         self.0.tell(Exit::killed());
     }
-}
-
-/// Turns that a guest gives up after it has computed for a whole tick.
-///
-/// What its neighbours wait for takes several tasks, one waking the next: a request that comes by a published port goes
-/// through the port's task to the guest that answers, and back. If the computing guest ran between any two of them,
-/// each would wait for a tick. A turn costs it about a microsecond of a millisecond when nobody else has anything to do.
-const TURNS_GIVEN_UP: u32 = 6;
-
-/// A guest that is being run: the epoch clock ticks while it is polled, queues are settled when it waits, and a panic
-/// of host code ends it.
-struct Polled<F: Future> {
-    future: Option<Pin<Box<F>>>,
-    ipc: Arc<ContainerIpc>,
-    ticker: Arc<Ticker>,
-    /// How many turns it still lets pass.
-    turns_to_give_up: u32,
-}
-
-impl<F: Future> Future for Polled<F> {
-    type Output = Result<F::Output, String>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let Some(future) = this.future.as_mut() else {
-            return Poll::Ready(Err("polled after its end".to_owned()));
-        };
-        if this.turns_to_give_up > 0 {
-            this.turns_to_give_up -= 1;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let ticks = this.ticker.ticks();
-        let running = this.ticker.enter();
-        // Unwind safety: after a panic the future is only dropped, never polled again, and what it shares with other
-        // containers (sockets, queues) is behind locks of the pod's crates, which recover from poisoning.
-        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
-        drop(running);
-        this.ipc.settle();
-        match polled {
-            Ok(Poll::Pending) => {
-                if this.ticker.ticks() != ticks {
-                    this.turns_to_give_up = TURNS_GIVEN_UP;
-                }
-                Poll::Pending
-            }
-            Ok(Poll::Ready(result)) => {
-                this.end();
-                Poll::Ready(Ok(result))
-            }
-            Err(panic) => {
-                this.end();
-                Poll::Ready(Err(panic_message(panic.as_ref())))
-            }
-        }
-    }
-}
-
-impl<F: Future> Polled<F> {
-    /// Drops the guest with all that it holds.
-    fn end(&mut self) {
-        let future = self.future.take();
-        // Unwind safety: as for polling. The panic has been reported by the panic hook.
-        drop(catch_unwind(AssertUnwindSafe(|| drop(future))));
-    }
-}
-
-impl<F: Future> Drop for Polled<F> {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "panic".to_owned())
 }

@@ -15,14 +15,17 @@
 //! | `limits` | what may a guest take? |
 //! | `programs`, `compile`, `code_store` | where does a program's code come from? |
 //! | `inspect`, `link` | what does a program need, and is it there? |
-//! | `engine`, `ticker` | how is the engine set up, and how do guests share a thread? |
+//! | `engine`, `ticker` | how is the engine set up, and what interrupts a guest? |
+//! | `polled`, `fair` | how do guests share a thread, and how is a CPU limit kept? |
 
 mod runtime;
 
 mod container;
 mod exit;
+mod fair;
 mod host;
 mod limits;
+mod polled;
 
 mod code_store;
 mod compile;

@@ -5,6 +5,9 @@
 //! written for a machine that never says no, and Kubernetes users look for `OOMKilled`. A memory whose own
 //! declared maximum is reached only sees `memory.grow` fail, as the WebAssembly specification has it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use thiserror::Error;
 use wasmtime::{ResourceLimiter, Result};
 
@@ -43,17 +46,20 @@ pub(crate) struct MemoryLimitExceeded {
 pub(crate) struct Limits {
     memory_limit_bytes: u64,
     memory_bytes: u64,
+    /// The same, for those who ask from outside.
+    told_bytes: Arc<AtomicU64>,
     last_growth_bytes: u64,
     table_elements: usize,
     last_growth_elements: usize,
 }
 
 impl Limits {
-    /// Empty accounts of a container that may use `memory_limit_bytes`.
-    pub(crate) const fn new(memory_limit_bytes: u64) -> Self {
+    /// Empty accounts of a container that may use `memory_limit_bytes`; what it uses is told to `told_bytes`.
+    pub(crate) const fn new(memory_limit_bytes: u64, told_bytes: Arc<AtomicU64>) -> Self {
         Self {
             memory_limit_bytes,
             memory_bytes: 0,
+            told_bytes,
             last_growth_bytes: 0,
             table_elements: 0,
             last_growth_elements: 0,
@@ -82,12 +88,14 @@ impl ResourceLimiter for Limits {
             .into());
         }
         self.memory_bytes = wanted_bytes;
+        self.told_bytes.store(wanted_bytes, Ordering::Relaxed);
         self.last_growth_bytes = growth;
         Ok(true)
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> Result<()> {
         self.memory_bytes = self.memory_bytes.saturating_sub(self.last_growth_bytes);
+        self.told_bytes.store(self.memory_bytes, Ordering::Relaxed);
         self.last_growth_bytes = 0;
         Ok(())
     }
@@ -135,7 +143,7 @@ mod tests {
 
     #[test]
     fn all_memories_of_a_container_share_one_limit() {
-        let mut limits = Limits::new(100);
+        let mut limits = Limits::new(100, Arc::default());
         assert!(limits.memory_growing(0, 60, None).unwrap());
         assert!(limits.memory_growing(0, 40, None).unwrap());
         let error = limits.memory_growing(60, 61, None).unwrap_err();
@@ -145,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_growth_beyond_the_memorys_own_maximum_fails_without_ending_the_container() {
-        let mut limits = Limits::new(100);
+        let mut limits = Limits::new(100, Arc::default());
         assert!(!limits.memory_growing(0, 60, Some(50)).unwrap());
         assert!(
             limits.memory_growing(0, 100, None).unwrap(),
@@ -155,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_growth_that_the_engine_could_not_do_is_given_back() {
-        let mut limits = Limits::new(100);
+        let mut limits = Limits::new(100, Arc::default());
         assert!(limits.memory_growing(0, 100, None).unwrap());
         limits
             .memory_grow_failed(wasmtime::Error::msg("no memory"))
@@ -165,7 +173,7 @@ mod tests {
 
     #[test]
     fn tables_are_bounded_together() {
-        let mut limits = Limits::new(100);
+        let mut limits = Limits::new(100, Arc::default());
         assert!(limits.table_growing(0, MAX_TABLE_ELEMENTS, None).unwrap());
         assert!(!limits.table_growing(0, 1, None).unwrap());
     }

@@ -34,7 +34,7 @@ struct Shared {
     parked: AtomicBool,
     /// Whether the ticker must end.
     stopping: AtomicBool,
-    /// Ticks since the start, for tests and for the curious.
+    /// Ticks since the start, for tests.
     ticks: AtomicU64,
 }
 
@@ -80,6 +80,7 @@ impl Ticker {
     }
 
     /// Ticks since the start.
+    #[cfg(test)]
     pub(crate) fn ticks(&self) -> u64 {
         self.shared.ticks.load(Ordering::SeqCst)
     }

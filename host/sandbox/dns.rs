@@ -154,7 +154,7 @@ mod tests {
 
     use super::*;
 
-    fn pod(spec: Value) -> Pod {
+    fn pod(spec: &Value) -> Pod {
         serde_json::from_value(json!({"spec": spec})).unwrap()
     }
 
@@ -194,14 +194,14 @@ mod tests {
                 "# This pod has no DNS server: names are those of /etc/hosts.\n",
             ),
         ] {
-            assert_eq!(resolv_conf(&pod(spec), "ns"), expected);
+            assert_eq!(resolv_conf(&pod(&spec), "ns"), expected);
         }
     }
 
     #[test]
     fn a_pod_may_be_called_by_its_full_name_if_that_is_short_enough() {
         let name = |spec: Value| {
-            let pod = pod(spec);
+            let pod = pod(&spec);
             hostname(&pod, &network_config(&pod, &identity()))
         };
         let full = json!({"containers": [], "subdomain": "sub", "setHostnameAsFQDN": true});

@@ -145,7 +145,7 @@ mod tests {
 
     use super::*;
 
-    fn limits(spec: Value) -> Option<Limits> {
+    fn limits(spec: &Value) -> Option<Limits> {
         Limits::of(&serde_json::from_value(json!({"spec": spec})).unwrap())
     }
 
@@ -167,7 +167,7 @@ mod tests {
         let volumes =
             json!([{"name": "v", "emptyDir": {}}, {"name": "z", "emptyDir": {"sizeLimit": "0"}}]);
         assert_eq!(
-            limits(json!({"containers": [{"name": "a"}], "volumes": volumes})),
+            limits(&json!({"containers": [{"name": "a"}], "volumes": volumes})),
             None
         );
     }
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn an_empty_dir_over_its_size_limit_is_told_of_first() {
         let volumes = json!([{"name": "v", "emptyDir": {"sizeLimit": "1Mi"}}]);
-        let limits = limits(json!({"containers": [container("a", "1Ki")], "volumes": volumes}));
+        let limits = limits(&json!({"containers": [container("a", "1Ki")], "volumes": volumes}));
         let limits = limits.unwrap();
         let mut usage = Usage {
             volumes: vec![volume("v", 1 << 20, Some(1 << 20), true)],
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_container_is_held_to_its_own_limit_and_the_pod_to_all_of_them() {
-        let limits = limits(json!({
+        let limits = limits(&json!({
             "containers": [container("a", "1Mi"), container("b", "2Mi"), {"name": "c"}],
             "volumes": [{"name": "v", "emptyDir": {}}, {"name": "m", "emptyDir": {"medium": "Memory"}}],
         }));
@@ -217,6 +217,6 @@ mod tests {
             "initContainers": [container("i", "8Mi")],
             "containers": [container("a", "1Mi")],
         });
-        assert_eq!(limits(spec).unwrap().total.unwrap().text, "8Mi");
+        assert_eq!(limits(&spec).unwrap().total.unwrap().text, "8Mi");
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{exists, hold, read, root};
 
 /// Libraries that belong to one crate each (a second column of the table would only repeat the manifests).
-const OWNED: [(&str, &str); 10] = [
+const OWNED: [(&str, &str); 11] = [
     ("wasmtime", "runtime"),
     ("wasmtime-wasi", "runtime"),
     ("wasmtime-wasi-io", "runtime"),
@@ -19,6 +19,7 @@ const OWNED: [(&str, &str); 10] = [
     ("indicatif", "cli"),
     ("anyhow", "cli"),
     ("zstd", "image"),
+    ("h2", "sandbox"),
 ];
 
 /// What each crate of ours imports, dev-dependencies left out: of ours and of others.

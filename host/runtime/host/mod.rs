@@ -10,6 +10,7 @@
 //! | the pod's time | `time` |
 //! | `wasi:sockets` over the pod's network | `sockets` |
 //! | message queues | `ipc` |
+//! | termination | `lifecycle` |
 //! | what one guest holds | `state` |
 
 use wasmtime::Result;
@@ -23,11 +24,13 @@ use wasmtime_wasi::{I32Exit, WasiView as _};
 use wasmtime_wasi_io::bindings::wasi::io;
 
 mod ipc;
+mod lifecycle;
 mod sockets;
 mod state;
 mod stdio;
 mod time;
 
+pub(crate) use lifecycle::Termination;
 pub(crate) use state::{ComponentState, CoreState, Held, Setting};
 
 type Components = Linker<ComponentState>;
@@ -98,6 +101,7 @@ pub const COMPONENT_CAPABILITIES: &[Capability] = &[
     component!("wasi:sockets/udp-create-socket@0.2.12", "new UDP sockets", sockets::link_udp_create_socket),
     component!("wasi:sockets/ip-name-lookup@0.2.12", "localhost, the pod's name, its host aliases", sockets::link_ip_name_lookup),
     component!("wasmpod:ipc/message-queue@0.1.0", "the pod's message queues", ipc::link_component),
+    component!("wasmpod:lifecycle/termination@0.1.0", "handling termination, ending the container", lifecycle::link_component),
 ];
 
 /// What core modules can get: WASI 0.1, and the pod's message queues.
@@ -111,6 +115,11 @@ pub const MODULE_CAPABILITIES: &[Capability] = &[
         interface: "wasmpod_ipc",
         gives: "the pod's message queues",
         link: Link::Module(ipc::link_core),
+    },
+    Capability {
+        interface: "wasmpod_lifecycle",
+        gives: "handling termination, ending the container",
+        link: Link::Module(lifecycle::link_core),
     },
 ];
 

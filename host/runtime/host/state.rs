@@ -4,6 +4,7 @@
 //! queues.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use wasmpod_ipc::ContainerIpc;
 use wasmpod_network::ContainerNetwork;
@@ -14,7 +15,8 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::ipc::Descriptors;
-use super::stdio::{Stdin, Stdout};
+use super::lifecycle::Termination;
+use super::stdio::{Farewell, Stdin, Stdout};
 use super::time;
 use crate::limits::{Limits, MAX_HOST_OBJECTS};
 
@@ -28,6 +30,7 @@ pub(crate) struct ComponentState {
     wasi: WasiCtx,
     network: ContainerNetwork,
     ipc: Arc<ContainerIpc>,
+    pub(super) termination: Termination,
     pub(crate) limits: Limits,
 }
 
@@ -39,14 +42,19 @@ impl ComponentState {
     pub(crate) fn new(setting: &Setting, held: Held) -> Result<Self, String> {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HOST_OBJECTS);
-        let wasi = wasi(setting)?.build();
-        let Held { network, ipc } = held;
+        let wasi = wasi(setting, Farewell::Closed)?.build();
+        let Held {
+            network,
+            ipc,
+            termination,
+        } = held;
         Ok(Self {
             table,
             wasi,
             network,
             ipc,
-            limits: Limits::new(setting.memory_limit_bytes),
+            termination,
+            limits: limits(setting),
         })
     }
 
@@ -75,6 +83,7 @@ pub(crate) struct CoreState {
     pub(super) wasi: WasiP1Ctx,
     pub(super) queues: Descriptors,
     pub(super) ipc: Arc<ContainerIpc>,
+    pub(super) termination: Termination,
     pub(crate) limits: Limits,
     /// WASI 0.1 has no sockets; the container keeps its seat in the pod's network all the same.
     _network: ContainerNetwork,
@@ -86,15 +95,19 @@ impl CoreState {
     /// # Errors
     /// A directory cannot be opened.
     pub(crate) fn new(setting: &Setting, held: Held) -> Result<Self, String> {
-        let mut wasi = wasi(setting)?.build_p1();
+        let mut wasi = wasi(setting, Farewell::BrokenPipe)?.build_p1();
         wasi.ctx().table.set_max_capacity(MAX_HOST_OBJECTS);
-        let Held { network, ipc } = held;
-        let limits = Limits::new(setting.memory_limit_bytes);
+        let Held {
+            network,
+            ipc,
+            termination,
+        } = held;
         Ok(Self {
             wasi,
             queues: Descriptors::default(),
             ipc,
-            limits,
+            termination,
+            limits: limits(setting),
             _network: network,
         })
     }
@@ -112,6 +125,8 @@ pub(crate) struct Setting {
     pub(crate) root: ContainerRoot,
     /// Its limit of linear memory, in bytes.
     pub(crate) memory_limit_bytes: u64,
+    /// Where the linear memory that it has is told, in bytes.
+    pub(crate) memory_bytes: Arc<AtomicU64>,
     /// Its standard input.
     pub(crate) stdin: GuestInput,
     /// Its standard output.
@@ -128,13 +143,22 @@ pub(crate) struct Held {
     pub(crate) network: ContainerNetwork,
     /// Its queues; also held by who polls the guest, to settle its wakes.
     pub(crate) ipc: Arc<ContainerIpc>,
+    /// How it learns that it is to end; also held by who ends it.
+    pub(crate) termination: Termination,
 }
 
-fn wasi(config: &Setting) -> Result<WasiCtxBuilder, String> {
+fn limits(setting: &Setting) -> Limits {
+    Limits::new(
+        setting.memory_limit_bytes,
+        Arc::clone(&setting.memory_bytes),
+    )
+}
+
+fn wasi(config: &Setting, farewell: Farewell) -> Result<WasiCtxBuilder, String> {
     let mut wasi = WasiCtxBuilder::new();
     wasi.stdin(Stdin(config.stdin.clone()));
-    wasi.stdout(Stdout(config.stdout.clone()));
-    wasi.stderr(Stdout(config.stderr.clone()));
+    wasi.stdout(Stdout(config.stdout.clone(), farewell));
+    wasi.stderr(Stdout(config.stderr.clone(), farewell));
     wasi.monotonic_clock(time::Monotonic(config.clock));
     wasi.wall_clock(time::Wall(config.clock));
     wasi.args(&config.args);

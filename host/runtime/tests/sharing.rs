@@ -26,7 +26,7 @@ async fn a_guest_waits_for_a_message_that_another_sends() {
     assert_eq!(pod.exit(&receiver).await, Exit::with_code(42));
 }
 
-struct NoSources;
+pub(super) struct NoSources;
 
 impl VolumeSources for NoSources {
     fn config_map(&self, _: &str) -> Option<std::sync::Arc<wasmpod_manifest::k8s::ConfigMap>> {

@@ -87,7 +87,7 @@ async fn call(
     service: &str,
     timeout: Duration,
 ) -> Result<u64, CallError> {
-    let (client, connection) = client::handshake(stream).await.map_err(transport)?;
+    let (client, connection) = client::handshake(stream).await?;
     let uri = format!("http://{address}/grpc.health.v1.Health/Check");
     let request = Request::post(uri)
         .header(CONTENT_TYPE, "application/grpc")
@@ -97,10 +97,10 @@ async fn call(
         .body(())
         .map_err(|error| CallError::Transport(error.to_string()))?;
     let talk = async {
-        let mut client = client.ready().await.map_err(transport)?;
-        let (answer, mut body) = client.send_request(request, false).map_err(transport)?;
-        body.send_data(encode(service), true).map_err(transport)?;
-        let (head, mut body) = answer.await.map_err(transport)?.into_parts();
+        let mut client = client.ready().await?;
+        let (answer, mut body) = client.send_request(request, false)?;
+        body.send_data(encode(service), true)?;
+        let (head, mut body) = answer.await?.into_parts();
         if head.status != 200 {
             let status = head.status;
             return Err(CallError::Transport(format!(
@@ -109,7 +109,7 @@ async fn call(
         }
         let mut message = BytesMut::new();
         while let Some(data) = body.data().await {
-            let data = data.map_err(transport)?;
+            let data = data?;
             // Freeing what is still open cannot fail.
             drop(body.flow_control().release_capacity(data.len()));
             if message.len() + data.len() > MAX_ANSWER_BYTES {
@@ -117,7 +117,7 @@ async fn call(
             }
             message.extend_from_slice(&data);
         }
-        let trailers = body.trailers().await.map_err(transport)?;
+        let trailers = body.trailers().await?;
         // An answer without a body has its status in its head.
         grpc_status(trailers.as_ref().unwrap_or(&head.headers))?;
         decode(&message).ok_or_else(|| {
@@ -127,8 +127,10 @@ async fn call(
     drive(connection, talk).await
 }
 
-fn transport(error: h2::Error) -> CallError {
-    CallError::Transport(format!("transport: {error}"))
+impl From<h2::Error> for CallError {
+    fn from(error: h2::Error) -> Self {
+        Self::Transport(format!("transport: {error}"))
+    }
 }
 
 /// The outcome of a call; an error unless it is `OK`.

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn with_hook(hook: &str, handler: Value) -> Value {
+fn with_hook(hook: &str, handler: &Value) -> Value {
     let mut spec = one("Always");
     spec["containers"][0]["lifecycle"] = json!({hook: handler});
     spec
@@ -17,7 +17,7 @@ async fn a_pod_is_ready_when_its_post_start_hook_is_done() {
     let world = World::new();
     world.runtime.script_exec("a", "setup", takes(7));
     let hook = json!({"exec": {"command": ["setup"]}});
-    let handle = world.start(with_hook("postStart", hook));
+    let handle = world.start(with_hook("postStart", &hook));
     let before = tokio::time::Instant::now();
     running(&handle).await;
     assert_eq!(before.elapsed().as_secs(), 7);
@@ -30,7 +30,7 @@ async fn a_post_start_hook_that_fails_ends_its_container() {
         .runtime
         .script_exec("a", "setup", Script::ends_after(0, 1));
     let hook = json!({"exec": {"command": ["setup"]}});
-    let handle = world.start(with_hook("postStart", hook));
+    let handle = world.start(with_hook("postStart", &hook));
     until(&handle, |s| {
         container(s, "a").is_some_and(|c| c.restart_count > 0)
     })
@@ -44,7 +44,7 @@ async fn a_pre_stop_hook_runs_before_the_container_is_asked_to_end() {
     world.runtime.script_exec("a", "drain", takes(5));
     let handle = world.start(with_hook(
         "preStop",
-        json!({"exec": {"command": ["drain"]}}),
+        &json!({"exec": {"command": ["drain"]}}),
     ));
     running(&handle).await;
     handle.stop(None).await;
@@ -68,7 +68,7 @@ async fn a_pre_stop_hook_runs_before_the_container_is_asked_to_end() {
 async fn a_pre_stop_hook_that_takes_too_long_is_given_up() {
     let world = World::new();
     world.runtime.script_exec("a", "drain", Script::default());
-    let mut spec = with_hook("preStop", json!({"exec": {"command": ["drain"]}}));
+    let mut spec = with_hook("preStop", &json!({"exec": {"command": ["drain"]}}));
     spec["terminationGracePeriodSeconds"] = json!(10);
     let handle = world.start(spec);
     running(&handle).await;
@@ -83,7 +83,7 @@ async fn a_pre_stop_hook_that_takes_too_long_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn a_sleep_takes_its_time() {
     let world = World::new();
-    let handle = world.start(with_hook("preStop", json!({"sleep": {"seconds": 4}})));
+    let handle = world.start(with_hook("preStop", &json!({"sleep": {"seconds": 4}})));
     running(&handle).await;
     let before = tokio::time::Instant::now();
     handle.stop(None).await;
@@ -95,7 +95,7 @@ async fn a_sleep_takes_its_time() {
 async fn an_http_hook_wants_an_answer_whatever_it_is() {
     let world = World::new();
     let hook = json!({"httpGet": {"port": 8080, "path": "/bye"}});
-    let handle = world.start(with_hook("preStop", hook));
+    let handle = world.start(with_hook("preStop", &hook));
     running(&handle).await;
     let network = handle.status().network.clone().unwrap();
     let (requests, _server) = server::http(&network, 8080, |_| server::answer("500 Oops", "", ""));
@@ -114,7 +114,7 @@ async fn a_hook_that_nobody_answers_or_that_is_none_has_failed() {
         json!({"tcpSocket": {"port": 80}}),
     ] {
         let world = World::new();
-        let handle = world.start(with_hook("preStop", handler));
+        let handle = world.start(with_hook("preStop", &handler));
         running(&handle).await;
         handle.stop(None).await;
         ended(&handle).await;

@@ -102,7 +102,7 @@ impl World {
     /// Starts a pod with this spec; containers without an image get their own name as one.
     fn start(&self, mut spec: Value) -> SandboxHandle {
         Self::name_images(&mut spec);
-        self.start_pod(Self::pod(spec))
+        self.start_pod(Self::pod(&spec))
     }
 
     /// Containers without an image get their own name as one.
@@ -144,7 +144,7 @@ impl World {
     }
 
     /// The pod of [`start`](Self::start) with this spec, for updates.
-    fn pod(spec: Value) -> Pod {
+    fn pod(spec: &Value) -> Pod {
         let metadata = json!({"name": "p", "namespace": "default", "uid": "u"});
         serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap()
     }

@@ -46,7 +46,7 @@ async fn a_changed_label_reaches_the_downward_api() {
     World::name_images(&mut spec);
     let handle = world.start(spec.clone());
     running(&handle).await;
-    let mut pod = World::pod(spec);
+    let mut pod = World::pod(&spec);
     let labels = [("app".to_owned(), "web".to_owned())];
     pod.metadata.labels = Some(labels.into_iter().collect());
     handle.update(Arc::new(pod)).await;
@@ -64,7 +64,7 @@ async fn another_image_replaces_the_container_that_has_it_and_no_other() {
     let handle = world.start(spec.clone());
     running(&handle).await;
     spec["containers"][1]["image"] = json!("next");
-    handle.update(Arc::new(World::pod(spec))).await;
+    handle.update(Arc::new(World::pod(&spec))).await;
     until(&handle, |s| {
         container(s, "b").is_some_and(|c| c.restart_count == 1 && c.ready)
     })

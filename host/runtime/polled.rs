@@ -1,0 +1,215 @@
+//! A guest that is being run: what happens around each poll of it.
+//!
+//! * The epoch clock ticks while it is polled, so that a computation is interrupted; an interrupted guest lets its
+//!   neighbours go first, and shares what is left with others that compute (see `fair`).
+//! * The time that it ran is measured and charged; one that has used up its CPU limit sleeps until it may run again.
+//! * Queues are settled when it waits, and a panic of host code ends it.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::time::Sleep;
+use wasmpod_ipc::ContainerIpc;
+use wasmpod_sandbox::CpuShare;
+
+use crate::fair::Seat;
+use crate::ticker::Ticker;
+
+/// Turns that a guest gives up after it was interrupted in a computation.
+///
+/// What its neighbours wait for takes several tasks, one waking the next: a request that comes by a published port goes
+/// through the port's task to the guest that answers, and back. If the computing guest ran between any two of them,
+/// each would wait for a tick. A turn costs it about a microsecond of a millisecond when nobody else has anything to do.
+const TURNS_GIVEN_UP: u32 = 6;
+
+/// A guest's future with all that surrounds it.
+pub(crate) struct Polled<F: Future> {
+    future: Option<Pin<Box<F>>>,
+    ipc: Arc<ContainerIpc>,
+    ticker: Arc<Ticker>,
+    cpu: CpuShare,
+    /// Set by the engine when it interrupts the guest.
+    interrupted: Interrupted,
+    /// How many turns it still lets pass.
+    turns_to_give_up: u32,
+    /// Whether it was interrupted when it last ran, and so goes on with a computation.
+    computes: bool,
+    /// Its place among those that compute and may.
+    seat: Option<Seat>,
+    /// Until when it may not run, because of its CPU limit.
+    throttled: Option<Pin<Box<Sleep>>>,
+}
+
+/// The flag through which the engine says that a guest was interrupted in a computation.
+pub(crate) type Interrupted = Arc<AtomicBool>;
+
+impl<F: Future> Polled<F> {
+    /// Surrounds `future`, which holds a guest of the container that `cpu` is the share of.
+    pub(crate) fn new(
+        future: F,
+        ipc: Arc<ContainerIpc>,
+        ticker: Arc<Ticker>,
+        cpu: CpuShare,
+        interrupted: Interrupted,
+    ) -> Self {
+        Self {
+            future: Some(Box::pin(future)),
+            ipc,
+            ticker,
+            cpu,
+            interrupted,
+            turns_to_give_up: 0,
+            computes: false,
+            seat: None,
+            throttled: None,
+        }
+    }
+
+    /// Whether the guest may run now; otherwise its waker will be called when it is worth asking again.
+    fn may_run(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.turns_to_give_up > 0 {
+            self.turns_to_give_up -= 1;
+            cx.waker().wake_by_ref();
+            return false;
+        }
+        while let Some(wait) = self.cpu.wait_for() {
+            // Who may not run must not hold up those who may.
+            self.seat = None;
+            let until = tokio::time::Instant::now() + wait;
+            let sleep = match &mut self.throttled {
+                Some(sleep) => {
+                    sleep.as_mut().reset(until);
+                    sleep
+                }
+                none @ None => none.insert(Box::pin(tokio::time::sleep_until(until))),
+            };
+            if sleep.as_mut().poll(cx).is_pending() {
+                return false;
+            }
+        }
+        self.seat
+            .as_ref()
+            .is_none_or(|seat| seat.is_next(cx.waker()))
+    }
+
+    /// The guest ran and has not ended.
+    fn went_on(&mut self, cx: &Context<'_>) {
+        self.computes = self.interrupted.load(Ordering::Relaxed);
+        if self.computes {
+            self.turns_to_give_up = TURNS_GIVEN_UP;
+            let seat = self
+                .seat
+                .get_or_insert_with(|| Seat::take(&self.cpu, cx.waker()));
+            seat.pass();
+        } else {
+            self.seat = None;
+        }
+    }
+
+    /// Drops the guest with all that it holds.
+    fn end(&mut self) {
+        self.seat = None;
+        let future = self.future.take();
+        // Unwind safety: as for polling. The panic has been reported by the panic hook.
+        drop(catch_unwind(AssertUnwindSafe(|| drop(future))));
+    }
+}
+
+impl<F: Future> Future for Polled<F> {
+    type Output = Result<F::Output, String>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if this.future.is_none() {
+            return Poll::Ready(Err("polled after its end".to_owned()));
+        }
+        if !this.may_run(cx) {
+            return Poll::Pending;
+        }
+        let Some(future) = this.future.as_mut() else {
+            return Poll::Pending;
+        };
+        this.interrupted.store(false, Ordering::Relaxed);
+        let stopwatch = Stopwatch::start(this.computes);
+        let running = this.ticker.enter();
+        // Unwind safety: after a panic the future is only dropped, never polled again, and what it shares with other
+        // containers (sockets, queues) is behind locks of the pod's crates, which recover from poisoning.
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+        drop(running);
+        this.cpu.charge(stopwatch.elapsed());
+        this.ipc.settle();
+        match polled {
+            Ok(Poll::Pending) => {
+                this.went_on(cx);
+                Poll::Pending
+            }
+            Ok(Poll::Ready(result)) => {
+                this.end();
+                Poll::Ready(Ok(result))
+            }
+            Err(panic) => {
+                this.end();
+                Poll::Ready(Err(panic_message(panic.as_ref())))
+            }
+        }
+    }
+}
+
+impl<F: Future> Drop for Polled<F> {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Measures how long a guest ran.
+///
+/// A guest that computes is measured by the processor time of its thread, which leaves out what other processes took
+/// of the core. Reading that is a system call (some 200 ns, twice for each poll), which would be felt by a guest that
+/// is polled every few microseconds; such short polls are measured by the monotonic clock (25 ns), and are rarely
+/// interrupted by another process.
+struct Stopwatch {
+    start: Instant,
+    thread_start: Option<Duration>,
+}
+
+impl Stopwatch {
+    fn start(computes: bool) -> Self {
+        Self {
+            start: Instant::now(),
+            thread_start: if computes { thread_time() } else { None },
+        }
+    }
+
+    fn elapsed(&self) -> Duration {
+        let thread = self
+            .thread_start
+            .and_then(|start| thread_time()?.checked_sub(start));
+        thread.unwrap_or_else(|| self.start.elapsed())
+    }
+}
+
+/// The processor time of this thread.
+#[cfg(unix)]
+fn thread_time() -> Option<Duration> {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(time.tv_sec).ok()?;
+    Some(Duration::new(seconds, u32::try_from(time.tv_nsec).ok()?))
+}
+
+/// The processor time of this thread is not known here: the monotonic clock has to do.
+#[cfg(not(unix))]
+const fn thread_time() -> Option<Duration> {
+    None
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "panic".to_owned())
+}

@@ -1,0 +1,60 @@
+//! CPU limits and weights: how much guests that compute without end get of their thread.
+//!
+//! What is compared are shares of used time, which do not depend on how busy the machine is.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use wasmpod_sandbox::{CpuShare, Exit};
+
+use super::fixture::{Pod, wait_until};
+
+#[tokio::test]
+async fn a_limited_guest_gets_its_part_of_a_core_and_shares_it_with_exec() {
+    let pod = Pod::new();
+    let share = CpuShare::new(Some(100), 100);
+    let start = Instant::now();
+    for _ in 0..2 {
+        let share = share.clone();
+        pod.start("cpu_endless_loop", |config| config.cpu = share)
+            .await
+            .unwrap();
+    }
+    let enough = Duration::from_millis(200);
+    wait_until("they have computed for 200 ms", || share.used() >= enough).await;
+    let part = share.used().as_secs_f64() / start.elapsed().as_secs_f64();
+    // The first 5 ms are saved up; the last turn may be longer than a tick. Less is what a busy machine gives.
+    assert!(part < 0.11, "a tenth of a core, not {part}");
+    assert_eq!(
+        pod.run("cli_hello").await,
+        Exit::with_code(0),
+        "neighbours run"
+    );
+}
+
+#[tokio::test]
+async fn guests_that_compute_share_their_thread_as_they_requested() {
+    let pod = Pod::new();
+    let shares = [1000, 500, 250].map(|request| CpuShare::new(None, request));
+    for share in &shares {
+        let share = share.clone();
+        pod.start("cpu_endless_loop", |config| config.cpu = share)
+            .await
+            .unwrap();
+    }
+    let begin = shares.each_ref().map(CpuShare::used);
+    let rest = || {
+        shares
+            .last()
+            .is_some_and(|last| last.used() > Duration::from_millis(100))
+    };
+    wait_until("the last has computed for 100 ms", rest).await;
+    let [most, middle, least] =
+        std::array::from_fn(|i| (shares[i].used() - begin[i]).as_secs_f64());
+    for (ratio, wanted) in [(most / middle, 2.0), (middle / least, 2.0)] {
+        assert!(
+            (ratio / wanted - 1.0_f64).abs() < 0.15,
+            "{ratio} should be {wanted}: {shares:?}"
+        );
+    }
+}
