@@ -28,6 +28,11 @@ use crate::ticker::Ticker;
 /// each would wait for a tick. A turn costs it about a microsecond of a millisecond when nobody else has anything to do.
 const TURNS_GIVEN_UP: u32 = 6;
 
+/// Running time without waiting from which on a guest counts as one that computes: the time between two ticks of the
+/// epoch clock. A tick may hit a guest that answers in microseconds too, and such a one must not be made to wait for
+/// its turn among those that compute.
+const COMPUTATION: Duration = Duration::from_millis(1);
+
 /// A guest's future with all that surrounds it.
 pub(crate) struct Polled<F: Future> {
     future: Option<Pin<Box<F>>>,
@@ -38,8 +43,8 @@ pub(crate) struct Polled<F: Future> {
     interrupted: Interrupted,
     /// How many turns it still lets pass.
     turns_to_give_up: u32,
-    /// Whether it was interrupted when it last ran, and so goes on with a computation.
-    computes: bool,
+    /// How long it has run since it last waited for something.
+    stretch: Duration,
     /// Its place among those that compute and may.
     seat: Option<Seat>,
     /// Until when it may not run, because of its CPU limit.
@@ -65,7 +70,7 @@ impl<F: Future> Polled<F> {
             cpu,
             interrupted,
             turns_to_give_up: 0,
-            computes: false,
+            stretch: Duration::ZERO,
             seat: None,
             throttled: None,
         }
@@ -98,17 +103,25 @@ impl<F: Future> Polled<F> {
             .is_none_or(|seat| seat.is_next(cx.waker()))
     }
 
-    /// The guest ran and has not ended.
-    fn went_on(&mut self, cx: &Context<'_>) {
-        self.computes = self.interrupted.load(Ordering::Relaxed);
-        if self.computes {
+    /// Whether the guest is in a computation.
+    fn computes(&self) -> bool {
+        self.stretch >= COMPUTATION
+    }
+
+    /// The guest ran for `ran` and has not ended.
+    fn went_on(&mut self, ran: Duration, cx: &Context<'_>) {
+        if !self.interrupted.load(Ordering::Relaxed) {
+            self.stretch = Duration::ZERO;
+            self.seat = None;
+            return;
+        }
+        self.stretch = self.stretch.saturating_add(ran);
+        if self.computes() {
             self.turns_to_give_up = TURNS_GIVEN_UP;
             let seat = self
                 .seat
                 .get_or_insert_with(|| Seat::take(&self.cpu, cx.waker()));
             seat.pass();
-        } else {
-            self.seat = None;
         }
     }
 
@@ -132,21 +145,22 @@ impl<F: Future> Future for Polled<F> {
         if !this.may_run(cx) {
             return Poll::Pending;
         }
+        this.interrupted.store(false, Ordering::Relaxed);
+        let stopwatch = Stopwatch::start(this.computes());
         let Some(future) = this.future.as_mut() else {
             return Poll::Pending;
         };
-        this.interrupted.store(false, Ordering::Relaxed);
-        let stopwatch = Stopwatch::start(this.computes);
         let running = this.ticker.enter();
         // Unwind safety: after a panic the future is only dropped, never polled again, and what it shares with other
         // containers (sockets, queues) is behind locks of the pod's crates, which recover from poisoning.
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
         drop(running);
-        this.cpu.charge(stopwatch.elapsed());
+        let ran = stopwatch.elapsed();
+        this.cpu.charge(ran);
         this.ipc.settle();
         match polled {
             Ok(Poll::Pending) => {
-                this.went_on(cx);
+                this.went_on(ran, cx);
                 Poll::Pending
             }
             Ok(Poll::Ready(result)) => {

@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use wasmpod_sandbox::{CpuShare, Exit};
+use wasmpod_sandbox::stdio::{input, output};
+use wasmpod_sandbox::{CpuShare, Exit, GuestInput, GuestOutput};
 
-use super::fixture::{Pod, wait_until};
+use super::fixture::{Pod, in_time, wait_until};
 
 #[tokio::test]
 async fn a_limited_guest_gets_its_part_of_a_core_and_shares_it_with_exec() {
@@ -57,4 +58,43 @@ async fn guests_that_compute_share_their_thread_as_they_requested() {
             "{ratio} should be {wanted}: {shares:?}"
         );
     }
+}
+
+/// A guest that answers and waits in turns is not made to wait for those that compute, however little it requested: a
+/// tick of the epoch clock that has passed while it waited says nothing about it.
+#[tokio::test]
+async fn a_guest_that_waits_often_is_served_between_the_turns_of_one_that_computes() {
+    let pod = Pod::new();
+    let busy = CpuShare::new(None, 1000);
+    let own = busy.clone();
+    pod.start("cpu_endless_loop", |config| config.cpu = own)
+        .await
+        .unwrap();
+    wait_until("it computes", || !busy.used().is_zero()).await;
+    let program = super::fixture::program("stdio_copy");
+    let (writer, reader) = input();
+    let (writers, mut output) = output();
+    let (stdin, stdout) = (GuestInput::Pipe(reader), GuestOutput::Pipe(writers.stdout));
+    pod.start_program(&program, "echo", |config| {
+        config.stdin = stdin;
+        config.stdout = stdout;
+        config.cpu = CpuShare::unlimited();
+    })
+    .await
+    .unwrap();
+    let before = busy.used();
+    for _ in 0..100 {
+        writer
+            .write(bytes::Bytes::from_static(b"ping"))
+            .await
+            .unwrap();
+        let answer = in_time("it answers", output.next()).await.unwrap();
+        assert_eq!(answer.1, "ping");
+    }
+    // By its weight of 2 it would have let the other compute for 512 ms after each millisecond of its own.
+    let meanwhile = busy.used() - before;
+    assert!(
+        meanwhile < Duration::from_secs(2),
+        "{meanwhile:?} for 100 answers"
+    );
 }

@@ -32,8 +32,8 @@ pub(crate) fn rows(bench: &Bench) -> anyhow::Result<Vec<Row>> {
         let share = Samples::from_iter([share(bench, limit)?]);
         rows.push(
             Row::new(what, Unit::Percent, share)
-                .bar(Bar::AtLeast(percent * (1.0 - TOLERANCE)))
-                .bar(Bar::AtMost(percent * (1.0 + TOLERANCE))),
+                .bar(Bar::AtLeast(percent - percent * TOLERANCE))
+                .bar(Bar::AtMost(percent + percent * TOLERANCE)),
         );
     }
     Ok(rows)

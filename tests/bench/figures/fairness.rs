@@ -69,9 +69,12 @@ pub(super) fn round_trips(
     let mut all_pods = Vec::new();
     let mut running = containers.len();
     if let Some((disturber, place)) = disturber {
-        running += 1;
         match place {
-            Place::SamePod => containers.insert(0, disturber),
+            Place::SamePod => {
+                running += 1;
+                containers.insert(0, disturber);
+            }
+            // Its start may be told before the ports of the others are, and is not waited for.
             Place::OtherPod => all_pods.push(pods::pod("disturber", &[disturber])),
         }
     }
