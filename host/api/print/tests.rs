@@ -1,5 +1,10 @@
 //! The cells that `kubectl get` shows, by the state of the object.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "literals of JSON read better without a reference"
+)]
+
 use serde_json::{Value, json};
 use wasmpod_manifest::k8s::jiff::Timestamp;
 use wasmpod_store::{Kind, Object};

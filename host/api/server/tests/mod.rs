@@ -1,5 +1,10 @@
 //! Whole servers: an agent on the scripted runtime, a real socket, and the client of this crate.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "literals of JSON read better without a reference"
+)]
+
 mod delete;
 mod hostile;
 mod log;
