@@ -199,12 +199,18 @@ async fn delete(
         };
         match answer {
             Ok(answer) => {
-                let uid = [text(&answer, "/metadata/uid"), text(&answer, "/details/uid")];
+                let uid = [
+                    text(&answer, "/metadata/uid"),
+                    text(&answer, "/details/uid"),
+                ];
                 say(args, target)?;
                 deleted.push(Deleted {
                     run: run.clone(),
                     target: target.clone(),
-                    uid: uid.into_iter().find(|uid| !uid.is_empty()).unwrap_or_default(),
+                    uid: uid
+                        .into_iter()
+                        .find(|uid| !uid.is_empty())
+                        .unwrap_or_default(),
                 });
             }
             Err(error) if error.is_not_found() => missing = Some(error),
@@ -228,7 +234,11 @@ fn say(args: &DeleteArgs, target: &Target) -> anyhow::Result<()> {
         "" => target.resource.singular.to_owned(),
         group => format!("{}.{group}", target.resource.singular),
     };
-    let verb = if args.force { "force deleted" } else { "deleted" };
+    let verb = if args.force {
+        "force deleted"
+    } else {
+        "deleted"
+    };
     let note = match args.dry_run {
         DryRun::None => "",
         DryRun::Client => " (dry run)",
@@ -248,7 +258,8 @@ async fn wait_until_gone(deleted: Deleted) -> anyhow::Result<()> {
     let query = vec![("fieldSelector", format!("metadata.name={own}"))];
     let path = resource.path(Some(namespace), None);
     let is_it = |object: &Value| {
-        name(object) == *own && (deleted.uid.is_empty() || text(object, "/metadata/uid") == deleted.uid)
+        name(object) == *own
+            && (deleted.uid.is_empty() || text(object, "/metadata/uid") == deleted.uid)
     };
     let mut changes = Watch::of_one(&deleted.run, path, query, Accept::Json);
     while let Some(item) = changes.next().await? {

@@ -2,9 +2,9 @@
 
 use std::io::Write as _;
 
+use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 use wasmpod::k8s::Event;
-use jiff::{Timestamp, tz::TimeZone};
 use wasmpod_api::Table;
 use wasmpod_api::client::Accept;
 use wasmpod_api::table::{Column, Row};
@@ -23,7 +23,10 @@ pub(crate) async fn run(args: &EventsArgs, runs: Runs) -> anyhow::Result<Outcome
     let mut query = Query::new();
     if let Some(word) = &args.object {
         let (about, name) = selection::parse_one(word, "pods")?;
-        let selector = format!("involvedObject.kind={},involvedObject.name={name}", about.kind);
+        let selector = format!(
+            "involvedObject.kind={},involvedObject.name={name}",
+            about.kind
+        );
         query.push(("fieldSelector", selector));
     }
     let namespace = args.namespace.get();
@@ -42,9 +45,9 @@ pub(crate) async fn run(args: &EventsArgs, runs: Runs) -> anyhow::Result<Outcome
         let events = wanted(args, events);
         if events.is_empty() {
             match namespace {
-                Some(namespace) => report::stderr(format_args!(
-                    "No events found in {namespace} namespace."
-                )),
+                Some(namespace) => {
+                    report::stderr(format_args!("No events found in {namespace} namespace."))
+                }
                 None => report::stderr(format_args!("No events found.")),
             }
             return Ok(Outcome::Done);
@@ -77,7 +80,12 @@ fn wanted(args: &EventsArgs, mut events: Vec<Value>) -> Vec<Value> {
         args.types.is_empty() || args.types.iter().any(|one| one.eq_ignore_ascii_case(&kind))
     });
     events.sort_by_key(|event| {
-        let times = ["/lastTimestamp", "/series/lastObservedTime", "/eventTime", "/firstTimestamp"];
+        let times = [
+            "/lastTimestamp",
+            "/series/lastObservedTime",
+            "/eventTime",
+            "/firstTimestamp",
+        ];
         let mut times = times.iter().map(|pointer| text(event, pointer));
         let time = times.find_map(|time| time.parse::<Timestamp>().ok());
         // Times are in seconds: what happened within one is in the order of the store.

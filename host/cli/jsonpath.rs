@@ -23,7 +23,9 @@ impl FromStr for JsonPath {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let inner = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+        let inner = text
+            .strip_prefix('{')
+            .and_then(|text| text.strip_suffix('}'));
         let inner = inner.unwrap_or(text).trim();
         let query = format!("${}", rfc_spelling(inner.trim_start_matches(['$', '@'])));
         match Query::parse(&query) {
@@ -47,31 +49,53 @@ impl JsonPath {
 /// `.a.b\.c/d` as `.a['b.c/d']`; the rest is the same.
 fn rfc_spelling(path: &str) -> String {
     let mut out = String::new();
-    let mut rest = path;
     // A name without a dot before it stands for a field, too.
-    if rest.starts_with(|first: char| first.is_alphanumeric() || first == '_') {
+    if path.starts_with(|first: char| first.is_alphanumeric() || first == '_') {
         out.push('.');
     }
-    while let Some((before, after)) = rest.split_once('.') {
-        out.push_str(before);
-        if after.starts_with('.') || before.ends_with('@') && after.is_empty() {
-            out.push('.');
+    let mut rest = path;
+    let mut quote = None;
+    while let Some(one) = rest.chars().next() {
+        let after = rest.get(one.len_utf8()..).unwrap_or_default();
+        let is_in_number = || {
+            out.ends_with(|before: char| before.is_ascii_digit())
+                && after.starts_with(|next: char| next.is_ascii_digit())
+        };
+        if quote.is_some() || one != '.' || is_in_number() {
+            match (quote, one) {
+                (None, '"' | '\'') => quote = Some(one),
+                (Some(open), _) if open == one => quote = None,
+                _ => {}
+            }
+            out.push(one);
             rest = after;
             continue;
         }
-        let end = key_end(after);
-        let (key, next) = after.split_at_checked(end).unwrap_or((after, ""));
+        let (dots, after) = match after.strip_prefix('.') {
+            Some(after) => ("..", after),
+            None => (".", after),
+        };
+        let (key, next) = after
+            .split_at_checked(key_end(after))
+            .unwrap_or((after, ""));
         let plain = key.replace("\\.", ".");
-        let is_name = plain.chars().all(|one| one.is_alphanumeric() || one == '_' || one == '*');
-        if is_name && !plain.is_empty() {
-            out.push('.');
-            out.push_str(key);
-        } else if !plain.is_empty() {
+        let is_name = plain
+            .chars()
+            .all(|one| one.is_alphanumeric() || one == '_' || one == '*');
+        if is_name {
+            // `.['a']` is `['a']`.
+            if !(plain.is_empty() && dots == "." && next.starts_with('[')) {
+                out.push_str(dots);
+            }
+            out.push_str(&plain);
+        } else {
+            if dots == ".." {
+                out.push_str(dots);
+            }
             out.push_str(&format!("['{plain}']"));
         }
         rest = next;
     }
-    out.push_str(rest);
     out
 }
 
@@ -133,7 +157,11 @@ fn parts(rest: &mut &str, in_range: bool) -> Result<Vec<Part>, String> {
         *rest = next.strip_prefix('}').unwrap_or(next);
         let inner = inner.trim();
         if inner == "end" {
-            return if in_range { Ok(parts) } else { Err("an {end} has no {range}".to_owned()) };
+            return if in_range {
+                Ok(parts)
+            } else {
+                Err("an {end} has no {range}".to_owned())
+            };
         }
         if let Some(path) = inner.strip_prefix("range ") {
             let path = path.parse()?;
@@ -169,7 +197,10 @@ fn brace_end(text: &str) -> Option<usize> {
 
 /// `"\n"`: a text in quotes, its escapes as in Go.
 fn quoted(text: &str) -> Option<String> {
-    let quote = text.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+    let quote = text
+        .chars()
+        .next()
+        .filter(|quote| matches!(quote, '"' | '\''))?;
     let inner = text.strip_prefix(quote)?.strip_suffix(quote)?;
     let mut out = String::new();
     let mut characters = inner.chars();
@@ -232,14 +263,19 @@ mod tests {
             ("{.items[0].metadata.labels['k8s.io/app']}", "x"),
             ("{.items[0].status.capacity}", "{\"cpu\":4}"),
             ("{.items[0].status.capacity.cpu} cores", "4 cores"),
-            ("{.items[*].status.conditions[?(@.type==\"Ready\")].status}", "True"),
+            (
+                "{.items[*].status.conditions[?(@.type==\"Ready\")].status}",
+                "True",
+            ),
             ("{.items[?(@.metadata.name=='b')].metadata.name}", "b"),
             ("{..name}", "a b"),
             ("{range .items[*]}{.metadata.name}{\"\\t\"}{end}", "a\tb\t"),
             ("{.missing}", ""),
             ("no braces in {'{}'}", "no braces in {}"),
         ] {
-            let filled = template.parse::<Template>().map(|parsed| parsed.fill(&list));
+            let filled = template
+                .parse::<Template>()
+                .map(|parsed| parsed.fill(&list));
             assert_eq!(filled.as_deref(), Ok(expected), "{template}");
         }
     }

@@ -149,7 +149,11 @@ async fn one_after_another(logs: Vec<Log>, ignore_errors: bool) -> anyhow::Resul
         }
     }
     // What could not be read was said, and was not to matter.
-    Ok(if ignore_errors { Outcome::Done } else { outcome })
+    Ok(if ignore_errors {
+        Outcome::Done
+    } else {
+        outcome
+    })
 }
 
 async fn together(logs: Vec<Log>, ignore_errors: bool) -> anyhow::Result<Outcome> {

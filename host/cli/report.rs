@@ -50,7 +50,10 @@ pub(crate) fn failure(error: &anyhow::Error) -> Outcome {
         stderr(format_args!("{}", report.render_with(&Painted).trim_end()));
         return Outcome::Failed;
     }
-    match error.downcast_ref::<ClientError>().and_then(ClientError::status) {
+    match error
+        .downcast_ref::<ClientError>()
+        .and_then(ClientError::status)
+    {
         Some(status) => stderr(format_args!("{}", from_server(status))),
         None => stderr(format_args!(
             "{} {}",
@@ -171,10 +174,7 @@ mod tests {
     fn a_servers_words_are_kubectls() {
         let status = Status::failure(404, "NotFound", "pods \"web\" not found");
         let said = anstream::adapter::strip_str(&from_server(&status)).to_string();
-        assert_eq!(
-            said,
-            "Error from server (NotFound): pods \"web\" not found"
-        );
+        assert_eq!(said, "Error from server (NotFound): pods \"web\" not found");
     }
 
     #[test]

@@ -37,10 +37,7 @@ pub(crate) fn parse(words: &[String]) -> anyhow::Result<Vec<Wanted>> {
 }
 
 /// Reads the one object that a verb is to work on: `NAME` of the usual type, or `TYPE/NAME`.
-pub(crate) fn parse_one(
-    word: &str,
-    usual: &str,
-) -> anyhow::Result<(&'static Resource, String)> {
+pub(crate) fn parse_one(word: &str, usual: &str) -> anyhow::Result<(&'static Resource, String)> {
     match word.split_once('/') {
         Some((kind, name)) => Ok((find(kind)?, name_of(word, name)?)),
         None => Ok((find(usual)?, name_of(word, word)?)),
@@ -140,10 +137,17 @@ mod tests {
             ("no", &["nodes:"]),
             ("ns", &["namespaces:"]),
             ("pv,pvc", &["persistentvolumes:", "persistentvolumeclaims:"]),
-            ("rs,ds,sts,job,cj,rc", &[
-                "replicasets:", "daemonsets:", "statefulsets:", "jobs:", "cronjobs:",
-                "replicationcontrollers:",
-            ]),
+            (
+                "rs,ds,sts,job,cj,rc",
+                &[
+                    "replicasets:",
+                    "daemonsets:",
+                    "statefulsets:",
+                    "jobs:",
+                    "cronjobs:",
+                    "replicationcontrollers:",
+                ],
+            ),
         ] {
             let expected: Vec<String> = expected.iter().map(|word| (*word).to_owned()).collect();
             assert_eq!(parsed(line), Ok(expected), "{line}");

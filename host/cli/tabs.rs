@@ -99,7 +99,9 @@ pub(crate) const TABLE_PADDING: usize = 3;
 
 /// Has this line a cell of this column that a tab ends?
 fn has_column(lines: &[Vec<&str>], line: usize, column: usize) -> bool {
-    lines.get(line).is_some_and(|cells| cells.len() > column + 1)
+    lines
+        .get(line)
+        .is_some_and(|cells| cells.len() > column + 1)
 }
 
 #[cfg(test)]

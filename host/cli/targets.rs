@@ -81,7 +81,9 @@ pub(crate) fn containers(pod: &Value) -> Vec<String> {
     let names = |pointer: &str| {
         let list = pod.pointer(pointer).and_then(Value::as_array);
         let list = list.map(Vec::as_slice).unwrap_or_default();
-        list.iter().map(|one| text(one, "/name")).collect::<Vec<_>>()
+        list.iter()
+            .map(|one| text(one, "/name"))
+            .collect::<Vec<_>>()
     };
     let mut all = names("/spec/initContainers");
     all.extend(names("/spec/containers"));
@@ -102,7 +104,9 @@ pub(crate) fn default_container(pod: &Value, quiet: bool) -> anyhow::Result<Stri
             "the annotation {DEFAULT_CONTAINER} names \"{annotated}\", which the pod has not"
         ));
     }
-    let inits = pod.pointer("/spec/initContainers").and_then(Value::as_array);
+    let inits = pod
+        .pointer("/spec/initContainers")
+        .and_then(Value::as_array);
     let inits = inits.map_or(0, Vec::len);
     let (init, main) = all.split_at_checked(inits).unwrap_or((&[], &all));
     let first = main.first().context("the pod has no containers")?;

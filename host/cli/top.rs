@@ -78,24 +78,25 @@ async fn pods(args: &TopPodArgs, runs: &Runs) -> anyhow::Result<Outcome> {
         }
         None => {
             let selector = args.selector.iter();
-            let query: Query = selector.map(|text| ("labelSelector", text.clone())).collect();
+            let query: Query = selector
+                .map(|text| ("labelSelector", text.clone()))
+                .collect();
             runs.list(resource, args.namespace.get(), &query).await?
         }
     };
     if found.is_empty() {
         match args.namespace.get() {
-            Some(namespace) => report::stderr(format_args!(
-                "No resources found in {namespace} namespace."
-            )),
+            Some(namespace) => {
+                report::stderr(format_args!("No resources found in {namespace} namespace."))
+            }
             None => report::stderr(format_args!("No resources found")),
         }
         return Ok(Outcome::Done);
     }
     let mut usages: Vec<PodUsage> = found.iter().map(|found| read(&found.object)).collect();
     match args.sort_by {
-        None => usages.sort_by(|one, other| {
-            (&one.namespace, &one.pod).cmp(&(&other.namespace, &other.pod))
-        }),
+        None => usages
+            .sort_by(|one, other| (&one.namespace, &one.pod).cmp(&(&other.namespace, &other.pod))),
         Some(TopOrder::Cpu) => usages.sort_by_key(|one| std::cmp::Reverse(one.total().millicores)),
         Some(TopOrder::Memory) => usages.sort_by_key(|one| std::cmp::Reverse(one.total().bytes)),
     }
@@ -134,12 +135,18 @@ fn pod_lines(usages: &[PodUsage], args: &TopPodArgs) -> String {
     for usage in usages {
         if !args.containers {
             let total = usage.total();
-            out.line(0, line(&usage.namespace, &usage.pod, &total.cpu(), &total.memory()));
+            out.line(
+                0,
+                line(&usage.namespace, &usage.pod, &total.cpu(), &total.memory()),
+            );
             continue;
         }
         for (container, used) in &usage.containers {
             let names = format!("{}\t{container}", usage.pod);
-            out.line(0, line(&usage.namespace, &names, &used.cpu(), &used.memory()));
+            out.line(
+                0,
+                line(&usage.namespace, &names, &used.cpu(), &used.memory()),
+            );
         }
     }
     out.finish()
@@ -157,7 +164,11 @@ async fn nodes(args: &TopNodeArgs, runs: &Runs) -> anyhow::Result<Outcome> {
             if args.name.as_ref().is_some_and(|wanted| *wanted != own) {
                 continue;
             }
-            let usage = found.object.get("usage").map(Usage::read).unwrap_or_default();
+            let usage = found
+                .object
+                .get("usage")
+                .map(Usage::read)
+                .unwrap_or_default();
             match used.iter_mut().find(|(name, _)| *name == own) {
                 Some((_, sum)) => *sum = sum.add(usage),
                 None => used.push((own, usage)),
@@ -190,12 +201,17 @@ async fn nodes(args: &TopNodeArgs, runs: &Runs) -> anyhow::Result<Outcome> {
             ),
         );
     }
-    anstream::stdout().lock().write_all(out.finish().as_bytes())?;
+    anstream::stdout()
+        .lock()
+        .write_all(out.finish().as_bytes())?;
     Ok(Outcome::Done)
 }
 
 fn percent(part: u64, whole: u64) -> String {
-    match u128::from(part).saturating_mul(100).checked_div(u128::from(whole)) {
+    match u128::from(part)
+        .saturating_mul(100)
+        .checked_div(u128::from(whole))
+    {
         Some(percent) => format!("{percent}%"),
         None => "<unknown>".to_owned(),
     }

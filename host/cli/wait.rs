@@ -70,11 +70,13 @@ impl FromStr for Condition {
             let end = rest
                 .rfind('}')
                 .ok_or("jsonpath= needs a path in braces, e.g. {.status.phase}")?;
-            let (path, value) = rest.split_at(end + 1);
+            let (path, value) = rest.split_at_checked(end + 1).unwrap_or((rest, ""));
+            // Quotes that no shell took away.
+            let value = value.trim_start_matches('\'');
             let value = match value.strip_prefix('=') {
                 Some("") => return Err("jsonpath= needs a value behind the last =".to_owned()),
                 Some(value) => Some(value.trim_matches('\'').to_owned()),
-                None if value.trim_matches('\'').is_empty() => None,
+                None if value.is_empty() => None,
                 None => return Err("the value stands behind a =".to_owned()),
             };
             return Ok(Self::Field {
@@ -82,7 +84,10 @@ impl FromStr for Condition {
                 value,
             });
         }
-        Err("supported are delete, create, condition=NAME[=VALUE] and jsonpath={.PATH}[=VALUE]".to_owned())
+        Err(
+            "supported are delete, create, condition=NAME[=VALUE] and jsonpath={.PATH}[=VALUE]"
+                .to_owned(),
+        )
     }
 }
 
@@ -96,7 +101,9 @@ impl Condition {
             Self::Delete => false,
             Self::Create => true,
             Self::Status { kind, value } => {
-                let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
+                let conditions = object
+                    .pointer("/status/conditions")
+                    .and_then(Value::as_array);
                 let mut conditions = conditions.into_iter().flatten();
                 let found = conditions.find(|one| text(one, "/type").eq_ignore_ascii_case(kind));
                 found.is_some_and(|found| {
@@ -150,7 +157,11 @@ pub(crate) async fn run(args: &WaitArgs, runs: Runs) -> anyhow::Result<Outcome> 
                 resource.qualified()
             ),
         }
-        writeln!(anstream::stdout().lock(), "{} condition met", title(resource, &own))?;
+        writeln!(
+            anstream::stdout().lock(),
+            "{} condition met",
+            title(resource, &own)
+        )?;
     }
     Ok(Outcome::Done)
 }
@@ -180,7 +191,9 @@ async fn objects(args: &WaitArgs, runs: &Runs) -> anyhow::Result<Vec<Object>> {
                 _ => match runs.get(resource, namespace, &own).await {
                     Ok(_) => {}
                     // It is gone already.
-                    Err(error) if args.condition == Condition::Delete && is_not_found(&error) => continue,
+                    Err(error) if args.condition == Condition::Delete && is_not_found(&error) => {
+                        continue;
+                    }
                     Err(error) => return Err(error),
                 },
             }
@@ -285,7 +298,10 @@ mod tests {
             ("jsonpath={.status.phase}=Pending", false),
             ("jsonpath={.status.startTime}", true),
             ("jsonpath={.status.podIP}", false),
-            ("jsonpath={.status.conditions[?(@.type==\"Ready\")].status}=True", true),
+            (
+                "jsonpath={.status.conditions[?(@.type==\"Ready\")].status}=True",
+                true,
+            ),
             ("delete", false),
             ("create", true),
         ] {
@@ -297,7 +313,15 @@ mod tests {
 
     #[test]
     fn what_is_no_condition_is_wrong_usage() {
-        for text in ["", "ready", "condition=", "condition=Ready=", "jsonpath=.status", "jsonpath={.a}=", "jsonpath={.a}b"] {
+        for text in [
+            "",
+            "ready",
+            "condition=",
+            "condition=Ready=",
+            "jsonpath=.status",
+            "jsonpath={.a}=",
+            "jsonpath={.a}b",
+        ] {
             assert!(text.parse::<Condition>().is_err(), "{text}");
         }
     }

@@ -26,7 +26,12 @@ spec:
 
 fn sleeper() -> Running {
     let pod = Wasmpod::up_text(SLEEPER, &[]).start();
-    let ready = ["wait", "pod/sleeper", "--for=condition=Ready", "--timeout=50s"];
+    let ready = [
+        "wait",
+        "pod/sleeper",
+        "--for=condition=Ready",
+        "--timeout=50s",
+    ];
     let end = pod.look_until(&ready, |end| end.code == Some(0));
     assert_eq!(end.stdout, "pod/sleeper condition met\n");
     pod
@@ -35,7 +40,9 @@ fn sleeper() -> Running {
 /// The words of each line of a table.
 fn words(table: &str) -> Vec<Vec<&str>> {
     let lines = table.lines();
-    lines.map(|line| line.split_whitespace().collect()).collect()
+    lines
+        .map(|line| line.split_whitespace().collect())
+        .collect()
 }
 
 #[track_caller]
@@ -46,7 +53,9 @@ fn succeeded(end: &Output) {
 #[test]
 fn the_transcripts_of_the_first_pods_replay() {
     let state = tempfile::tempdir().unwrap();
-    let watch = Wasmpod::new(&["get", "pods", "-w"]).state(state.path()).start();
+    let watch = Wasmpod::new(&["get", "pods", "-w"])
+        .state(state.path())
+        .start();
     watch.stderr.wait_until_contains("waiting for one");
     let second = example("mc2-message-queue.yaml");
     let pods = Wasmpod::up("mc1-shared-volume.yaml", &["-f", second.to_str().unwrap()])
@@ -57,17 +66,26 @@ fn the_transcripts_of_the_first_pods_replay() {
     let states = watch.stdout.wait_for("mc2 Completed", |text| {
         let rows = words(text);
         let mc2 = rows.iter().filter(|row| row.first() == Some(&"mc2"));
-        let states: Vec<_> = mc2.map(|row| (row[1].to_owned(), row[2].to_owned())).collect();
+        let states: Vec<_> = mc2
+            .map(|row| (row[1].to_owned(), row[2].to_owned()))
+            .collect();
         (states.last()?.1 == "Completed").then_some(states)
     });
     // While one of the two has completed, the pod is NotReady; it may be too short to be seen.
     let seen = states.iter().map(|(_, state)| state.as_str());
     let mut seen: Vec<_> = seen.filter(|state| *state != "NotReady").collect();
     seen.dedup();
-    assert_eq!(seen, ["Pending", "ContainerCreating", "Running", "Completed"], "{states:?}");
+    assert_eq!(
+        seen,
+        ["Pending", "ContainerCreating", "Running", "Completed"],
+        "{states:?}"
+    );
     assert_eq!(states.last().unwrap().0, "0/2");
     let head = watch.stdout.now().lines().next().unwrap().to_owned();
-    assert_eq!(words(&head), [["NAME", "READY", "STATUS", "RESTARTS", "AGE"]]);
+    assert_eq!(
+        words(&head),
+        [["NAME", "READY", "STATUS", "RESTARTS", "AGE"]]
+    );
 
     let logs = pods.look(&["logs", "mc2", "-c", "consumer"]);
     succeeded(&logs);
@@ -104,7 +122,11 @@ fn get_shows_objects_in_every_form() {
     let names = pods.look(&["get", "po", "-o", "name"]);
     assert_eq!(names.stdout, "pod/mc1\npod/mc2\n");
     let wide = pods.look(&["get", "pod/mc1", "-o", "wide", "--no-headers"]);
-    assert!(words(&wide.stdout)[0].contains(&"wasmpod"), "{}", wide.stdout);
+    assert!(
+        words(&wide.stdout)[0].contains(&"wasmpod"),
+        "{}",
+        wide.stdout
+    );
     let everywhere = pods.look(&["get", "po", "-A"]);
     assert_eq!(words(&everywhere.stdout)[1][..2], ["default", "mc1"]);
     let one = pods.look(&["get", "pod", "mc2", "-o", "json"]);
@@ -112,11 +134,27 @@ fn get_shows_objects_in_every_form() {
     assert_eq!(json["kind"], "Pod");
     assert_eq!(json["status"]["phase"], "Succeeded");
     let yaml = pods.look(&["get", "pod", "mc2", "-o", "yaml"]);
-    assert!(yaml.stdout.starts_with("apiVersion: v1\nkind: Pod\nmetadata:\n"), "{}", yaml.stdout);
-    assert!(yaml.stdout.contains("\n  phase: Succeeded\n"), "{}", yaml.stdout);
+    assert!(
+        yaml.stdout
+            .starts_with("apiVersion: v1\nkind: Pod\nmetadata:\n"),
+        "{}",
+        yaml.stdout
+    );
+    assert!(
+        yaml.stdout.contains("\n  phase: Succeeded\n"),
+        "{}",
+        yaml.stdout
+    );
     let path = pods.look(&["get", "pods", "-o", "jsonpath={.items[*].metadata.name}"]);
     assert_eq!(path.stdout, "mc1 mc2");
-    let running = pods.look(&["get", "po", "--field-selector", "status.phase=Running", "-o", "name"]);
+    let running = pods.look(&[
+        "get",
+        "po",
+        "--field-selector",
+        "status.phase=Running",
+        "-o",
+        "name",
+    ]);
     assert_eq!(running.stdout, "pod/mc1\n");
     let nodes = pods.look(&["get", "nodes", "-o", "name"]);
     assert_eq!(nodes.stdout, "node/wasmpod\n");
@@ -128,33 +166,56 @@ fn what_is_not_there_is_said_in_kubectls_words() {
     let missing = pods.look(&["get", "pod", "x"]);
     assert_eq!(
         (missing.code, missing.stderr.as_str()),
-        (Some(1), "Error from server (NotFound): pods \"x\" not found\n")
+        (
+            Some(1),
+            "Error from server (NotFound): pods \"x\" not found\n"
+        )
     );
     let nothing = pods.look(&["get", "deploy"]);
     assert_eq!(
-        (nothing.code, nothing.stdout.as_str(), nothing.stderr.as_str()),
+        (
+            nothing.code,
+            nothing.stdout.as_str(),
+            nothing.stderr.as_str()
+        ),
         (Some(0), "", "No resources found in default namespace.\n")
     );
     let unknown = pods.look(&["get", "things"]);
     assert_eq!(unknown.code, Some(1));
     assert!(
-        unknown.stderr.contains("the server doesn't have a resource type \"things\""),
+        unknown
+            .stderr
+            .contains("the server doesn't have a resource type \"things\""),
         "{}",
         unknown.stderr
     );
     let container = pods.look(&["logs", "sleeper", "-c", "x"]);
     assert_eq!(container.code, Some(1));
-    assert_eq!(container.stderr, "error: container x is not valid for pod sleeper\n");
+    assert_eq!(
+        container.stderr,
+        "error: container x is not valid for pod sleeper\n"
+    );
 }
 
 #[test]
 fn without_a_running_wasmpod_the_way_to_start_one_is_told() {
     let state = tempfile::tempdir().unwrap();
-    for args in [&["get", "pods"][..], &["logs", "web"], &["describe", "pod", "web"]] {
+    for args in [
+        &["get", "pods"][..],
+        &["logs", "web"],
+        &["describe", "pod", "web"],
+    ] {
         let end = Wasmpod::new(args).state(state.path()).run();
         assert_eq!(end.code, Some(1), "{args:?}");
-        assert!(end.stderr.starts_with("error: no wasmpod runs pods here"), "{}", end.stderr);
-        assert!(end.stderr.contains("hint: start pods in another terminal with `wasmpod up"));
+        assert!(
+            end.stderr.starts_with("error: no wasmpod runs pods here"),
+            "{}",
+            end.stderr
+        );
+        assert!(
+            end.stderr
+                .contains("hint: start pods in another terminal with `wasmpod up")
+        );
     }
 }
 
@@ -184,7 +245,11 @@ fn describe_tells_all_of_a_pod() {
         assert!(text.contains(&part), "{part:?} in\n{}", end.stdout);
     }
     // The beginning of a name is enough.
-    assert_eq!(pods.look(&["describe", "po", "sleep", "--show-events=false"]).code, Some(0));
+    assert_eq!(
+        pods.look(&["describe", "po", "sleep", "--show-events=false"])
+            .code,
+        Some(0)
+    );
 }
 
 /// With single spaces: how wide columns are is another test's matter.
@@ -199,16 +264,28 @@ fn logs_are_cut_as_asked() {
     let pods = sleeper();
     let all = pods.look(&["logs", "sleeper"]);
     assert_eq!(all.stdout, "line 1\nline 2\nline 3\n");
-    assert_eq!(all.stderr, "Defaulted container \"a\" out of: a, b, first (init)\n");
+    assert_eq!(
+        all.stderr,
+        "Defaulted container \"a\" out of: a, b, first (init)\n"
+    );
     let tail = pods.look(&["logs", "sleeper", "-c", "a", "--tail=1"]);
-    assert_eq!((tail.stdout.as_str(), tail.stderr.as_str()), ("line 3\n", ""));
+    assert_eq!(
+        (tail.stdout.as_str(), tail.stderr.as_str()),
+        ("line 3\n", "")
+    );
     let bytes = pods.look(&["logs", "sleeper", "a", "--limit-bytes=8"]);
     assert_eq!(bytes.stdout, "line 1\nl");
     let timed = pods.look(&["logs", "sleeper", "-c", "first", "--timestamps"]);
     let (time, text) = timed.stdout.split_once(' ').unwrap();
     assert!(time.ends_with('Z') && time.contains('T'), "{time}");
     assert_eq!(text, "from first\n");
-    let every = pods.look(&["logs", "sleeper", "--all-containers", "--prefix", "--tail=1"]);
+    let every = pods.look(&[
+        "logs",
+        "sleeper",
+        "--all-containers",
+        "--prefix",
+        "--tail=1",
+    ]);
     assert_eq!(
         every.stdout,
         "[pod/sleeper/first] from first\n[pod/sleeper/a] line 3\n"
@@ -217,7 +294,13 @@ fn logs_are_cut_as_asked() {
     assert_eq!(selected.stdout, "line 2\nline 3\n");
     let previous = pods.look(&["logs", "sleeper", "-c", "a", "-p"]);
     assert_eq!(previous.code, Some(1), "{previous:?}");
-    assert!(previous.stderr.contains("previous terminated container \"a\""), "{}", previous.stderr);
+    assert!(
+        previous
+            .stderr
+            .contains("previous terminated container \"a\""),
+        "{}",
+        previous.stderr
+    );
 }
 
 #[test]
@@ -225,14 +308,29 @@ fn a_followed_log_ends_with_its_container() {
     let waits = "while [ ! -f /tmp/go ]; do sleep 0.1; done; echo last']\n    env";
     let manifest = SLEEPER.replace("sleep 1000']\n    env", waits);
     let pods = Wasmpod::up_text(&manifest, &[]).start();
-    pods.look_until(&["logs", "sleeper", "-c", "a"], |end| end.stdout.contains("line 3"));
-    let follow = Wasmpod::new(&["logs", "-f", "sleeper", "-c", "a"]).state(&pods.state()).start();
+    pods.look_until(&["logs", "sleeper", "-c", "a"], |end| {
+        end.stdout.contains("line 3")
+    });
+    let follow = Wasmpod::new(&["logs", "-f", "sleeper", "-c", "a"])
+        .state(&pods.state())
+        .start();
     follow.stdout.wait_until_contains("line 3");
-    succeeded(&pods.look(&["exec", "sleeper", "-c", "a", "--", "sh", "-c", "echo > /tmp/go"]));
+    succeeded(&pods.look(&[
+        "exec",
+        "sleeper",
+        "-c",
+        "a",
+        "--",
+        "sh",
+        "-c",
+        "echo > /tmp/go",
+    ]));
     follow.stdout.wait_until_contains("last");
     // The container runs again, and its first log is over.
     succeeded(&follow.wait());
-    let previous = pods.look_until(&["logs", "-p", "sleeper", "-c", "a"], |end| end.code == Some(0));
+    let previous = pods.look_until(&["logs", "-p", "sleeper", "-c", "a"], |end| {
+        end.code == Some(0)
+    });
     assert!(previous.stdout.ends_with("last\n"), "{previous:?}");
 }
 
@@ -257,9 +355,16 @@ fn exec_carries_streams_and_the_exit_code() {
     assert_eq!((input.code, input.stdout.as_str()), (Some(0), "one\ntwo"));
     let large = vec![b'x'; 1 << 20];
     let counted = exec(&["-i", "--", "sh", "-c", "wc -c"], Some(&large));
-    assert_eq!(counted.stdout.trim(), large.len().to_string(), "{counted:?}");
+    assert_eq!(
+        counted.stdout.trim(),
+        large.len().to_string(),
+        "{counted:?}"
+    );
     let missing = exec(&["--", "no-such-program"], None);
-    assert!(missing.code != Some(0) && missing.stderr.contains("no-such-program"), "{missing:?}");
+    assert!(
+        missing.code != Some(0) && missing.stderr.contains("no-such-program"),
+        "{missing:?}"
+    );
 }
 
 #[test]
@@ -267,11 +372,18 @@ fn delete_ends_a_pod_and_what_ran_it() {
     let pods = sleeper();
     let refused = pods.look(&["delete", "pods"]);
     assert_eq!(refused.code, Some(1));
-    assert!(refused.stderr.contains("no name was specified"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("no name was specified"),
+        "{}",
+        refused.stderr
+    );
     let dry = pods.look(&["delete", "pod", "sleeper", "--dry-run=client"]);
     assert_eq!(dry.stdout, "pod \"sleeper\" deleted (dry run)\n");
     let deleted = pods.look(&["delete", "pod", "sleeper", "--now"]);
-    assert_eq!((deleted.code, deleted.stdout.as_str()), (Some(0), "pod \"sleeper\" deleted\n"));
+    assert_eq!(
+        (deleted.code, deleted.stdout.as_str()),
+        (Some(0), "pod \"sleeper\" deleted\n")
+    );
     let end = pods.wait();
     assert_eq!(end.code, Some(0), "{end:?}");
     assert!(end.stderr.contains("sleeper: deleted"), "{}", end.stderr);
@@ -280,10 +392,23 @@ fn delete_ends_a_pod_and_what_ran_it() {
 #[test]
 fn wait_gives_up_in_time() {
     let pods = sleeper();
-    let end = pods.look(&["wait", "pod/sleeper", "--for=condition=Lost", "--timeout=100ms"]);
+    let end = pods.look(&[
+        "wait",
+        "pod/sleeper",
+        "--for=condition=Lost",
+        "--timeout=100ms",
+    ]);
     assert_eq!(end.code, Some(1));
-    assert_eq!(end.stderr, "error: timed out waiting for the condition on pods/sleeper\n");
-    let phase = pods.look(&["wait", "po", "sleeper", "--for=jsonpath={.status.phase}=Running"]);
+    assert_eq!(
+        end.stderr,
+        "error: timed out waiting for the condition on pods/sleeper\n"
+    );
+    let phase = pods.look(&[
+        "wait",
+        "po",
+        "sleeper",
+        "--for=jsonpath={.status.phase}=Running",
+    ]);
     assert_eq!(phase.stdout, "pod/sleeper condition met\n");
     let gone = pods.look(&["wait", "pod/x", "--for=delete"]);
     assert_eq!((gone.code, gone.stdout.as_str()), (Some(0), ""));
@@ -298,11 +423,16 @@ fn events_and_usage_are_shown() {
     assert!(events.stdout.contains("Started") && events.stdout.contains("Pod/sleeper"));
     let none = pods.look(&["events", "--types=Warning", "--for", "pod/none"]);
     assert_eq!(none.stderr, "No events found in default namespace.\n");
-    let top = pods.look_until(&["top", "pod", "--containers"], |end| end.code == Some(0) && !end.stdout.is_empty());
+    let top = pods.look_until(&["top", "pod", "--containers"], |end| {
+        end.code == Some(0) && !end.stdout.is_empty()
+    });
     let rows = words(&top.stdout);
     assert_eq!(rows[0], ["POD", "NAME", "CPU(cores)", "MEMORY(bytes)"]);
     assert_eq!(rows[1][..2], ["sleeper", "a"]);
-    assert!(rows[1][2].ends_with('m') && rows[1][3].ends_with("Mi"), "{rows:?}");
+    assert!(
+        rows[1][2].ends_with('m') && rows[1][3].ends_with("Mi"),
+        "{rows:?}"
+    );
 }
 
 const DEPLOYMENT: &str = "\
@@ -328,19 +458,33 @@ fn the_pods_of_a_deployment_come_and_go() {
     pods.look_until(&["get", "deploy", "web"], |end| end.stdout.contains("2/2"));
     let first = names(&pods.look(&get));
     assert_eq!(first.len(), 2, "{first:?}");
-    assert!(pods.stderr.now().contains("of deployment/web: "), "{}", pods.stderr.now());
-    assert_eq!(pods.stderr.now().matches("run on this one machine").count(), 1);
+    assert!(
+        pods.stderr.now().contains("of deployment/web: "),
+        "{}",
+        pods.stderr.now()
+    );
+    assert_eq!(
+        pods.stderr.now().matches("run on this one machine").count(),
+        1
+    );
 
     let logs = pods.look(&["logs", "deploy/web"]);
     assert_eq!(logs.stdout, "hello\n");
-    assert!(logs.stderr.starts_with("Found 2 pods, using pod/web-"), "{}", logs.stderr);
+    assert!(
+        logs.stderr.starts_with("Found 2 pods, using pod/web-"),
+        "{}",
+        logs.stderr
+    );
 
     succeeded(&pods.look(&["delete", &first[0]]));
     let then = pods.look_until(&get, |end| {
         let now = names(end);
         now.len() == 2 && !now.contains(&first[0])
     });
-    let fresh = names(&then).into_iter().find(|name| !first.contains(name)).unwrap();
+    let fresh = names(&then)
+        .into_iter()
+        .find(|name| !first.contains(name))
+        .unwrap();
     // The log of the new pod joins those of the others.
     let prefix = format!("{}/c", fresh.trim_start_matches("pod/"));
     pods.stdout.wait_until_contains(&prefix);
@@ -360,7 +504,9 @@ fn the_pods_of_several_wasmpods_are_listed_together() {
     let two = Wasmpod::up_text(&SLEEPER.replace("name: sleeper", "name: another"), &[])
         .state(&one.state())
         .start();
-    let names = one.look_until(&["get", "pods", "-o", "name"], |end| end.stdout.lines().count() == 2);
+    let names = one.look_until(&["get", "pods", "-o", "name"], |end| {
+        end.stdout.lines().count() == 2
+    });
     assert_eq!(names.stdout, "pod/another\npod/sleeper\n");
     let nodes = one.look(&["get", "nodes", "--no-headers"]);
     assert_eq!(nodes.stdout.lines().count(), 1, "{}", nodes.stdout);

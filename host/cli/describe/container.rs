@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use wasmpod::k8s::{
-    Container, ContainerPort, ContainerState, ContainerStatus, EnvFromSource, EnvVar, Pod, Quantity,
-    VolumeMount,
+    Container, ContainerPort, ContainerState, ContainerStatus, EnvFromSource, EnvVar, Pod,
+    Quantity, VolumeMount,
 };
 
 use super::View;
@@ -49,7 +49,12 @@ pub(super) fn describe(
         }
         probe::describe(out, container);
         env_from(out, container.env_from.as_deref().unwrap_or_default());
-        env(out, container, container.env.as_deref().unwrap_or_default(), among.pod);
+        env(
+            out,
+            container,
+            container.env.as_deref().unwrap_or_default(),
+            among.pod,
+        );
         mounts(out, container.volume_mounts.as_deref().unwrap_or_default());
     }
 }
@@ -113,7 +118,11 @@ fn state(out: &mut Tabs, name: &str, state: Option<&ContainerState>, view: &View
     let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     if let Some(running) = state.running {
         out.field(2, name, "Running");
-        out.field(3, "Started", moment(running.started_at.map(|at| at.0), view));
+        out.field(
+            3,
+            "Started",
+            moment(running.started_at.map(|at| at.0), view),
+        );
     } else if let Some(end) = state.terminated {
         out.field(2, name, "Terminated");
         if let Some(reason) = filled(&end.reason) {
@@ -193,7 +202,10 @@ fn env(out: &mut Tabs, container: &Container, variables: &[EnvVar], pod: &Pod) {
             format!("{value} ({})", resource.resource)
         } else if let Some(key) = &source.secret_key_ref {
             let optional = key.optional.unwrap_or(false);
-            format!("<set to the key '{}' in secret '{}'>\tOptional: {optional}", key.key, key.name)
+            format!(
+                "<set to the key '{}' in secret '{}'>\tOptional: {optional}",
+                key.key, key.name
+            )
         } else if let Some(key) = &source.config_map_key_ref {
             let optional = key.optional.unwrap_or(false);
             format!(
@@ -201,7 +213,10 @@ fn env(out: &mut Tabs, container: &Container, variables: &[EnvVar], pod: &Pod) {
                 key.key, key.name
             )
         } else if let Some(key) = &source.file_key_ref {
-            format!("<set to the key '{}' of file '{}' in volume '{}'>", key.key, key.path, key.volume_name)
+            format!(
+                "<set to the key '{}' of file '{}' in volume '{}'>",
+                key.key, key.path, key.volume_name
+            )
         } else {
             String::new()
         };
@@ -214,7 +229,10 @@ fn field_of(pod: &Pod, path: &str) -> String {
     let value = serde_json::to_value(pod).unwrap_or_default();
     let pointer = match path.split_once("['") {
         Some((map, key)) => {
-            let key = key.trim_end_matches("']").replace('~', "~0").replace('/', "~1");
+            let key = key
+                .trim_end_matches("']")
+                .replace('~', "~0")
+                .replace('/', "~1");
             format!("/{}/{key}", map.replace('.', "/"))
         }
         None => format!("/{}", path.replace('.', "/")),
@@ -244,14 +262,26 @@ fn mounts(out: &mut Tabs, mounts: &[VolumeMount]) {
     let mut mounts: Vec<_> = mounts.iter().collect();
     mounts.sort_by(|one, other| one.mount_path.cmp(&other.mount_path));
     for mount in mounts {
-        let mut flags = vec![if mount.read_only == Some(true) { "ro" } else { "rw" }.to_owned()];
+        let mut flags = vec![
+            if mount.read_only == Some(true) {
+                "ro"
+            } else {
+                "rw"
+            }
+            .to_owned(),
+        ];
         let path = mount.sub_path.as_deref().or(mount.sub_path_expr.as_deref());
         if let Some(path) = path.filter(|path| !path.is_empty()) {
             flags.push(format!("path=\"{path}\""));
         }
         out.line(
             3,
-            format!("{} from {} ({})", mount.mount_path, mount.name, flags.join(",")),
+            format!(
+                "{} from {} ({})",
+                mount.mount_path,
+                mount.name,
+                flags.join(",")
+            ),
         );
     }
 }

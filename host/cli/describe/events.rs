@@ -27,7 +27,10 @@ pub(super) fn describe(out: &mut Tabs, events: &[Value], view: &View) {
     out.line(1, "Type\tReason\tAge\tFrom\tMessage");
     out.line(1, "----\t------\t----\t----\t-------");
     for event in &events {
-        let source = event.source.as_ref().and_then(|source| source.component.clone());
+        let source = event
+            .source
+            .as_ref()
+            .and_then(|source| source.component.clone());
         let from = source
             .filter(|component| !component.is_empty())
             .or_else(|| event.reporting_component.clone())

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use jiff::Timestamp;
+use serde_json::Value;
 use wasmpod::k8s::{LabelSelector, ObjectMeta, OwnerReference};
 
 use super::View;
@@ -59,7 +59,11 @@ fn shortened(line: &str) -> String {
 pub(super) fn lines(out: &mut Tabs, name: &str, lines: impl IntoIterator<Item = String>) {
     let mut is_first = true;
     for line in lines {
-        let head = if is_first { format!("{name}:") } else { String::new() };
+        let head = if is_first {
+            format!("{name}:")
+        } else {
+            String::new()
+        };
         is_first = false;
         out.line(0, format!("{head}\t{line}"));
     }

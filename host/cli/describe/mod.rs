@@ -21,8 +21,8 @@ use std::io::Write as _;
 
 pub(crate) use events::interval;
 
-use serde_json::Value;
 use jiff::{Timestamp, tz::TimeZone};
+use serde_json::Value;
 use wasmpod_api::Resource;
 
 use crate::args::looking::DescribeArgs;
@@ -61,9 +61,9 @@ pub(crate) async fn run(args: &DescribeArgs, runs: Runs) -> anyhow::Result<Outco
     }
     if found.is_empty() && problems.is_empty() {
         match args.namespace.get() {
-            Some(namespace) => report::stderr(format_args!(
-                "No resources found in {namespace} namespace."
-            )),
+            Some(namespace) => {
+                report::stderr(format_args!("No resources found in {namespace} namespace."))
+            }
             None => report::stderr(format_args!("No resources found")),
         }
     }
@@ -92,7 +92,9 @@ async fn objects(
 ) -> anyhow::Result<Vec<Found>> {
     let resource = wanted.resource;
     let selector = args.selector.iter();
-    let query = selector.map(|text| ("labelSelector", text.clone())).collect();
+    let query = selector
+        .map(|text| ("labelSelector", text.clone()))
+        .collect();
     if wanted.names.is_empty() {
         return runs.list(resource, args.namespace.get(), &query).await;
     }
@@ -128,7 +130,11 @@ async fn related(
     let scope = resource.namespaced.then_some(namespace.as_str());
     let list = async |word: &str, scope: Option<&str>, query: &[(&str, &str)]| {
         let path = selection::find(word)?.path(scope, None);
-        let mut list = found.run.client.get(&target(&path, query), Accept::Json).await?;
+        let mut list = found
+            .run
+            .client
+            .get(&target(&path, query), Accept::Json)
+            .await?;
         let items = list.get_mut("items").map(Value::take);
         anyhow::Ok(match items {
             Some(Value::Array(items)) => items,
@@ -155,8 +161,12 @@ async fn related(
             let field = format!("spec.nodeName={own}");
             related.objects = list("pods", None, &[("fieldSelector", &field)]).await?;
         }
-        "PersistentVolumeClaim" | "ReplicaSet" | "ReplicationController" | "DaemonSet"
-        | "StatefulSet" | "Job" => {
+        "PersistentVolumeClaim"
+        | "ReplicaSet"
+        | "ReplicationController"
+        | "DaemonSet"
+        | "StatefulSet"
+        | "Job" => {
             related.objects = list("pods", scope, &[]).await?;
         }
         "Deployment" => related.objects = list("replicasets", scope, &[]).await?,
@@ -179,8 +189,13 @@ pub(crate) fn describe(
         "ConfigMap" => storage::config_map(&mut out, object),
         "Secret" => storage::secret(&mut out, object),
         "PersistentVolumeClaim" => storage::claim(&mut out, object, &related.objects),
-        "Deployment" | "ReplicaSet" | "ReplicationController" | "DaemonSet" | "StatefulSet"
-        | "Job" | "CronJob" => {
+        "Deployment"
+        | "ReplicaSet"
+        | "ReplicationController"
+        | "DaemonSet"
+        | "StatefulSet"
+        | "Job"
+        | "CronJob" => {
             workload::describe(&mut out, resource.kind, object, &related.objects, view)?;
         }
         "Node" => other::node(&mut out, object, &related.objects, view),

@@ -1,8 +1,8 @@
 //! The node, and objects of types that have no layout of their own: their fields, one a line, as kubectl's generic
 //! description has them.
 
-use serde_json::Value;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::View;
 use super::fields::{at, at_or_none, head, items, map, metadata, moment};
@@ -15,7 +15,11 @@ pub(super) fn node(out: &mut Tabs, object: &Value, pods: &[Value], view: &View) 
     head(out, &metadata);
     let created = metadata.creation_timestamp.as_ref().map(|time| time.0);
     out.field(0, "CreationTimestamp", moment(created, view));
-    out.field(0, "Unschedulable", at(object, "/spec/unschedulable").unwrap_or_else(|| "false".to_owned()));
+    out.field(
+        0,
+        "Unschedulable",
+        at(object, "/spec/unschedulable").unwrap_or_else(|| "false".to_owned()),
+    );
     let conditions = items(object, "/status/conditions");
     if !conditions.is_empty() {
         out.line(0, "Conditions:");
@@ -24,7 +28,10 @@ pub(super) fn node(out: &mut Tabs, object: &Value, pods: &[Value], view: &View) 
         for condition in conditions {
             let of = |field| at(condition, field).unwrap_or_default();
             let (kind, status) = (of("/type"), of("/status"));
-            out.line(1, format!("{kind} \t{status} \t{} \t{}", of("/reason"), of("/message")));
+            out.line(
+                1,
+                format!("{kind} \t{status} \t{} \t{}", of("/reason"), of("/message")),
+            );
         }
     }
     out.line(0, "Addresses:");
@@ -32,7 +39,10 @@ pub(super) fn node(out: &mut Tabs, object: &Value, pods: &[Value], view: &View) 
         let kind = at_or_none(address, "/type");
         out.field(1, &kind, at(address, "/address").unwrap_or_default());
     }
-    for (label, pointer) in [("Capacity", "/status/capacity"), ("Allocatable", "/status/allocatable")] {
+    for (label, pointer) in [
+        ("Capacity", "/status/capacity"),
+        ("Allocatable", "/status/allocatable"),
+    ] {
         out.line(0, format!("{label}:"));
         for (resource, quantity) in map(object, pointer) {
             out.field(1, &resource, quantity);
@@ -42,18 +52,25 @@ pub(super) fn node(out: &mut Tabs, object: &Value, pods: &[Value], view: &View) 
     for (field, value) in map(object, "/status/nodeInfo") {
         out.field(1, &words_of(&field), value);
     }
-    out.line(0, format!("Non-terminated Pods:\t({} in total)", running(pods).count()));
+    out.line(
+        0,
+        format!("Non-terminated Pods:\t({} in total)", running(pods).count()),
+    );
     out.line(1, "Namespace\tName\tAge");
     out.line(1, "---------\t----\t---");
     for pod in running(pods) {
         let created: Option<Timestamp> = text(pod, "/metadata/creationTimestamp").parse().ok();
         let age = age::since(created, view.now);
-        out.line(1, format!("{}\t{}\t{age}", text(pod, "/metadata/namespace"), name(pod)));
+        out.line(
+            1,
+            format!("{}\t{}\t{age}", text(pod, "/metadata/namespace"), name(pod)),
+        );
     }
 }
 
 fn running(pods: &[Value]) -> impl Iterator<Item = &Value> {
-    let is_over = |pod: &Value| matches!(text(pod, "/status/phase").as_str(), "Succeeded" | "Failed");
+    let is_over =
+        |pod: &Value| matches!(text(pod, "/status/phase").as_str(), "Succeeded" | "Failed");
     pods.iter().filter(move |pod| !is_over(pod))
 }
 
@@ -133,7 +150,10 @@ mod tests {
             ("apiVersion", "API Version"),
             ("kind", "Kind"),
             ("hostIP", "Host IP"),
-            ("persistentVolumeReclaimPolicy", "Persistent Volume Reclaim Policy"),
+            (
+                "persistentVolumeReclaimPolicy",
+                "Persistent Volume Reclaim Policy",
+            ),
         ] {
             assert_eq!(words_of(key), words);
         }

@@ -16,7 +16,11 @@ pub(super) fn describe(out: &mut Tabs, pod: &Pod, view: &View) {
         pod.status.clone().unwrap_or_default(),
     );
     out.field(0, "Name", metadata.name.as_deref().unwrap_or_default());
-    out.field(0, "Namespace", metadata.namespace.as_deref().unwrap_or_default());
+    out.field(
+        0,
+        "Namespace",
+        metadata.namespace.as_deref().unwrap_or_default(),
+    );
     if let Some(priority) = spec.priority {
         out.field(0, "Priority", priority);
     }
@@ -45,8 +49,15 @@ pub(super) fn describe(out: &mut Tabs, pod: &Pod, view: &View) {
     if let Some(owner) = controller(metadata) {
         out.field(0, "Controlled By", owner);
     }
-    if let Some(inits) = spec.init_containers.as_deref().filter(|inits| !inits.is_empty()) {
-        let statuses = status.init_container_statuses.as_deref().unwrap_or_default();
+    if let Some(inits) = spec
+        .init_containers
+        .as_deref()
+        .filter(|inits| !inits.is_empty())
+    {
+        let statuses = status
+            .init_container_statuses
+            .as_deref()
+            .unwrap_or_default();
         let among = Among {
             pod,
             statuses,
@@ -63,7 +74,11 @@ pub(super) fn describe(out: &mut Tabs, pod: &Pod, view: &View) {
     container::describe(out, "Containers", &spec.containers, &among, view);
     gates_and_conditions(out, &spec, &status);
     volume::describe(out, spec.volumes.as_deref().unwrap_or_default(), false);
-    out.field(0, "QoS Class", status.qos_class.as_deref().unwrap_or_default());
+    out.field(
+        0,
+        "QoS Class",
+        status.qos_class.as_deref().unwrap_or_default(),
+    );
     labels(out, "Node-Selectors", spec.node_selector.as_ref());
     let tolerations = spec.tolerations.iter().flatten().map(toleration);
     lines(out, "Tolerations", tolerations);
@@ -75,10 +90,18 @@ pub(super) fn template(out: &mut Tabs, template: &PodTemplateSpec, view: &View) 
     let metadata = template.metadata.clone().unwrap_or_default();
     let spec = template.spec.clone().unwrap_or_default();
     labels(out, "  Labels", metadata.labels.as_ref());
-    if metadata.annotations.as_ref().is_some_and(|map| !map.is_empty()) {
+    if metadata
+        .annotations
+        .as_ref()
+        .is_some_and(|map| !map.is_empty())
+    {
         labels(out, "  Annotations", metadata.annotations.as_ref());
     }
-    if let Some(account) = spec.service_account_name.as_deref().filter(|name| !name.is_empty()) {
+    if let Some(account) = spec
+        .service_account_name
+        .as_deref()
+        .filter(|name| !name.is_empty())
+    {
         out.field(1, "Service Account", account);
     }
     let pod = Pod {
@@ -91,7 +114,11 @@ pub(super) fn template(out: &mut Tabs, template: &PodTemplateSpec, view: &View) 
         statuses: &[],
         in_template: true,
     };
-    if let Some(inits) = spec.init_containers.as_deref().filter(|inits| !inits.is_empty()) {
+    if let Some(inits) = spec
+        .init_containers
+        .as_deref()
+        .filter(|inits| !inits.is_empty())
+    {
         container::describe(out, "Init Containers", inits, &among, view);
     }
     container::describe(out, "Containers", &spec.containers, &among, view);
@@ -155,10 +182,18 @@ fn gates_and_conditions(out: &mut Tabs, spec: &PodSpec, status: &PodStatus) {
 
 fn toleration(toleration: &Toleration) -> String {
     let mut text = toleration.key.clone().unwrap_or_default();
-    if let Some(value) = toleration.value.as_deref().filter(|value| !value.is_empty()) {
+    if let Some(value) = toleration
+        .value
+        .as_deref()
+        .filter(|value| !value.is_empty())
+    {
         text = format!("{text}={value}");
     }
-    if let Some(effect) = toleration.effect.as_deref().filter(|effect| !effect.is_empty()) {
+    if let Some(effect) = toleration
+        .effect
+        .as_deref()
+        .filter(|effect| !effect.is_empty())
+    {
         text = format!("{text}:{effect}");
     }
     if toleration.operator.as_deref() == Some("Exists") && toleration.value.is_none() {

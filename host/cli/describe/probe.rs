@@ -33,13 +33,24 @@ fn probe_text(probe: &Probe) -> String {
         let scheme = get.scheme.as_deref().unwrap_or("HTTP").to_lowercase();
         let host = get.host.as_deref().unwrap_or_default();
         let path = get.path.as_deref().unwrap_or_default();
-        let slash = if path.is_empty() || path.starts_with('/') { "" } else { "/" };
-        format!("http-get {scheme}://{host}:{}{slash}{path}", port(&get.port))
+        let slash = if path.is_empty() || path.starts_with('/') {
+            ""
+        } else {
+            "/"
+        };
+        format!(
+            "http-get {scheme}://{host}:{}{slash}{path}",
+            port(&get.port)
+        )
     } else if let Some(socket) = &probe.tcp_socket {
         let host = socket.host.as_deref().unwrap_or_default();
         format!("tcp-socket {host}:{}", port(&socket.port))
     } else if let Some(grpc) = &probe.grpc {
-        format!("grpc <pod>:{} {}", grpc.port, grpc.service.as_deref().unwrap_or_default())
+        format!(
+            "grpc <pod>:{} {}",
+            grpc.port,
+            grpc.service.as_deref().unwrap_or_default()
+        )
     } else {
         "unknown".to_owned()
     };

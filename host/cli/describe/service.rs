@@ -14,7 +14,11 @@ pub(super) fn describe(out: &mut Tabs, service: &Value, slices: &[Value]) {
         .into_iter()
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
-    let selector = if selector.is_empty() { NONE.to_owned() } else { selector.join(",") };
+    let selector = if selector.is_empty() {
+        NONE.to_owned()
+    } else {
+        selector.join(",")
+    };
     out.field(0, "Selector", selector);
     let kind = at(service, "/spec/type").unwrap_or_else(|| "ClusterIP".to_owned());
     out.field(0, "Type", &kind);
@@ -22,8 +26,15 @@ pub(super) fn describe(out: &mut Tabs, service: &Value, slices: &[Value]) {
         out.field(0, "IP Family Policy", policy);
     }
     let list = |pointer: &str| {
-        let texts: Vec<_> = items(service, pointer).iter().filter_map(Value::as_str).collect();
-        if texts.is_empty() { NONE.to_owned() } else { texts.join(",") }
+        let texts: Vec<_> = items(service, pointer)
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
+        if texts.is_empty() {
+            NONE.to_owned()
+        } else {
+            texts.join(",")
+        }
     };
     out.field(0, "IP Families", list("/spec/ipFamilies"));
     out.field(0, "IP", at(service, "/spec/clusterIP").unwrap_or_default());
@@ -42,9 +53,17 @@ pub(super) fn describe(out: &mut Tabs, service: &Value, slices: &[Value]) {
         let target = at(port, "/targetPort").unwrap_or(number);
         out.field(0, "TargetPort", format_args!("{target}/{protocol}"));
         if let Some(node_port) = at(port, "/nodePort").filter(|port| port != "0") {
-            out.field(0, "NodePort", format_args!("{name}\t{node_port}/{protocol}"));
+            out.field(
+                0,
+                "NodePort",
+                format_args!("{name}\t{node_port}/{protocol}"),
+            );
         }
-        out.field(0, "Endpoints", endpoints(slices, at(port, "/name").as_deref()));
+        out.field(
+            0,
+            "Endpoints",
+            endpoints(slices, at(port, "/name").as_deref()),
+        );
     }
     let affinity = at(service, "/spec/sessionAffinity").unwrap_or_else(|| "None".to_owned());
     out.field(0, "Session Affinity", affinity);

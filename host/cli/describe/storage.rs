@@ -34,7 +34,11 @@ pub(super) fn config_map(out: &mut Tabs, object: &Value) {
 pub(super) fn secret(out: &mut Tabs, object: &Value) {
     head(out, &metadata(object));
     out.line(0, "");
-    out.field(0, "Type", at(object, "/type").unwrap_or_else(|| "Opaque".to_owned()));
+    out.field(
+        0,
+        "Type",
+        at(object, "/type").unwrap_or_else(|| "Opaque".to_owned()),
+    );
     out.line(0, "");
     out.line(0, "Data");
     out.line(0, "====");
@@ -56,7 +60,11 @@ pub(super) fn claim(out: &mut Tabs, object: &Value, pods: &[Value]) {
     let text = |pointer: &str| at(object, pointer).unwrap_or_default();
     let own = metadata.name.clone().unwrap_or_default();
     out.field(0, "Name", &own);
-    out.field(0, "Namespace", metadata.namespace.as_deref().unwrap_or_default());
+    out.field(
+        0,
+        "Namespace",
+        metadata.namespace.as_deref().unwrap_or_default(),
+    );
     out.field(0, "StorageClass", text("/spec/storageClassName"));
     out.field(0, "Status", text("/status/phase"));
     out.field(0, "Volume", text("/spec/volumeName"));
@@ -102,7 +110,13 @@ mod tests {
 
     #[test]
     fn the_length_behind_base64_is_told() {
-        for (text, length) in [("", 0), ("YQ==", 1), ("YWI=", 2), ("YWJj", 3), ("YWJjZA==", 4)] {
+        for (text, length) in [
+            ("", 0),
+            ("YQ==", 1),
+            ("YWI=", 2),
+            ("YWJj", 3),
+            ("YWJjZA==", 4),
+        ] {
             assert_eq!(decoded_length(text), length, "{text}");
         }
     }

@@ -21,7 +21,11 @@ pub(super) fn describe(out: &mut Tabs, volumes: &[Volume], in_template: bool) {
 fn source(out: &mut Tabs, volume: &Volume) {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     if let Some(empty) = &volume.empty_dir {
-        out.field(2, "Type", "EmptyDir (a temporary directory that shares a pod's lifetime)");
+        out.field(
+            2,
+            "Type",
+            "EmptyDir (a temporary directory that shares a pod's lifetime)",
+        );
         out.field(2, "Medium", text(&empty.medium));
         let limit = empty.size_limit.as_ref().map(|limit| limit.0.as_str());
         out.field(2, "SizeLimit", limit.unwrap_or("<unset>"));
@@ -46,7 +50,11 @@ fn source(out: &mut Tabs, volume: &Volume) {
         out.field(2, "ClaimName", &claim.claim_name);
         out.field(2, "ReadOnly", claim.read_only.unwrap_or(false));
     } else if let Some(api) = &volume.downward_api {
-        out.field(2, "Type", "DownwardAPI (a volume populated by information about the pod)");
+        out.field(
+            2,
+            "Type",
+            "DownwardAPI (a volume populated by information about the pod)",
+        );
         out.line(2, "Items:");
         for item in api.items.iter().flatten() {
             if let Some(field) = &item.field_ref {

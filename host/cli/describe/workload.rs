@@ -1,7 +1,7 @@
 //! What makes pods: deployments, replica sets, daemon sets, stateful sets, jobs and cron jobs.
 
-use serde_json::Value;
 use jiff::Timestamp;
+use serde_json::Value;
 use wasmpod::k8s::{LabelSelector, ObjectMeta, PodTemplateSpec};
 
 use super::View;
@@ -22,7 +22,11 @@ pub(super) fn describe(
 ) -> anyhow::Result<()> {
     let metadata = metadata(object);
     out.field(0, "Name", metadata.name.as_deref().unwrap_or_default());
-    out.field(0, "Namespace", metadata.namespace.as_deref().unwrap_or_default());
+    out.field(
+        0,
+        "Namespace",
+        metadata.namespace.as_deref().unwrap_or_default(),
+    );
     if matches!(kind, "Deployment" | "StatefulSet") {
         let created = metadata.creation_timestamp.as_ref().map(|time| time.0);
         out.field(0, "CreationTimestamp", moment(created, view));
@@ -51,7 +55,11 @@ pub(super) fn describe(
         _ => {
             let number = |pointer: &str| at(object, pointer).unwrap_or_else(|| "0".to_owned());
             let (current, desired) = (number("/status/replicas"), number("/spec/replicas"));
-            out.field(0, "Replicas", format_args!("{current} current / {desired} desired"));
+            out.field(
+                0,
+                "Replicas",
+                format_args!("{current} current / {desired} desired"),
+            );
         }
     }
     if !matches!(kind, "Deployment" | "CronJob" | "Job") {
@@ -77,12 +85,22 @@ pub(super) fn describe(
 }
 
 fn selector_of(object: &Value) -> String {
-    let found = object.pointer("/spec/selector").cloned().unwrap_or_default();
+    let found = object
+        .pointer("/spec/selector")
+        .cloned()
+        .unwrap_or_default();
     // A replication controller has the labels themselves.
     if found.get("matchLabels").is_none() && found.get("matchExpressions").is_none() {
         let pairs = super::fields::map(object, "/spec/selector");
-        let pairs: Vec<_> = pairs.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        return if pairs.is_empty() { NONE.to_owned() } else { pairs.join(",") };
+        let pairs: Vec<_> = pairs
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        return if pairs.is_empty() {
+            NONE.to_owned()
+        } else {
+            pairs.join(",")
+        };
     }
     let parsed: Option<LabelSelector> = serde_json::from_value(found).ok();
     selector(parsed.as_ref())
@@ -107,8 +125,16 @@ fn deployment(out: &mut Tabs, object: &Value) {
         ),
     );
     let strategy = at(object, "/spec/strategy/type");
-    out.field(0, "StrategyType", strategy.unwrap_or_else(|| "RollingUpdate".to_owned()));
-    out.field(0, "MinReadySeconds", number(object, "/spec/minReadySeconds"));
+    out.field(
+        0,
+        "StrategyType",
+        strategy.unwrap_or_else(|| "RollingUpdate".to_owned()),
+    );
+    out.field(
+        0,
+        "MinReadySeconds",
+        number(object, "/spec/minReadySeconds"),
+    );
     if let Some(rolling) = object.pointer("/spec/strategy/rollingUpdate") {
         let part = |pointer| at(rolling, pointer).unwrap_or_else(|| "25%".to_owned());
         let (unavailable, surge) = (part("/maxUnavailable"), part("/maxSurge"));
@@ -122,10 +148,22 @@ fn deployment(out: &mut Tabs, object: &Value) {
 
 fn daemon_set(out: &mut Tabs, object: &Value) {
     for (label, field) in [
-        ("Desired Number of Nodes Scheduled", "desiredNumberScheduled"),
-        ("Current Number of Nodes Scheduled", "currentNumberScheduled"),
-        ("Number of Nodes Scheduled with Up-to-date Pods", "updatedNumberScheduled"),
-        ("Number of Nodes Scheduled with Available Pods", "numberAvailable"),
+        (
+            "Desired Number of Nodes Scheduled",
+            "desiredNumberScheduled",
+        ),
+        (
+            "Current Number of Nodes Scheduled",
+            "currentNumberScheduled",
+        ),
+        (
+            "Number of Nodes Scheduled with Up-to-date Pods",
+            "updatedNumberScheduled",
+        ),
+        (
+            "Number of Nodes Scheduled with Available Pods",
+            "numberAvailable",
+        ),
         ("Number of Nodes Misscheduled", "numberMisscheduled"),
     ] {
         let count = number(object, &format!("/status/{field}"));
@@ -134,22 +172,40 @@ fn daemon_set(out: &mut Tabs, object: &Value) {
 }
 
 fn stateful_set(out: &mut Tabs, object: &Value) {
-    let (desired, total) = (number(object, "/spec/replicas"), number(object, "/status/replicas"));
-    out.field(0, "Replicas", format_args!("{desired} desired | {total} total"));
+    let (desired, total) = (
+        number(object, "/spec/replicas"),
+        number(object, "/status/replicas"),
+    );
+    out.field(
+        0,
+        "Replicas",
+        format_args!("{desired} desired | {total} total"),
+    );
     let strategy = at(object, "/spec/updateStrategy/type");
-    out.field(0, "Update Strategy", strategy.unwrap_or_else(|| "RollingUpdate".to_owned()));
+    out.field(
+        0,
+        "Update Strategy",
+        strategy.unwrap_or_else(|| "RollingUpdate".to_owned()),
+    );
     if let Some(partition) = at(object, "/spec/updateStrategy/rollingUpdate/partition") {
         out.field(1, "Partition", partition);
     }
 }
 
 fn job(out: &mut Tabs, object: &Value, view: &View) {
-    for (label, field) in [("Parallelism", "parallelism"), ("Completions", "completions")] {
+    for (label, field) in [
+        ("Parallelism", "parallelism"),
+        ("Completions", "completions"),
+    ] {
         let value = at(object, &format!("/spec/{field}"));
         out.field(0, label, value.unwrap_or_else(|| "<unset>".to_owned()));
     }
     let mode = at(object, "/spec/completionMode");
-    out.field(0, "Completion Mode", mode.unwrap_or_else(|| "NonIndexed".to_owned()));
+    out.field(
+        0,
+        "Completion Mode",
+        mode.unwrap_or_else(|| "NonIndexed".to_owned()),
+    );
     let suspend = at(object, "/spec/suspend").unwrap_or_else(|| "false".to_owned());
     out.field(0, "Suspend", suspend);
     if let Some(limit) = at(object, "/spec/backoffLimit") {
@@ -164,7 +220,11 @@ fn job(out: &mut Tabs, object: &Value, view: &View) {
         out.field(0, "Completed At", moment(end, view));
     }
     if let (Some(start), Some(end)) = (start, end) {
-        out.field(0, "Duration", age::human(end.duration_since(start).as_secs()));
+        out.field(
+            0,
+            "Duration",
+            age::human(end.duration_since(start).as_secs()),
+        );
     }
     if let Some(deadline) = at(object, "/spec/activeDeadlineSeconds") {
         out.field(0, "Active Deadline Seconds", format_args!("{deadline}s"));
@@ -183,13 +243,24 @@ fn job(out: &mut Tabs, object: &Value, view: &View) {
 }
 
 fn cron_job(out: &mut Tabs, object: &Value) {
-    out.field(0, "Schedule", at(object, "/spec/schedule").unwrap_or_default());
+    out.field(
+        0,
+        "Schedule",
+        at(object, "/spec/schedule").unwrap_or_default(),
+    );
     let policy = at(object, "/spec/concurrencyPolicy");
-    out.field(0, "Concurrency Policy", policy.unwrap_or_else(|| "Allow".to_owned()));
+    out.field(
+        0,
+        "Concurrency Policy",
+        policy.unwrap_or_else(|| "Allow".to_owned()),
+    );
     let suspend = at(object, "/spec/suspend");
     out.field(0, "Suspend", truth_of(suspend.as_deref()));
     for (label, pointer) in [
-        ("Successful Job History Limit", "/spec/successfulJobsHistoryLimit"),
+        (
+            "Successful Job History Limit",
+            "/spec/successfulJobsHistoryLimit",
+        ),
         ("Failed Job History Limit", "/spec/failedJobsHistoryLimit"),
         ("Starting Deadline Seconds", "/spec/startingDeadlineSeconds"),
         ("Parallelism", "/spec/jobTemplate/spec/parallelism"),
@@ -209,7 +280,11 @@ fn last_runs(out: &mut Tabs, object: &Value, view: &View) {
     out.field(0, "Last Schedule Time", moment(last, view));
     let active = items(object, "/status/active").iter();
     let active: Vec<_> = active.filter_map(|job| at(job, "/name")).collect();
-    let active = if active.is_empty() { NONE.to_owned() } else { active.join(", ") };
+    let active = if active.is_empty() {
+        NONE.to_owned()
+    } else {
+        active.join(", ")
+    };
     out.field(0, "Active Jobs", active);
 }
 
@@ -217,10 +292,19 @@ fn last_runs(out: &mut Tabs, object: &Value, view: &View) {
 fn pods_status(out: &mut Tabs, owner: &ObjectMeta, pods: &[Value]) {
     let uid = owner.uid.as_deref().unwrap_or_default();
     let owned = pods.iter().filter(|pod| is_owned_by(pod, uid));
-    let mut counts = [("Running", 0), ("Waiting", 0), ("Succeeded", 0), ("Failed", 0)];
+    let mut counts = [
+        ("Running", 0),
+        ("Waiting", 0),
+        ("Succeeded", 0),
+        ("Failed", 0),
+    ];
     for pod in owned {
         let phase = text(pod, "/status/phase");
-        let word = if phase == "Pending" { "Waiting" } else { phase.as_str() };
+        let word = if phase == "Pending" {
+            "Waiting"
+        } else {
+            phase.as_str()
+        };
         for (name, count) in &mut counts {
             *count += i32::from(*name == word);
         }
@@ -242,9 +326,17 @@ fn claims(out: &mut Tabs, object: &Value) {
     out.line(0, "Volume Claims:");
     for claim in claims {
         out.field(1, "Name", name(claim));
-        out.field(1, "StorageClass", at(claim, "/spec/storageClassName").unwrap_or_default());
+        out.field(
+            1,
+            "StorageClass",
+            at(claim, "/spec/storageClassName").unwrap_or_default(),
+        );
         let capacity = at(claim, "/spec/resources/requests/storage");
-        out.field(1, "Capacity", capacity.unwrap_or_else(|| "<default>".to_owned()));
+        out.field(
+            1,
+            "Capacity",
+            capacity.unwrap_or_else(|| "<default>".to_owned()),
+        );
         let modes = items(claim, "/spec/accessModes").iter();
         let modes: Vec<_> = modes.filter_map(Value::as_str).collect();
         out.field(1, "Access Modes", format_args!("[{}]", modes.join(" ")));
@@ -269,7 +361,8 @@ fn conditions(out: &mut Tabs, object: &Value) {
 /// The newest replica set of a deployment has its revision; those before it are old.
 fn replica_sets(out: &mut Tabs, object: &Value, metadata: &ObjectMeta, sets: &[Value]) {
     let uid = metadata.uid.as_deref().unwrap_or_default();
-    let revision = |object: &Value| super::fields::map(object, "/metadata/annotations").remove(REVISION);
+    let revision =
+        |object: &Value| super::fields::map(object, "/metadata/annotations").remove(REVISION);
     let newest = revision(object);
     let owned = sets.iter().filter(|set| is_owned_by(set, uid));
     let (new, old): (Vec<_>, Vec<_>) =
@@ -286,7 +379,11 @@ fn replica_sets(out: &mut Tabs, object: &Value, metadata: &ObjectMeta, sets: &[V
                 )
             })
             .collect();
-        if sets.is_empty() { NONE.to_owned() } else { sets.join(", ") }
+        if sets.is_empty() {
+            NONE.to_owned()
+        } else {
+            sets.join(", ")
+        }
     };
     out.field(0, "OldReplicaSets", shown(old));
     out.field(0, "NewReplicaSet", shown(new));

@@ -54,7 +54,9 @@ impl Drop for RawMode {
 fn size() -> Option<TerminalSize> {
     let found = rustix::termios::tcgetwinsize(io::stdout())
         .or_else(|_| rustix::termios::tcgetwinsize(io::stdin()));
-    let found = found.ok().filter(|size| size.ws_col > 0 && size.ws_row > 0)?;
+    let found = found
+        .ok()
+        .filter(|size| size.ws_col > 0 && size.ws_row > 0)?;
     Some(TerminalSize {
         columns: found.ws_col,
         rows: found.ws_row,
@@ -161,7 +163,10 @@ impl Stops {
     }
 
     #[cfg(not(unix))]
-    #[expect(clippy::unnecessary_wraps, reason = "it can fail where there are signals")]
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "it can fail where there are signals"
+    )]
     pub(super) fn listen(_is_raw: bool) -> io::Result<Self> {
         Ok(Self {})
     }

@@ -111,7 +111,11 @@ async fn objects(
             found.extend(problems.sort(one.await)?);
         }
     }
-    let is_one = wanted.iter().map(|wanted| wanted.names.len()).sum::<usize>() == 1;
+    let is_one = wanted
+        .iter()
+        .map(|wanted| wanted.names.len())
+        .sum::<usize>()
+        == 1;
     let objects: Vec<Value> = found.into_iter().map(|found| found.object).collect();
     let mut out = anstream::stdout().lock();
     if *format == OutputFormat::Name {
@@ -136,9 +140,9 @@ fn nothing_found(args: &GetArgs, wanted: &[Wanted]) {
     }
     let is_namespaced = wanted.iter().all(|wanted| wanted.resource.namespaced);
     match args.namespace.get().filter(|_| is_namespaced) {
-        Some(namespace) => report::stderr(format_args!(
-            "No resources found in {namespace} namespace."
-        )),
+        Some(namespace) => {
+            report::stderr(format_args!("No resources found in {namespace} namespace."))
+        }
         None => report::stderr(format_args!("No resources found")),
     }
 }

@@ -107,7 +107,9 @@ impl TablePrinter {
                 cell
             });
         }
-        let labels = object.pointer("/metadata/labels").and_then(Value::as_object);
+        let labels = object
+            .pointer("/metadata/labels")
+            .and_then(Value::as_object);
         for label in &self.columns.label_columns {
             let value = labels.and_then(|labels| labels.get(label));
             line.push(value.and_then(Value::as_str).unwrap_or_default().to_owned());
@@ -174,7 +176,11 @@ fn cell_text(cell: &Value) -> String {
 
 /// A control character as its symbol.
 fn harmless(character: char) -> char {
-    if character.is_control() { '\u{fffd}' } else { character }
+    if character.is_control() {
+        '\u{fffd}'
+    } else {
+        character
+    }
 }
 
 #[cfg(test)]

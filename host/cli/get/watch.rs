@@ -15,11 +15,7 @@ use crate::runs::Runs;
 use crate::runs::watch::Item;
 use crate::selection::Wanted;
 
-pub(super) async fn run(
-    args: &GetArgs,
-    wanted: &[Wanted],
-    runs: &Runs,
-) -> anyhow::Result<Outcome> {
+pub(super) async fn run(args: &GetArgs, wanted: &[Wanted], runs: &Runs) -> anyhow::Result<Outcome> {
     let [Wanted { resource, names }] = wanted else {
         bail!("you may only specify a single resource type");
     };
@@ -29,15 +25,22 @@ pub(super) async fn run(
         [name] => query.push(("fieldSelector", format!("metadata.name={name}"))),
         _ => bail!("watch is only supported on individual resources and resource collections"),
     }
-    if let [name] = names.as_slice() && !runs.all().is_empty() {
+    if let [name] = names.as_slice()
+        && !runs.all().is_empty()
+    {
         // What is not there is an error, not something to wait for.
-        runs.get(resource, &args.namespace.one.namespace, name).await?;
+        runs.get(resource, &args.namespace.one.namespace, name)
+            .await?;
     }
     if runs.all().is_empty() {
         report::stderr(format_args!("no wasmpod runs pods here; waiting for one"));
     }
     let is_table = matches!(args.output, None | Some(OutputFormat::Wide));
-    let accept = if is_table { Accept::Table } else { Accept::Json };
+    let accept = if is_table {
+        Accept::Table
+    } else {
+        Accept::Json
+    };
     let namespace = args.namespace.get();
     let mut changes = runs
         .watch(resource, namespace, &query, accept)

@@ -253,7 +253,12 @@ impl Runs {
         if self.runs.len() < 2 {
             return;
         }
-        let key = |item: &T| (text(object(item), "/metadata/namespace"), name(object(item)));
+        let key = |item: &T| {
+            (
+                text(object(item), "/metadata/namespace"),
+                name(object(item)),
+            )
+        };
         items.sort_by_key(key);
         if !resource.namespaced {
             items.dedup_by_key(|item| key(item));
@@ -289,7 +294,5 @@ fn add_type(object: &mut Value, resource: &Resource) {
     fields
         .entry("apiVersion")
         .or_insert_with(|| resource.api_version().into());
-    fields
-        .entry("kind")
-        .or_insert_with(|| resource.kind.into());
+    fields.entry("kind").or_insert_with(|| resource.kind.into());
 }

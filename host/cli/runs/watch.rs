@@ -152,10 +152,7 @@ async fn follow(
             let Some(mut event) = events.next().await? else {
                 return Ok(());
             };
-            let object = event
-                .get_mut("object")
-                .map(Value::take)
-                .unwrap_or_default();
+            let object = event.get_mut("object").map(Value::take).unwrap_or_default();
             match text(&event, "/type").as_str() {
                 "BOOKMARK" => {}
                 "ERROR" if object.get("code").and_then(Value::as_u64) == Some(EXPIRED.into()) => {

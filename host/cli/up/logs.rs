@@ -124,7 +124,11 @@ impl Logs {
 async fn forward(name: Arc<str>, mut reader: LogReader, lines: mpsc::Sender<Piece>) {
     // A file that cannot be read ends this container's lines; the pod goes on.
     while let Ok(Some(item)) = reader.next().await {
-        if lines.send(Piece::Item(Arc::clone(&name), item)).await.is_err() {
+        if lines
+            .send(Piece::Item(Arc::clone(&name), item))
+            .await
+            .is_err()
+        {
             return;
         }
     }

@@ -131,7 +131,10 @@ async fn supervise(
 /// What workloads make here, in one sentence.
 fn on_one_node(host: &Host) -> String {
     let workloads = host.workloads();
-    let names: Vec<_> = workloads.iter().map(wasmpod::WorkloadState::title).collect();
+    let names: Vec<_> = workloads
+        .iter()
+        .map(wasmpod::WorkloadState::title)
+        .collect();
     format!(
         "{}: all pods run on this one machine; replicas share its processors",
         names.join(", ")
@@ -181,7 +184,8 @@ impl Shown<'_> {
                 if let Some(owner) = pods::owner(self.host, &pod.pod()) {
                     self.tree.owned_by(pod.name(), owner);
                 }
-                self.present.insert(pod.uid().to_owned(), pod.name().to_owned());
+                self.present
+                    .insert(pod.uid().to_owned(), pod.name().to_owned());
                 self.logs.add(&pod);
             }
             Change::Status(pod) => {

@@ -85,7 +85,12 @@ async fn follow_states(pod: PodHandle, changes: mpsc::Sender<Change>) {
         if !has_published {
             for port in pod.published() {
                 has_published = true;
-                let line = format!("published {} -> {}:{}", port.host, pod.name(), port.pod_port);
+                let line = format!(
+                    "published {} -> {}:{}",
+                    port.host,
+                    pod.name(),
+                    port.pod_port
+                );
                 if changes.send(Change::Said(line)).await.is_err() {
                     return;
                 }
@@ -141,13 +146,18 @@ pub(crate) fn has_failed(host: &Host) -> bool {
     let pods = host.pods();
     let mut pods = pods.iter();
     pods.any(|pod| pod.phase() == "Failed" && !has_owner(&pod.pod()))
-        || host.workloads().iter().any(|workload| workload.has_failed())
+        || host
+            .workloads()
+            .iter()
+            .any(|workload| workload.has_failed())
 }
 
 /// Is everything up: each pod settled, each workload with the pods that it wants?
 pub(crate) fn is_up(host: &Host) -> bool {
     let is_reached = |workload: &wasmpod::WorkloadState| {
-        workload.is_finished() || workload.wanted().is_none() || workload.reached() >= workload.wanted()
+        workload.is_finished()
+            || workload.wanted().is_none()
+            || workload.reached() >= workload.wanted()
     };
     let pods = host.pods();
     pods.iter().all(|pod| is_settled(&pod.pod())) && host.workloads().iter().all(is_reached)

@@ -267,7 +267,10 @@ mod tests {
                 container("b", json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s\nmore"}}), false),
             ]},
         });
-        let lines = lines(&serde_json::from_value(pod).unwrap(), Some("deployment/web"));
+        let lines = lines(
+            &serde_json::from_value(pod).unwrap(),
+            Some("deployment/web"),
+        );
         let shown: Vec<_> = lines
             .iter()
             .map(|line| {
