@@ -74,6 +74,9 @@ impl Seat {
         if let Some(own) = waiting.iter_mut().find(|entry| entry.seat == self.number) {
             own.waker.clone_from(waker);
         }
+        // It may have become its turn just now, without a turn of anyone here: what a container's other instances use
+        // is charged to the same share.
+        self.wake(&waiting);
         false
     }
 

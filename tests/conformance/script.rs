@@ -104,11 +104,6 @@ impl Timeline {
     }
 
     #[track_caller]
-    pub(crate) fn assert_starts_before(&self, one: &str, other: &str) {
-        assert!(self.start(one) < self.start(other), "{one} starts before {other}: {self:#?}");
-    }
-
-    #[track_caller]
     pub(crate) fn assert_exits_before(&self, one: &str, other: &str) {
         assert!(self.exit(one) <= self.start(other), "{one} exits before {other}: {self:#?}");
     }

@@ -41,6 +41,8 @@ impl Reconciler {
             return;
         };
         if pod.metadata.deletion_timestamp.is_some() {
+            // A deletion is a change as well: the pod's status says when it was heeded.
+            self.pass_on(pod, &known);
             self.terminate(object, pod, &known);
         } else if self.collect_garbage(object) {
             // Its owner is gone: it is looked at again as one that is deleted.

@@ -33,7 +33,7 @@ fn exec(word: &str) -> Value {
 }
 
 fn http(word: &str) -> Value {
-    json!({"httpGet": {"path": format!("{WRITE}{word}"), "host": "localhost", "port": 8080}})
+    json!({"httpGet": {"path": format!("{WRITE}{word}"), "port": 8080}})
 }
 
 /// A pod whose container has this hook.
@@ -87,7 +87,7 @@ async fn pre_stop_of_another_pod() {
     .await;
     let server = node.is_ready("server").await;
     let ip = server.status.as_ref().and_then(|status| status.pod_ip.clone()).unwrap();
-    let call = format!("wget -qO- --post-data= 'http://{ip}:8080/write?path=/tmp/heard&text=prestop'");
+    let call = format!("wget -qO- 'http://{ip}:8080{WRITE}prestop'");
     let hook = json!({"lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", call]}}}});
     node.apply(&json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "tester"},
@@ -95,7 +95,8 @@ async fn pre_stop_of_another_pod() {
     }))
     .await;
     node.is_ready("tester").await;
+    println!("{}", node.exec("tester", "c", &["sh", "-c", &call]).await);
     node.delete("tester", None);
     node.is_removed("tester").await;
-    assert_eq!(node.exec("server", "server", &["cat", "/tmp/heard"]).await, "prestop");
+    assert_eq!(node.exec("server", "server", &["cat", "/dev/termination-log"]).await, "prestop");
 }

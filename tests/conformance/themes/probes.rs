@@ -144,7 +144,7 @@ pub(super) async fn readiness_after_delay_of(whose: Whose) {
     let ready = conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
     let since = ready.last_transition_time.as_ref().unwrap().0.as_nanosecond();
     let took = since - running_since(&status, "c");
-    assert!((seconds(30)..seconds(40)).contains(&took), "{took} ns after its start");
+    assert!((seconds(30)..seconds(40)).contains(&took), "{took} ns after its start\n{}", pod.told());
     stays(&pod).await;
 }
 

@@ -58,7 +58,7 @@ async fn ready_after_startup_of(whose: Whose) {
     pod.until("started", |status| container(status, "c").started == Some(true)).await;
     let at = pod.elapsed();
     pod.is_ready().await;
-    assert!(pod.elapsed() - at < Duration::from_secs(1), "{:?} after {at:?}", pod.elapsed());
+    assert!(pod.elapsed() - at < Duration::from_secs(1), "{:?} after {at:?}\n{}\n{:#?}", pod.elapsed(), pod.told(), pod.status().pod);
     assert!((10..=16).contains(&at.as_secs()), "{at:?}");
 }
 
@@ -77,15 +77,16 @@ async fn readiness_while_terminating_of(whose: Whose) {
     let probe = exec(&["cat", "/tmp/well"], json!({"periodSeconds": 5, "failureThreshold": 1}));
     let pod = ending(whose, json!({"readinessProbe": probe})).await;
     let begun = pod.elapsed();
-    let status = pod.until("not ready", |status| condition(status, "Ready") == Some("False")).await;
+    let status = pod.until("not ready", |status| !container(status, "c").ready).await;
     assert!(container(&status, "c").state.unwrap().running.is_some(), "before its end");
-    assert!(!container(&status, "c").ready);
+    assert_eq!(condition(&status, "Ready"), Some("False"));
     assert!(pod.elapsed() - begun <= Duration::from_secs(6), "{:?}", pod.elapsed() - begun);
     pod.gone().await;
 }
 
 async fn liveness_while_terminating_of(whose: Whose) {
-    let probe = || exec(&["cat", "/tmp/well"], json!({"periodSeconds": 1, "failureThreshold": 1}));
+    let fields = || json!({"initialDelaySeconds": 2, "periodSeconds": 1, "failureThreshold": 1});
+    let probe = || exec(&["cat", "/tmp/well"], fields());
     let pod = ending(whose, json!({"livenessProbe": probe(), "startupProbe": probe()})).await;
     let begun = pod.elapsed();
     let status = pod.gone().await;

@@ -70,7 +70,7 @@ async fn pod_level() {
 
 /// Ends with 42 once, after `before`, and then does `after`.
 fn once(name: &str, before: &str, after: &str) -> Value {
-    let script = format!("if [ -f /state/{name} ]; then {after}; fi; touch /state/{name}; {before}; exit 42");
+    let script = format!("if [ -f /state/{name} ]; then {after}; exit 0; fi; touch /state/{name}; {before}; exit 42");
     let mount = json!({"volumeMounts": [{"name": "state", "mountPath": "/state"}]});
     with(with(shell(name, &script), rule("RestartAllContainers", 42)), mount)
 }
@@ -92,9 +92,8 @@ async fn start(inits: Value, mains: Value) -> Pod {
 /// Waits until all of these were restarted once and everything runs; nothing is restarted after that.
 async fn all_restarted(pod: &Pod, names: &[&str]) -> PodStatus {
     let is_once = |status: &PodStatus| names.iter().all(|name| container(status, name).restart_count == 1);
-    let seen = pod
-        .until("all are being restarted", |status| condition(status, "AllContainersRestarting") == Some("True"))
-        .await;
+    let seen = pod.until("it has an address", |status| status.pod_ip.is_some()).await;
+    assert_eq!(condition(&seen, "AllContainersRestarting"), None);
     let status = pod
         .until("all were restarted", |status| is_once(status) && condition(status, "Ready") == Some("True"))
         .await;
