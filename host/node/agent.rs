@@ -173,7 +173,10 @@ impl Agent {
     /// The pod of this name, if it was started and is not removed.
     #[must_use]
     pub fn running(&self, namespace: &str, name: &str) -> Option<RunningPod> {
-        self.shared.known.get(namespace, name)?.running().cloned()
+        let known = self.shared.known.get(namespace, name)?;
+        // Another pod of this name may have come that the loop has not seen yet.
+        known.stored()?;
+        known.running().cloned()
     }
 
     /// The pods that were started and are not removed, by namespace and name.

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use wasmpod_sandbox::{EventItem, EventReader, SandboxStatus};
 use wasmpod_store::{Kind, Object, ObjectRef};
 
-use crate::known::KnownPod;
+use crate::known::{KnownPod, with_status};
 use crate::shared::Shared;
 
 /// Writes into the store how a pod is, until it has ended; then has the loop look at it. States that follow each other
@@ -59,9 +59,8 @@ fn write(shared: &Shared, object: &ObjectRef, uid: &str, status: &SandboxStatus)
         .update(object.kind, namespace, &object.name, &mut |stored| {
             if let Object::Pod(pod) = stored
                 && pod.metadata.uid.as_deref() == Some(uid)
-                && pod.status.as_ref() != Some(&status.pod)
             {
-                Arc::make_mut(pod).status = Some(status.pod.clone());
+                *pod = with_status(Arc::clone(pod), status);
             }
             Ok(())
         });

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use wasmpod_lifecycle::pod::keep_foreign_conditions;
 use wasmpod_manifest::k8s::Pod;
 use wasmpod_sandbox::{SandboxHandle, SandboxStatus};
 use wasmpod_store::{Kind, Object, ObjectRef, Store};
@@ -121,7 +122,7 @@ impl KnownPod {
     }
 
     /// Its object, while it has this uid.
-    fn stored(&self) -> Option<Arc<Pod>> {
+    pub(crate) fn stored(&self) -> Option<Arc<Pod>> {
         match self.store.get(Kind::Pod, Some(&self.namespace), &self.name) {
             Some(Object::Pod(pod)) if pod.metadata.uid.as_deref() == Some(&self.uid) => Some(pod),
             _ => None,
@@ -201,10 +202,12 @@ impl KnownPod {
     }
 }
 
-/// The pod with this status.
-fn with_status(mut pod: Arc<Pod>, status: &SandboxStatus) -> Arc<Pod> {
-    if pod.status.as_ref() != Some(&status.pod) {
-        Arc::make_mut(&mut pod).status = Some(status.pod.clone());
+/// The pod with this status of its sandbox. Conditions that others have set are those of the object.
+pub(crate) fn with_status(mut pod: Arc<Pod>, status: &SandboxStatus) -> Arc<Pod> {
+    let mut status = status.pod.clone();
+    keep_foreign_conditions(&mut status, &pod);
+    if pod.status.as_ref() != Some(&status) {
+        Arc::make_mut(&mut pod).status = Some(status);
     }
     pod
 }

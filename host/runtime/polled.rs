@@ -38,7 +38,9 @@ pub(crate) struct Polled<F: Future> {
     interrupted: Interrupted,
     /// How many turns it still lets pass.
     turns_to_give_up: u32,
-    /// Its place among those that compute, from its first interruption until it waits for something.
+    /// Whether it was interrupted when it last ran, and so goes on with a computation.
+    computes: bool,
+    /// Its place among those that compute and may.
     seat: Option<Seat>,
     /// Until when it may not run, because of its CPU limit.
     throttled: Option<Pin<Box<Sleep>>>,
@@ -63,6 +65,7 @@ impl<F: Future> Polled<F> {
             cpu,
             interrupted,
             turns_to_give_up: 0,
+            computes: false,
             seat: None,
             throttled: None,
         }
@@ -97,7 +100,8 @@ impl<F: Future> Polled<F> {
 
     /// The guest ran and has not ended.
     fn went_on(&mut self, cx: &Context<'_>) {
-        if self.interrupted.load(Ordering::Relaxed) {
+        self.computes = self.interrupted.load(Ordering::Relaxed);
+        if self.computes {
             self.turns_to_give_up = TURNS_GIVEN_UP;
             let seat = self
                 .seat
@@ -132,7 +136,7 @@ impl<F: Future> Future for Polled<F> {
             return Poll::Pending;
         };
         this.interrupted.store(false, Ordering::Relaxed);
-        let stopwatch = Stopwatch::start(this.seat.is_some());
+        let stopwatch = Stopwatch::start(this.computes);
         let running = this.ticker.enter();
         // Unwind safety: after a panic the future is only dropped, never polled again, and what it shares with other
         // containers (sockets, queues) is behind locks of the pod's crates, which recover from poisoning.

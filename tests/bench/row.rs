@@ -41,6 +41,8 @@ pub(crate) enum Unit {
 pub(crate) enum Bar {
     /// Our value, in the row's unit.
     AtMost(f64),
+    /// Our value, in the row's unit.
+    AtLeast(f64),
     /// Our value divided by the twin's.
     RatioAtMost(f64),
     /// Our value divided by the twin's.
@@ -104,6 +106,7 @@ impl Row {
     fn is_reached(&self) -> Option<bool> {
         let judged = self.bars.iter().map(|bar| match *bar {
             Bar::AtMost(most) => self.ours.as_ref().map(|ours| ours.median() <= most),
+            Bar::AtLeast(least) => self.ours.as_ref().map(|ours| ours.median() >= least),
             Bar::RatioAtMost(most) => self.ratio().map(|ratio| ratio <= most),
             Bar::RatioAtLeast(least) => self.ratio().map(|ratio| ratio >= least),
         });
@@ -165,6 +168,7 @@ impl fmt::Display for Row {
             .map_or("-".to_owned(), |ratio| format!("{ratio:.2}x"));
         let bars = self.bars.iter().map(|bar| match bar {
             Bar::AtMost(most) => self.unit.with_unit(&format!("<= {most}")),
+            Bar::AtLeast(least) => self.unit.with_unit(&format!(">= {least}")),
             Bar::RatioAtMost(most) => format!("<= {most}x"),
             Bar::RatioAtLeast(least) => format!(">= {least}x"),
         });

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{exists, hold, read, root};
 
 /// Libraries that belong to one crate each (a second column of the table would only repeat the manifests).
-const OWNED: [(&str, &str); 11] = [
+const OWNED: &[(&str, &str)] = &[
     ("wasmtime", "runtime"),
     ("wasmtime-wasi", "runtime"),
     ("wasmtime-wasi-io", "runtime"),
@@ -16,6 +16,8 @@ const OWNED: [(&str, &str); 11] = [
     ("saphyr-parser", "manifest"),
     ("cap-std", "volume"),
     ("clap", "cli"),
+    ("crossterm", "cli"),
+    ("serde-saphyr", "cli"),
     ("indicatif", "cli"),
     ("anyhow", "cli"),
     ("zstd", "image"),

@@ -7,7 +7,7 @@
 use crate::rt;
 use std::cell::{Cell, RefCell};
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::rc::Rc;
 
 /// Bytes that a pipe holds before its writer waits (pipe(7) has 64 KiB; a shell's lines need less).
@@ -132,6 +132,16 @@ impl Fd {
         matches!(self, Self::Writer(end) if end.0.readers_gone.get())
     }
 
+    /// Whether this is the container's terminal.
+    pub fn is_terminal(&self) -> bool {
+        match self {
+            Self::Stdin(_) => io::stdin().is_terminal(),
+            Self::Stdout => io::stdout().is_terminal(),
+            Self::Stderr => io::stderr().is_terminal(),
+            _ => false,
+        }
+    }
+
     fn input(&self) -> io::Result<&Input> {
         match self {
             Self::Stdin(input)
@@ -160,7 +170,8 @@ impl Fd {
             }
             _ => 0,
         };
-        if count == 0 {
+        // The end that is typed at a terminal passes.
+        if count == 0 && !self.is_terminal() {
             input.ended.set(true);
         }
         input

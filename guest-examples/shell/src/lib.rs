@@ -5,7 +5,9 @@
 //! and jobs are tasks of one thread ([`rt`]), and WASI's missing dup, pipe and fork are done by our own descriptors
 //! ([`io`]). Behaviour follows POSIX.1-2024 (XCU 2 and the utilities' pages), and Debian's where they leave a choice.
 //!
-//! Deliberately not done: terminals and line editing, job control, signals (WASI has none; `trap … EXIT` works),
+//! On a terminal it prompts (`PS1`, `PS2`); editing a line is the work of the host's line discipline.
+//!
+//! Deliberately not done: a line editor, job control, signals (WASI has none; `trap … EXIT` works),
 //! processes other than our own.
 
 pub mod applet;
@@ -74,6 +76,7 @@ pub fn invoke<'a>(mut shell: Shell, args: Vec<String>) -> Fut<'a, i32> {
 async fn with_arguments(shell: &mut Shell, args: Vec<String>) -> Done {
     let mut args = args.into_iter().peekable();
     let (mut is_command, mut from_stdin) = (false, false);
+    let mut forced_interactive = false;
     while let Some(option) =
         args.next_if(|arg| arg.len() > 1 && (arg.starts_with('-') || arg.starts_with('+')))
     {
@@ -89,7 +92,8 @@ async fn with_arguments(shell: &mut Shell, args: Vec<String>) -> Done {
             match letter {
                 'c' => is_command = true,
                 's' => from_stdin = true,
-                'i' | 'l' | 'm' | 'b' | 'h' | 'v' => {}
+                'i' => forced_interactive = true,
+                'l' | 'm' | 'b' | 'h' | 'v' => {}
                 'o' => {
                     let name = args.next().unwrap_or_default();
                     if !builtin::options::set_by_name(&mut shell.options, &name, on) {
@@ -134,16 +138,37 @@ async fn with_arguments(shell: &mut Shell, args: Vec<String>) -> Done {
         }
         first => {
             shell.positional = first.into_iter().chain(args).collect();
-            from_input(shell).await
+            let is_interactive =
+                forced_interactive || shell.fd(0).is_some_and(|fd| fd.is_terminal());
+            from_input(shell, is_interactive).await
         }
     }
 }
 
-/// Commands from stdin, each executed as soon as it is complete: commands may read the lines that follow.
-async fn from_input(shell: &mut Shell) -> Done {
+/// What an interactive shell prints before a command; ours is always root's.
+const PRIMARY_PROMPT: &str = "# ";
+/// What it prints before a further line of a command.
+const SECONDARY_PROMPT: &str = "> ";
+
+async fn prompt(shell: &Shell, name: &str, default: &str) {
+    if let Some(fd) = shell.fd(2) {
+        let text = shell.get(name).unwrap_or_else(|| default.to_owned());
+        // Nowhere is left to report a broken stderr to.
+        let _ = fd.write(text.as_bytes()).await;
+    }
+}
+
+/// Commands from stdin, each executed as soon as it is complete: commands may read the lines that follow. An
+/// interactive shell goes on after a syntax error.
+async fn from_input(shell: &mut Shell, is_interactive: bool) -> Done {
     let mut text = String::new();
     let mut status = 0;
     while let Some(input) = shell.fd(0) {
+        if is_interactive && text.is_empty() {
+            prompt(shell, "PS1", PRIMARY_PROMPT).await;
+        } else if is_interactive {
+            prompt(shell, "PS2", SECONDARY_PROMPT).await;
+        }
         let line = input.read_until(b'\n').await.unwrap_or_default();
         let ended = line.is_empty();
         text.push_str(&String::from_utf8_lossy(&line));
@@ -157,7 +182,11 @@ async fn from_input(shell: &mut Shell) -> Done {
                 Err(Flow::Return(last)) => status = last,
                 Err(flow) => return Err(flow),
             },
-            Err(_) => return command::script(shell, &text).await,
+            // Running it says what is wrong with it.
+            Err(_) => match command::script(shell, &text).await {
+                Err(Flow::Exit(last)) if is_interactive => status = last,
+                result => return result,
+            },
         }
         text.clear();
         if ended {

@@ -3,7 +3,7 @@
 //! Reasons and messages are the kubelet's (`status/generate.go`). Conditions of types that are not known here belong
 //! to others: they are shown as they were given, and readiness gates ask for them.
 
-use wasmpod_manifest::k8s::{Pod, PodCondition};
+use wasmpod_manifest::k8s::{Pod, PodCondition, PodStatus};
 
 use super::phase::Phase;
 use super::{ContainerRecord, PodState, Resources, StopCause};
@@ -54,13 +54,28 @@ impl Verdict {
 /// The one that others set, too: whoever evicts, preempts or takes a node away.
 const DISRUPTION_TARGET: &str = "DisruptionTarget";
 
-/// The conditions of a pod's object that others have set.
+/// The conditions of a pod's object that others than the kubelet have set.
+pub fn foreign_conditions(pod: &Pod) -> impl Iterator<Item = &PodCondition> {
+    let all = pod.status.iter().flat_map(|status| &status.conditions);
+    all.flatten()
+        .filter(|c| c.type_ == DISRUPTION_TARGET || !KINDS.contains(&c.type_.as_str()))
+}
+
+/// Makes the conditions of others in `status`, which is new, those of the pod's object: it is where others set them,
+/// and whoever made the status may not know of the last change.
+pub fn keep_foreign_conditions(status: &mut PodStatus, pod: &Pod) {
+    let conditions = status.conditions.get_or_insert_default();
+    conditions.retain(|c| KINDS.contains(&c.type_.as_str()));
+    for condition in foreign_conditions(pod) {
+        if conditions.iter().all(|own| own.type_ != condition.type_) {
+            conditions.push(condition.clone());
+        }
+    }
+}
+
+/// A copy of [`foreign_conditions`].
 pub(super) fn foreign(pod: &Pod) -> Vec<PodCondition> {
-    let all = pod.status.as_ref().and_then(|s| s.conditions.as_ref());
-    let all = all.into_iter().flatten();
-    all.filter(|c| c.type_ == DISRUPTION_TARGET || !KINDS.contains(&c.type_.as_str()))
-        .cloned()
-        .collect()
+    foreign_conditions(pod).cloned().collect()
 }
 
 impl PodState {

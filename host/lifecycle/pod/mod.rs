@@ -51,6 +51,7 @@ use crate::policy;
 use crate::time::Now;
 
 pub use crate::probe::ProbeKind;
+pub use conditions::{foreign_conditions, keep_foreign_conditions};
 pub use decide::{Action, Decision, decide, decide_into};
 pub use ending::EVICTION_GRACE;
 pub use event::{Event, HookKind, ProbeOutcome, StartFailure, StopCause};

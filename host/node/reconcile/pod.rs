@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use wasmpod_lifecycle::pod::foreign_conditions;
 use wasmpod_lifecycle::workload::JOB_TRACKING_FINALIZER;
 use wasmpod_manifest::k8s::{Pod, PodCondition, Time};
 use wasmpod_sandbox::Severity;
@@ -124,7 +125,8 @@ impl Reconciler {
         let (old, new) = (&before.metadata, &pod.metadata);
         let is_same = old.generation == new.generation
             && old.labels == new.labels
-            && old.annotations == new.annotations;
+            && old.annotations == new.annotations
+            && foreign_conditions(&before).eq(foreign_conditions(pod));
         if is_same {
             return;
         }

@@ -216,10 +216,8 @@ fn set_status(stored: &mut Object, new: &Object) {
     macro_rules! take {
         ($($kind:ident)*) => {
             match (stored, new) {
-                $((Object::$kind(stored), Object::$kind(new)) => {
-                    if stored.status != new.status {
-                        Arc::make_mut(stored).status.clone_from(&new.status);
-                    }
+                $((Object::$kind(stored), Object::$kind(new)) if stored.status != new.status => {
+                    Arc::make_mut(stored).status.clone_from(&new.status);
                 })*
                 _ => {}
             }

@@ -16,7 +16,7 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::ipc::Descriptors;
 use super::lifecycle::Termination;
-use super::stdio::{Stdin, Stdout};
+use super::stdio::{Farewell, Stdin, Stdout};
 use super::time;
 use crate::limits::{Limits, MAX_HOST_OBJECTS};
 
@@ -42,7 +42,7 @@ impl ComponentState {
     pub(crate) fn new(setting: &Setting, held: Held) -> Result<Self, String> {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HOST_OBJECTS);
-        let wasi = wasi(setting)?.build();
+        let wasi = wasi(setting, Farewell::Closed)?.build();
         let Held {
             network,
             ipc,
@@ -95,7 +95,7 @@ impl CoreState {
     /// # Errors
     /// A directory cannot be opened.
     pub(crate) fn new(setting: &Setting, held: Held) -> Result<Self, String> {
-        let mut wasi = wasi(setting)?.build_p1();
+        let mut wasi = wasi(setting, Farewell::BrokenPipe)?.build_p1();
         wasi.ctx().table.set_max_capacity(MAX_HOST_OBJECTS);
         let Held {
             network,
@@ -154,11 +154,11 @@ fn limits(setting: &Setting) -> Limits {
     )
 }
 
-fn wasi(config: &Setting) -> Result<WasiCtxBuilder, String> {
+fn wasi(config: &Setting, farewell: Farewell) -> Result<WasiCtxBuilder, String> {
     let mut wasi = WasiCtxBuilder::new();
     wasi.stdin(Stdin(config.stdin.clone()));
-    wasi.stdout(Stdout(config.stdout.clone()));
-    wasi.stderr(Stdout(config.stderr.clone()));
+    wasi.stdout(Stdout(config.stdout.clone(), farewell));
+    wasi.stderr(Stdout(config.stderr.clone(), farewell));
     wasi.monotonic_clock(time::Monotonic(config.clock));
     wasi.wall_clock(time::Wall(config.clock));
     wasi.args(&config.args);

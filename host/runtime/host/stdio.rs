@@ -99,9 +99,27 @@ impl AsyncRead for Stdin {
     }
 }
 
+/// How a guest learns that its reader is gone.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Farewell {
+    /// A component: its stream is closed, which C libraries call `EPIPE`.
+    Closed,
+    /// A core module: the engine translates a closed stream to `EIO`, but this error to `EPIPE`.
+    BrokenPipe,
+}
+
+impl Farewell {
+    fn error(self) -> StreamError {
+        match self {
+            Self::Closed => StreamError::Closed,
+            Self::BrokenPipe => StreamError::LastOperationFailed(broken_pipe().into()),
+        }
+    }
+}
+
 /// One of a container's two outputs.
 #[derive(Clone, Debug)]
-pub(super) struct Stdout(pub(super) GuestOutput);
+pub(super) struct Stdout(pub(super) GuestOutput, pub(super) Farewell);
 
 impl IsTerminal for Stdout {
     fn is_terminal(&self) -> bool {
@@ -117,6 +135,7 @@ impl StdoutStream for Stdout {
     fn p2_stream(&self) -> Box<dyn OutputStream> {
         Box::new(Stream {
             output: self.0.clone(),
+            farewell: self.1,
             unsent: Bytes::new(),
         })
     }
@@ -145,8 +164,13 @@ impl AsyncWrite for Stdout {
     }
 }
 
+/// `EPIPE`, as the system says it: the engine looks at the number.
 fn broken_pipe() -> io::Error {
-    io::Error::from(io::ErrorKind::BrokenPipe)
+    #[cfg(unix)]
+    let error = rustix::io::Errno::PIPE.into();
+    #[cfg(not(unix))]
+    let error = io::ErrorKind::BrokenPipe.into();
+    error
 }
 
 /// A guest's handle of one of its outputs.
@@ -155,6 +179,7 @@ fn broken_pipe() -> io::Error {
 /// does not fit waits in `unsent`, and no more is promised.
 struct Stream {
     output: GuestOutput,
+    farewell: Farewell,
     unsent: Bytes,
 }
 
@@ -167,7 +192,7 @@ impl Stream {
                 Ok(taken) => self.unsent.advance(taken),
                 Err(Closed) => {
                     self.unsent = Bytes::new();
-                    return Err(StreamError::Closed);
+                    return Err(self.farewell.error());
                 }
             }
         }
@@ -203,7 +228,9 @@ impl OutputStream for Stream {
     fn check_write(&mut self) -> StreamResult<usize> {
         self.send()?;
         if self.unsent.is_empty() {
-            self.output.capacity().map_err(|Closed| StreamError::Closed)
+            self.output
+                .capacity()
+                .map_err(|Closed| self.farewell.error())
         } else {
             Ok(0)
         }

@@ -179,3 +179,35 @@ async fn a_shell_on_a_terminal_knows_that_it_is_one() {
     assert_eq!(read_all(&mut client.output).await, b"");
     assert_eq!(pod.exit(&container).await, Exit::with_code(1));
 }
+
+#[tokio::test]
+async fn an_interactive_shell_prompts_and_survives_mistakes_and_ends_of_file_of_its_commands() {
+    let pod = Pod::new();
+    let (container, mut client) = start(&pod, &shell(), true, &["sh"]).await;
+    let keyboard = client.input.take().unwrap();
+    let output = &mut client.output;
+    assert_eq!(read_until(output, "# ").await, "# ");
+    for (typed, seen) in [
+        ("echo hj\x7fi\r", "echo hj\x08 \x08i\r\nhi\r\n# "),
+        ("if true\r", "if true\r\n> "),
+        ("then echo yes; fi\r", "then echo yes; fi\r\nyes\r\n# "),
+        ("cat\rline\r\x04", "cat\r\nline\r\nline\r\n# "),
+    ] {
+        keyboard
+            .write(Bytes::from_static(typed.as_bytes()))
+            .await
+            .unwrap();
+        assert_eq!(
+            read_until(output, seen.rsplit('\n').next().unwrap()).await,
+            seen
+        );
+    }
+    keyboard.write(Bytes::from_static(b")\r")).await.unwrap();
+    let complaint = read_until(output, "# ").await;
+    assert!(complaint.contains("sh: "), "{complaint:?}");
+    keyboard
+        .write(Bytes::from_static(b"exit 7\r"))
+        .await
+        .unwrap();
+    assert_eq!(pod.exit(&container).await, Exit::with_code(7));
+}

@@ -202,7 +202,6 @@ impl Pipe {
 impl InputReader {
     /// Takes what is there, at most `max` bytes. `Ready` with no bytes is the end of the input; of a terminal it is
     /// the end that its user typed, after which there may be more.
-    #[must_use]
     pub fn try_read(&self, max: usize) -> Poll<Bytes> {
         let mut state = self.pipe.0.lock();
         if max == 0 {

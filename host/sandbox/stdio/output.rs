@@ -349,7 +349,7 @@ impl Attachments {
     }
 
     /// Goes through the clients of one output; those that left are forgotten.
-    fn fold<T>(&self, start: T, stream: Stream, mut with: impl FnMut(T, &OutputWriter) -> T) -> T {
+    fn fold<T>(&self, start: T, stream: Stream, with: impl FnMut(T, &OutputWriter) -> T) -> T {
         if self.0.count.load(Ordering::Acquire) == 0 {
             return start;
         }
@@ -359,7 +359,7 @@ impl Attachments {
         clients
             .iter()
             .filter(|writer| writer.stream == stream)
-            .fold(start, |all, writer| with(all, writer))
+            .fold(start, with)
     }
 
     fn clients(&self) -> MutexGuard<'_, Vec<OutputWriter>> {

@@ -29,8 +29,9 @@ const CALM: Duration = Duration::from_secs(1);
 const WATCHED: Duration = Duration::from_secs(5);
 
 pub(crate) fn beside_a_loop(bench: &Bench) -> anyhow::Result<Vec<Row>> {
-    let alone = round_trips(bench, false)?;
-    let beside = round_trips(bench, true)?;
+    let endless = pods::container("loop", &bench.alone_component, &["spin"]);
+    let alone = round_trips(bench, None)?;
+    let beside = round_trips(bench, Some((endless, Place::SamePod)))?;
     let what = |percent| {
         format!(
             "nine containers echo 64 bytes over published ports beside one in an endless loop: p{percent}; twin: without the loop"
@@ -44,8 +45,18 @@ pub(crate) fn beside_a_loop(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     Ok(vec![row(50), row(99).bar(Bar::AtMost(10.0))])
 }
 
-/// Milliseconds of each round trip, all echoing containers together.
-fn round_trips(bench: &Bench, has_loop: bool) -> anyhow::Result<Samples> {
+/// Where a container is that disturbs the echoing ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    SamePod,
+    OtherPod,
+}
+
+/// Milliseconds of each round trip, all echoing containers together, beside a container that disturbs them.
+pub(super) fn round_trips(
+    bench: &Bench,
+    disturber: Option<(Value, Place)>,
+) -> anyhow::Result<Samples> {
     let ports = FIRST_PORT..FIRST_PORT + ECHOES;
     let echo = |port| {
         pods::container(
@@ -55,12 +66,16 @@ fn round_trips(bench: &Bench, has_loop: bool) -> anyhow::Result<Samples> {
         )
     };
     let mut containers: Vec<Value> = ports.clone().map(echo).collect();
-    if has_loop {
-        containers.insert(
-            0,
-            pods::container("loop", &bench.alone_component, &["spin"]),
-        );
+    let mut all_pods = Vec::new();
+    let mut running = containers.len();
+    if let Some((disturber, place)) = disturber {
+        running += 1;
+        match place {
+            Place::SamePod => containers.insert(0, disturber),
+            Place::OtherPod => all_pods.push(pods::pod("disturber", &[disturber])),
+        }
     }
+    all_pods.push(pods::pod("fair", &containers));
     let publish: Vec<_> = ports
         .clone()
         .map(|port| format!("--publish=0:fair:{port}"))
@@ -70,11 +85,11 @@ fn round_trips(bench: &Bench, has_loop: bool) -> anyhow::Result<Samples> {
         .map(String::as_str)
         .chain(["--no-logs"])
         .collect();
-    let up = Up::start(bench, &pods::pod("fair", &containers).to_string(), &args)?;
+    let up = Up::start(bench, &pods::list(&all_pods), &args)?;
     let addresses: Vec<SocketAddr> = ports
         .map(|port| up.published(&format!("fair:{port}")))
         .collect::<anyhow::Result<_>>()?;
-    up.all_running(containers.len())?;
+    up.all_running(running)?;
     let clients: Vec<_> = addresses
         .into_iter()
         .map(|address| thread::spawn(move || ask(address)))

@@ -1,5 +1,6 @@
 //! The figures: what is measured, how, and the bar that is due.
 
+mod cpu_limit;
 mod density;
 mod fairness;
 mod first_page;
@@ -21,7 +22,7 @@ pub(crate) struct Figure {
 }
 
 /// All of them, in the order of the table.
-pub(crate) const FIGURES: [Figure; 13] = [
+pub(crate) const FIGURES: [Figure; 15] = [
     Figure {
         name: "container-start",
         measure: start::rows,
@@ -53,6 +54,14 @@ pub(crate) const FIGURES: [Figure; 13] = [
     Figure {
         name: "fairness",
         measure: fairness::beside_a_loop,
+    },
+    Figure {
+        name: "cpu-limit",
+        measure: cpu_limit::rows,
+    },
+    Figure {
+        name: "cpu-limit-neighbours",
+        measure: cpu_limit::neighbours,
     },
     Figure {
         name: "idle-cpu",

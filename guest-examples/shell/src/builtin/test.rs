@@ -169,7 +169,13 @@ pub fn unary(shell: &Shell, operator: &str, operand: &str) -> Option<bool> {
             operand,
             "/dev/null" | "/dev/stdin" | "/dev/stdout" | "/dev/stderr"
         ),
-        "-b" | "-p" | "-S" | "-k" | "-u" | "-g" | "-t" | "-o" => false,
+        "-b" | "-p" | "-S" | "-k" | "-u" | "-g" | "-o" => false,
+        "-t" => {
+            let number = operand.trim().parse().ok();
+            number
+                .and_then(|number| shell.fd(number))
+                .is_some_and(|fd| fd.is_terminal())
+        }
         _ => return None,
     })
 }

@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
+use wasmpod_manifest::k8s;
+
 use super::player::Player;
+use crate::pod::keep_foreign_conditions;
 
 #[test]
 fn readiness_gates_keep_a_pod_from_being_ready_until_others_say_so() {
@@ -159,4 +162,35 @@ fn every_change_of_the_status_has_its_revision() {
         seen = now;
     }
     assert_eq!(play.phase(), "Failed");
+}
+
+#[test]
+fn what_others_say_of_a_pod_is_kept_whatever_the_kubelet_says_of_it() {
+    let condition = |kind: &str, status: &str| k8s::PodCondition {
+        type_: kind.to_owned(),
+        status: status.to_owned(),
+        ..k8s::PodCondition::default()
+    };
+    let status = |conditions| k8s::PodStatus {
+        conditions: Some(conditions),
+        ..k8s::PodStatus::default()
+    };
+    let object = k8s::Pod {
+        status: Some(status(vec![
+            condition("Ready", "False"),
+            condition("example.com/theirs", "True"),
+        ])),
+        ..k8s::Pod::default()
+    };
+    let mut new = status(vec![
+        condition("Ready", "True"),
+        condition("example.com/theirs", "False"),
+        condition("example.com/removed", "True"),
+    ]);
+    keep_foreign_conditions(&mut new, &object);
+    let expected = vec![
+        condition("Ready", "True"),
+        condition("example.com/theirs", "True"),
+    ];
+    assert_eq!(new.conditions, Some(expected));
 }

@@ -1,0 +1,85 @@
+//! CPU limits: how much of a core an endless loop gets under its limit, and what its neighbours notice of it.
+//!
+//! The loop's part is the processor time of the whole program over ten seconds in which nobody else does anything. The
+//! neighbours are the echoing containers of `fairness`, once in the loop's own pod, on its thread, and once in a pod of
+//! their own.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::fairness::{Place, round_trips};
+use crate::bench::Bench;
+use crate::host::cpu_time;
+use crate::pods;
+use crate::row::{Bar, Row, Unit};
+use crate::samples::Samples;
+use crate::up::Up;
+
+/// Limits, and the part of a core that each is, in percent.
+const LIMITS: [(&str, f64); 3] = [("100m", 10.0), ("500m", 50.0), ("1", 100.0)];
+/// How far a measured part may be from its limit, of the limit.
+const TOLERANCE: f64 = 0.1;
+/// After the start, until it has calmed down.
+const CALM: Duration = Duration::from_secs(1);
+const WATCHED: Duration = Duration::from_secs(10);
+
+pub(crate) fn rows(bench: &Bench) -> anyhow::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for (limit, percent) in LIMITS {
+        let what = format!("an endless loop limited to cpu: {limit}, over 10 s: of one core");
+        let share = Samples::from_iter([share(bench, limit)?]);
+        rows.push(
+            Row::new(what, Unit::Percent, share)
+                .bar(Bar::AtLeast(percent * (1.0 - TOLERANCE)))
+                .bar(Bar::AtMost(percent * (1.0 + TOLERANCE))),
+        );
+    }
+    Ok(rows)
+}
+
+pub(crate) fn neighbours(bench: &Bench) -> anyhow::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for (place, whose) in [
+        (Place::SamePod, "the same pod"),
+        (Place::OtherPod, "another pod"),
+    ] {
+        let idle = round_trips(bench, None)?.percentile(99);
+        for (limit, _) in LIMITS {
+            let beside = round_trips(bench, Some((spinner(bench, limit), place)))?.percentile(99);
+            let what = format!(
+                "nine containers echo beside an endless loop limited to cpu: {limit} in {whose}: p99; twin: without the loop"
+            );
+            let [ours, twin] = [beside, idle].map(|value| Samples::from_iter([value]));
+            rows.push(
+                Row::new(what, Unit::Milliseconds, ours)
+                    .twin(twin)
+                    .bar(Bar::RatioAtMost(2.0)),
+            );
+        }
+    }
+    Ok(rows)
+}
+
+/// Percent of a core that an endless loop gets under `limit`.
+fn share(bench: &Bench, limit: &str) -> anyhow::Result<f64> {
+    let pod = pods::pod("limited", &[spinner(bench, limit)]);
+    let up = Up::start(bench, &pod.to_string(), &["--no-logs"])?;
+    up.all_running(1)?;
+    thread::sleep(CALM);
+    let (start, before) = (Instant::now(), cpu_time(up.id())?);
+    thread::sleep(WATCHED);
+    let used = cpu_time(up.id())?.saturating_sub(before);
+    let share = used.as_secs_f64() / start.elapsed().as_secs_f64() * 100.0;
+    up.stop()?;
+    Ok(share)
+}
+
+fn spinner(bench: &Bench, limit: &str) -> Value {
+    let mut container = pods::container("loop", &bench.alone_component, &["spin"]);
+    if let Some(fields) = container.as_object_mut() {
+        fields.insert("resources".into(), json!({"limits": {"cpu": limit}}));
+    }
+    container
+}
