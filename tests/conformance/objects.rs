@@ -26,12 +26,16 @@ pub(crate) fn set(object: &mut Value, more: Value) {
 
 /// A ConfigMap with these `data`.
 pub(crate) fn config_map(name: &str, data: Value) -> Value {
-    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
+    let mut object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}});
+    object["data"] = data;
+    object
 }
 
 /// A Secret with these `stringData`.
 pub(crate) fn secret(name: &str, data: Value) -> Value {
-    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data})
+    let mut object = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}});
+    object["stringData"] = data;
+    object
 }
 
 /// The data of upstream's ConfigMaps and Secrets.

@@ -31,12 +31,13 @@ pub(crate) fn update(
     name: &str,
     change: impl Fn(&mut Value),
 ) -> Result<Object, NodeError> {
-    node.agent().update(kind, Some("default"), name, &mut |object| {
-        let mut value = serde_json::to_value(&*object).unwrap();
-        change(&mut value);
-        *object = Object::from_json(kind, value).unwrap();
-        Ok(())
-    })
+    node.agent()
+        .update(kind, Some("default"), name, &mut |object| {
+            let mut value = serde_json::to_value(&*object).unwrap();
+            change(&mut value);
+            *object = Object::from_json(kind, value).unwrap();
+            Ok(())
+        })
 }
 
 /// What container `c` of a pod has told when the pod has succeeded.
@@ -48,7 +49,9 @@ pub(crate) async fn log_of_success(node: &Node, namespace: &str, name: &str) -> 
         object["status"]["phase"] == "Succeeded"
     };
     let waiting = timeout(PATIENCE, changes.wait_for(|_| has_succeeded())).await;
-    waiting.unwrap_or_else(|_| panic!("{namespace}/{name} never succeeds")).unwrap();
+    waiting
+        .unwrap_or_else(|_| panic!("{namespace}/{name} never succeeds"))
+        .unwrap();
     let pod = node.agent().running(namespace, name).unwrap();
     let mut reader = pod.sandbox().logs("c", LogOptions::default()).unwrap();
     let mut text = String::new();
@@ -70,7 +73,10 @@ pub(crate) async fn is_immutable_once_it_says_so(object: Value) {
         None => Kind::ConfigMap,
     };
     // Values of a Secret are Base64, which a ConfigMap does not mind.
-    update(&node, kind, "o", |o| o["data"]["data-4"] = json!("dmFsdWUtNA==")).unwrap();
+    update(&node, kind, "o", |o| {
+        o["data"]["data-4"] = json!("dmFsdWUtNA==")
+    })
+    .unwrap();
     update(&node, kind, "o", |o| o["immutable"] = json!(true)).unwrap();
     let is_refused = |field: &str, change: &dyn Fn(&mut Value)| {
         let error = anyhow::Error::from(update(&node, kind, "o", change).unwrap_err());
@@ -81,12 +87,22 @@ pub(crate) async fn is_immutable_once_it_says_so(object: Value) {
     is_refused("data", &|o| o["data"]["data-5"] = json!("dmFsdWUtNQ=="));
     is_refused("immutable", &|o| o["immutable"] = Value::Null);
     is_refused("immutable", &|o| o["immutable"] = json!(false));
-    update(&node, kind, "o", |o| o["metadata"]["labels"] = json!({"a": "b"})).unwrap();
+    update(&node, kind, "o", |o| {
+        o["metadata"]["labels"] = json!({"a": "b"})
+    })
+    .unwrap();
     let found = get(&node, kind, "o");
     assert_eq!(found["metadata"]["labels"], json!({"a": "b"}));
     assert_eq!(found["data"]["data-4"], json!("dmFsdWUtNA=="));
     assert_eq!(found["data"].get("data-5"), None);
-    let deleted = node.agent().delete(kind, Some("default"), "o", &DeleteOptions::default());
+    let deleted = node
+        .agent()
+        .delete(kind, Some("default"), "o", &DeleteOptions::default());
     deleted.unwrap();
-    assert!(node.agent().store().get(kind, Some("default"), "o").is_none());
+    assert!(
+        node.agent()
+            .store()
+            .get(kind, Some("default"), "o")
+            .is_none()
+    );
 }

@@ -61,10 +61,15 @@ async fn empty_key() {
 async fn update() {
     let node = stored::node(&[config_map("m", data())]).await;
     let before = stored::get(&node, Kind::ConfigMap, "m");
-    let changed = stored::update(&node, Kind::ConfigMap, "m", |map| map["data"] = json!({"data": "value"}));
+    let changed = stored::update(&node, Kind::ConfigMap, "m", |map| {
+        map["data"] = json!({"data": "value"})
+    });
     changed.unwrap();
     let after = stored::get(&node, Kind::ConfigMap, "m");
     assert_eq!(after["data"], json!({"data": "value"}));
     assert_eq!(after["metadata"]["uid"], before["metadata"]["uid"]);
-    assert_ne!(after["metadata"]["resourceVersion"], before["metadata"]["resourceVersion"]);
+    assert_ne!(
+        after["metadata"]["resourceVersion"],
+        before["metadata"]["resourceVersion"]
+    );
 }

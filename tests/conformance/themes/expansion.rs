@@ -63,7 +63,7 @@ async fn command() {
 }
 
 /// A pod that mounts one emptyDir twice: all of it at `/whole`, and what the variable says at `/part`.
-fn with_sub_path(variable: Value, expression: &str, script: &str) -> Value {
+fn with_sub_path(variable: &Value, expression: &str, script: &str) -> Value {
     pod(json!({
         "volumes": [{"name": "v", "emptyDir": {}}],
         "containers": [{
@@ -79,7 +79,7 @@ fn with_sub_path(variable: Value, expression: &str, script: &str) -> Value {
 
 async fn sub_path() {
     let variable = json!({"name": "DIR", "value": "foo"});
-    let object = with_sub_path(variable, "$(DIR)", "test -d /whole/foo; echo $?");
+    let object = with_sub_path(&variable, "$(DIR)", "test -d /whole/foo; echo $?");
     let pod = Pod::start(&object.to_string()).await;
     pod.ends("Succeeded").await;
     assert_eq!(pod.log("c").await, "0\n");
@@ -87,7 +87,7 @@ async fn sub_path() {
 
 /// The container is never made, however long one waits; `said` is in the reason that is told.
 async fn is_refused(value: &str, said: &str) {
-    let object = with_sub_path(json!({"name": "DIR", "value": value}), "$(DIR)", "true");
+    let object = with_sub_path(&json!({"name": "DIR", "value": value}), "$(DIR)", "true");
     let pod = Pod::start(&object.to_string()).await;
     cannot_be_made(&pod, said).await;
 }
@@ -121,7 +121,7 @@ async fn absolute_sub_path() {
 fn with_annotation(name: &str) -> Value {
     let field = json!({"fieldRef": {"fieldPath": "metadata.annotations['mysubpath']"}});
     let variable = json!({"name": "ANNOTATION", "valueFrom": field});
-    let mut object = with_sub_path(variable, "$(ANNOTATION)/$(POD_NAME)", "exec sleep 100000");
+    let mut object = with_sub_path(&variable, "$(ANNOTATION)/$(POD_NAME)", "exec sleep 100000");
     set(
         &mut object["metadata"],
         json!({"annotations": {name: "mypath"}}),

@@ -47,7 +47,11 @@ async fn same_name_in_another_namespace() {
     let node = node(&[secret("o", data()), there_secret, here_pod, there_pod]).await;
     for (namespace, value) in [("default", "value-1"), ("there", "value-there")] {
         let expected = format!("content of file \"{file}\": {value}\n");
-        assert_eq!(log_of_success(&node, namespace, "p").await, expected, "{namespace}");
+        assert_eq!(
+            log_of_success(&node, namespace, "p").await,
+            expected,
+            "{namespace}"
+        );
     }
 }
 
