@@ -53,4 +53,5 @@ pub use stdio::{
 };
 pub use tasks::{PodTask, PodTaskSet, PodTasks, SpawnError, TaskEnd};
 pub use wasmpod_ipc::IpcLimits;
+pub use wasmpod_lifecycle::HostFacts;
 pub use workers::{Placement, Worker, Workers};

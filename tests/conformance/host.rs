@@ -19,6 +19,9 @@ use crate::pod::{PATIENCE, Pod, clock, engine};
 
 const NAMESPACE: &str = "default";
 
+/// How many changes of objects a test looks at before it gives up, should they come without end.
+const MAX_CHANGES: usize = 20_000;
+
 /// What the pods of a test may request together, whatever machine it runs on.
 pub(crate) const CAPACITY: Capacity = Capacity {
     cpu_millicores: 4000,
@@ -104,10 +107,10 @@ impl Host {
 
     /// Waits until there are so many pods and all are ready.
     pub(crate) async fn ready_pods(&self, count: usize) -> Vec<PodObject> {
-        let pods = self.pods_until(&format!("{count} ready pods"), |pods| {
+        self.pods_until(&format!("{count} ready pods"), |pods| {
             pods.len() == count && pods.iter().all(is_ready)
-        });
-        pods.await
+        })
+        .await
     }
 
     /// A pod that was started, in any namespace.
@@ -165,16 +168,17 @@ impl Host {
     async fn until<T>(&self, what: &str, mut found: impl FnMut() -> Option<T>) -> T {
         let mut changes = self.agent.store().changes();
         let end = self.clock.elapsed() + PATIENCE;
-        loop {
+        for _ in 0..MAX_CHANGES {
             changes.borrow_and_update();
             if let Some(found) = found() {
                 return found;
             }
             let left = end.saturating_sub(self.clock.elapsed());
             if !matches!(timeout(left, changes.changed()).await, Ok(Ok(()))) {
-                panic!("it never is as wanted: {what}\n{}", self.told());
+                break;
             }
         }
+        panic!("it never is as wanted: {what}\n{}", self.told());
     }
 
     /// The workloads, pods and events so far, as text, for messages.

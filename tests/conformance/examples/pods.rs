@@ -175,7 +175,8 @@ async fn all_containers_run_again() {
     let host = Host::start(&manifest).await;
     let uid = host.ready_pods(1).await[0].metadata.uid.clone();
     let pod = host.first_pod().await;
-    assert_eq!(pod.log("main-application").await, "Application is running\n");
+    let says = |log: &str| log == "Application is running\n";
+    pod.log_until("main-application", says).await;
     pod.until("all again", |status| container(status, "main-application").restart_count == 1)
         .await;
     let took = pod.elapsed().as_secs();
@@ -185,7 +186,7 @@ async fn all_containers_run_again() {
         assert_eq!(pod.container(name).restart_count, 1, "{name}");
     }
     assert_eq!(pod.log("setup-environment").await, "Setting up environment\n");
-    assert_eq!(pod.log("main-application").await, "Application is running\n");
+    pod.log_until("main-application", says).await;
     assert_eq!(pod.previous_log("main-application").await, "Application is running\n");
     let pods = host.pods();
     assert_eq!(pods[0].metadata.uid, uid);
