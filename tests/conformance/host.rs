@@ -19,6 +19,9 @@ use crate::pod::{PATIENCE, Pod, clock, engine};
 
 const NAMESPACE: &str = "default";
 
+/// How many changes of objects a test looks at before it gives up, should they come without end.
+const MAX_CHANGES: usize = 2_000;
+
 /// What the pods of a test may request together, whatever machine it runs on.
 pub(crate) const CAPACITY: Capacity = Capacity {
     cpu_millicores: 4000,
@@ -76,7 +79,8 @@ impl Host {
 
     /// Gives it further manifests; says why it refuses them.
     pub(crate) async fn try_apply(&self, manifest: &str) -> Result<(), String> {
-        let manifests = read(&[Source::new("test.yaml", manifest)]).map_err(|report| report.render())?;
+        let manifests =
+            read(&[Source::new("test.yaml", manifest)]).map_err(|report| report.render())?;
         match self.agent.start(manifests).await {
             Ok(_) => Ok(()),
             Err(error) => Err(error.to_string()),
@@ -97,24 +101,35 @@ impl Host {
     }
 
     /// Waits until the pods are as wanted, in all namespaces.
-    pub(crate) async fn pods_until(&self, what: &str, wanted: impl Fn(&[PodObject]) -> bool) -> Vec<PodObject> {
+    pub(crate) async fn pods_until(
+        &self,
+        what: &str,
+        wanted: impl Fn(&[PodObject]) -> bool,
+    ) -> Vec<PodObject> {
         self.until(what, || Some(self.pods()).filter(|pods| wanted(pods)))
             .await
     }
 
     /// Waits until there are so many pods and all are ready.
     pub(crate) async fn ready_pods(&self, count: usize) -> Vec<PodObject> {
-        let what = format!("{count} ready pods");
-        let pods = self.pods_until(&what, |pods| pods.len() == count && pods.iter().all(is_ready));
-        pods.await
+        self.pods_until(&format!("{count} ready pods"), |pods| {
+            pods.len() == count && pods.iter().all(is_ready)
+        })
+        .await
     }
 
     /// A pod that was started, in any namespace.
     pub(crate) fn pod(&self, name: &str) -> Pod {
         let mut known = self.agent.known_pods().into_iter();
-        let known = known.find(|pod| pod.name() == name).expect("a pod of this name");
+        let known = known
+            .find(|pod| pod.name() == name)
+            .expect("a pod of this name");
         let running = known.running().expect("a pod that was started");
-        Pod::of_agent(running.sandbox().clone(), PodObject::clone(&known.pod()), self.clock)
+        Pod::of_agent(
+            running.sandbox().clone(),
+            PodObject::clone(&known.pod()),
+            self.clock,
+        )
     }
 
     /// The first pod, when there is one that was started.
@@ -137,7 +152,9 @@ impl Host {
     pub(crate) fn objects(&self, kind: Kind) -> Vec<Value> {
         let (objects, _) = self.agent.store().list(kind, None);
         let objects = objects.into_iter();
-        objects.map(|object| serde_json::to_value(object).unwrap()).collect()
+        objects
+            .map(|object| serde_json::to_value(object).unwrap())
+            .collect()
     }
 
     /// Waits until an object is as wanted.
@@ -148,7 +165,9 @@ impl Host {
         what: &str,
         wanted: impl Fn(&Value) -> bool,
     ) -> Value {
-        let object = self.until(what, || Some(self.object(kind, name)).filter(|object| wanted(object)));
+        let object = self.until(what, || {
+            Some(self.object(kind, name)).filter(|object| wanted(object))
+        });
         object.await
     }
 
@@ -164,24 +183,31 @@ impl Host {
     async fn until<T>(&self, what: &str, mut found: impl FnMut() -> Option<T>) -> T {
         let mut changes = self.agent.store().changes();
         let end = self.clock.elapsed() + PATIENCE;
-        loop {
+        for _ in 0..MAX_CHANGES {
             changes.borrow_and_update();
             if let Some(found) = found() {
                 return found;
             }
             let left = end.saturating_sub(self.clock.elapsed());
             if !matches!(timeout(left, changes.changed()).await, Ok(Ok(()))) {
-                panic!("it never is as wanted: {what}\n{}", self.told());
+                break;
             }
         }
+        panic!("it never is as wanted: {what}\n{}", self.told());
     }
 
     /// The workloads, pods and events so far, as text, for messages.
     fn told(&self) -> String {
         let mut text = String::new();
-        for kind in Kind::ALL.iter().filter(|kind| kind.is_workload() || **kind == Kind::Pod) {
+        for kind in Kind::ALL
+            .iter()
+            .filter(|kind| kind.is_workload() || **kind == Kind::Pod)
+        {
             for object in self.objects(*kind) {
-                text += &format!("{kind:?} {} {:#}\n", object["metadata"]["name"], object["status"]);
+                text += &format!(
+                    "{kind:?} {} {:#}\n",
+                    object["metadata"]["name"], object["status"]
+                );
             }
         }
         let (events, _) = self.agent.store().list(Kind::Event, None);
@@ -189,7 +215,12 @@ impl Host {
             if let Object::Event(event) = event {
                 let (reason, message) = (event.reason.as_deref(), event.message.as_deref());
                 let name = event.involved_object.name.as_deref();
-                text += &format!("{} {}: {}\n", name.unwrap_or("-"), reason.unwrap_or("-"), message.unwrap_or("-"));
+                text += &format!(
+                    "{} {}: {}\n",
+                    name.unwrap_or("-"),
+                    reason.unwrap_or("-"),
+                    message.unwrap_or("-")
+                );
             }
         }
         text
@@ -209,7 +240,9 @@ pub(crate) fn name_of(pod: &PodObject) -> String {
 /// `status.phase` of a pod.
 pub(crate) fn phase_of(pod: &PodObject) -> &str {
     let status = pod.status.as_ref();
-    status.and_then(|status| status.phase.as_deref()).unwrap_or_default()
+    status
+        .and_then(|status| status.phase.as_deref())
+        .unwrap_or_default()
 }
 
 /// Is its `Ready` condition true?
@@ -221,7 +254,9 @@ pub(crate) fn is_ready(pod: &PodObject) -> bool {
 /// The status of a condition of any object as JSON.
 pub(crate) fn condition_of<'a>(object: &'a Value, kind: &str) -> Option<&'a str> {
     let conditions = object["status"]["conditions"].as_array()?;
-    let found = conditions.iter().find(|condition| condition["type"] == kind)?;
+    let found = conditions
+        .iter()
+        .find(|condition| condition["type"] == kind)?;
     found["status"].as_str()
 }
 

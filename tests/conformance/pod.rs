@@ -210,11 +210,18 @@ impl Pod {
         }
     }
 
-    /// What a GET of this URL gives, asked in a container of the pod.
+    /// What a GET of this URL gives, asked in a container of the pod as soon as the server listens.
     pub(crate) async fn get(&self, container: &str, url: &str) -> String {
-        let got = self.exec(container, &["wget", "-qO-", url]).await;
-        assert_eq!(got.code, 0, "GET {url}: {got:?}\n{}", self.told());
-        got.stdout
+        let end = self.elapsed() + PATIENCE;
+        loop {
+            let got = self.exec(container, &["wget", "-qO-", url]).await;
+            if got.code == 0 {
+                return got.stdout;
+            }
+            let is_starting = got.stderr.contains("Connection refused") && self.elapsed() < end;
+            assert!(is_starting, "GET {url}: {got:?}\n{}", self.told());
+            self.pause(Duration::from_secs(1)).await;
+        }
     }
 
     /// What the running containers use.

@@ -26,7 +26,9 @@ pub(super) fn pod_resources(spec: &mut PodSpec) {
     for (name, sum) in sums {
         requests.entry(name.to_owned()).or_insert(sum);
     }
-    for (name, limit) in resources.limits.iter().flatten() {
+    // Process numbers are limited and never requested.
+    let limits = resources.limits.iter().flatten();
+    for (name, limit) in limits.filter(|(name, _)| *name != "pids") {
         requests
             .entry(name.clone())
             .or_insert_with(|| limit.clone());

@@ -54,7 +54,8 @@ pub(super) fn container(
     );
     env::env(container, path, findings);
     if let Some(requirements) = &container.resources {
-        resources::resources(requirements, &path.field("resources"), findings);
+        let path = path.field("resources");
+        resources::resources(requirements, resources::is_container_level, &path, findings);
     }
     mounts(
         container.volume_mounts.as_deref().unwrap_or_default(),

@@ -30,7 +30,8 @@ pub(super) fn pod_resources(spec: &PodSpec, path: &Path, findings: &mut Findings
             }
         }
     }
-    resources::resources(own, &resources_path, findings);
+    let is_standard = |name: &str| name == "pids" || resources::is_container_level(name);
+    resources::resources(own, is_standard, &resources_path, findings);
     for name in ["cpu", "memory"] {
         let sum: i128 = running(spec)
             .filter_map(|one| milli(one.resources.as_ref()?.requests.as_ref()?.get(name)))

@@ -5,12 +5,28 @@ use crate::k8s::ResourceRequirements;
 use crate::quantity::{self, Amount};
 use crate::report::ViolationKind;
 
-/// Holds the rules of `resources`.
-pub(super) fn resources(resources: &ResourceRequirements, path: &Path, findings: &mut Findings) {
+/// What a container can have by a name without a domain. Source: `IsStandardContainerResourceName`.
+pub(super) fn is_container_level(name: &str) -> bool {
+    matches!(name, "cpu" | "memory" | "ephemeral-storage") || name.starts_with("hugepages-")
+}
+
+/// Holds the rules of `resources`; `is_standard` says which names need no domain there.
+pub(super) fn resources(
+    resources: &ResourceRequirements,
+    is_standard: fn(&str) -> bool,
+    path: &Path,
+    findings: &mut Findings,
+) {
     let limits_path = path.field("limits");
     let requests_path = path.field("requests");
     for (name, limit) in resources.limits.iter().flatten() {
-        amount(name, &limit.0, &limits_path.key(name), findings);
+        amount(
+            name,
+            &limit.0,
+            is_standard,
+            &limits_path.key(name),
+            findings,
+        );
     }
     for (name, request) in resources.requests.iter().flatten() {
         let limit = resources
@@ -21,7 +37,8 @@ pub(super) fn resources(resources: &ResourceRequirements, path: &Path, findings:
             // Equal, and maybe only a default: what is wrong with it was said of the limit.
             continue;
         }
-        let Some(wanted) = amount(name, &request.0, &requests_path.key(name), findings) else {
+        let path = requests_path.key(name);
+        let Some(wanted) = amount(name, &request.0, is_standard, &path, findings) else {
             continue;
         };
         let Some(limit) = limit else { continue };
@@ -40,8 +57,14 @@ pub(super) fn resources(resources: &ResourceRequirements, path: &Path, findings:
     }
 }
 
-fn amount(name: &str, text: &str, path: &Path, findings: &mut Findings) -> Option<Amount> {
-    if !matches!(name, "cpu" | "memory" | "ephemeral-storage") && !name.starts_with("hugepages-") {
+fn amount(
+    name: &str,
+    text: &str,
+    is_standard: fn(&str) -> bool,
+    path: &Path,
+    findings: &mut Findings,
+) -> Option<Amount> {
+    if !is_standard(name) {
         findings.all("resources/name", path, name, names::qualified_name(name));
         if !name.contains('/') {
             let detail = "must be a standard resource type or fully qualified";

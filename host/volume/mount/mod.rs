@@ -12,9 +12,12 @@
 //!   changes.
 //! * A file of an emptyDir or a hostPath must show the writes of others and so is a second name
 //!   (hard link) of the same file. A link can be neither more nor less writable than the root
-//!   around it, so a `readOnly` file needs `readOnlyRootFilesystem` and a writable file must not
+//!   around it, so a `readOnly` file of an emptyDir needs `readOnlyRootFilesystem` and a writable file must not
 //!   have it; anything else is refused, as is a file on another file system. Who replaces such a
 //!   file (rename) instead of writing to it replaces one of the names only.
+//! * A hostPath that is a single file and mounted `readOnly` in a writable root, such as
+//!   `/etc/machine-id`, is a copy as of the container's start: files that pods only read are put
+//!   there once, and refusing them would refuse ordinary pods. Later changes are not seen.
 //! * A file whose mount path lies inside another mounted volume is refused: placing it there would
 //!   show it to every container that mounts that volume, and leave it there.
 //! * The mount point of a directory is made in the root, or in the volume inside which it lies, as

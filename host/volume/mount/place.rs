@@ -288,6 +288,10 @@ impl Placing<'_> {
         if mount.volume.is_projected() {
             return self.copy_file(parent, file, &target);
         }
+        let is_of_host = matches!(mount.volume.root, VolumeRoot::File { .. });
+        if is_of_host && mount.is_read_only && !self.is_root_read_only {
+            return self.copy_read_only(parent, file, &target);
+        }
         match (mount.is_read_only, self.is_root_read_only) {
             (true, false) => {
                 return Err(refuse(
@@ -339,6 +343,22 @@ impl Placing<'_> {
             copy.write_new(&path, &bytes, read_only_mode(&found))?;
         }
         Ok(copy)
+    }
+
+    /// Copies a file of any size, without the right to write to the copy.
+    fn copy_read_only(
+        &self,
+        parent: &HostDir,
+        file: &Path,
+        target: &Path,
+    ) -> Result<(), VolumeError> {
+        let root = self.root.dir();
+        let copied = parent.dir().copy(file, root, target).and_then(|_| {
+            let mut permissions = root.metadata(target)?.permissions();
+            permissions.set_readonly(true);
+            root.set_permissions(target, permissions)
+        });
+        copied.map_err(|source| parent.error("copy", file, source))
     }
 
     fn copy_file(&self, parent: &HostDir, file: &Path, target: &Path) -> Result<(), VolumeError> {

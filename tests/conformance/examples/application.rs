@@ -29,7 +29,11 @@ async fn a_daemon_runs_once_on_the_node() {
     let (id, log) = (host.folder().join("machine-id"), host.folder().join("log"));
     std::fs::write(&id, "0123456789abcdef\n").unwrap();
     std::fs::create_dir(&log).unwrap();
-    let manifest = remapped(&remapped(&manifest, "/etc/machine-id", &id), "/var/log", &log);
+    let manifest = remapped(
+        &remapped(&manifest, "/etc/machine-id", &id),
+        "/var/log",
+        &log,
+    );
     host.apply(&manifest).await;
     let pods = host.ready_pods(1).await;
     assert!(name_of(&pods[0]).starts_with("example-daemonset-"));
@@ -61,7 +65,11 @@ async fn ships(path: &str, shipper: &str) -> Option<Host> {
 }
 
 async fn a_second_container_ships_logs() {
-    ships("application/deployment-sidecar-legacy.yaml", "sidecar-container").await;
+    ships(
+        "application/deployment-sidecar-legacy.yaml",
+        "sidecar-container",
+    )
+    .await;
 }
 
 async fn a_sidecar_ships_logs() {
@@ -88,8 +96,14 @@ async fn an_old_cron_job_is_refused_and_a_new_one_runs() {
 
     let host = Host::start(&manifest.replace("batch/v1beta1", "batch/v1")).await;
     let before = host.elapsed();
-    let done = |pods: &[_]| pods.iter().filter(|pod| phase_of(pod) == "Succeeded").count();
-    let pods = host.pods_until("two pods of two minutes", |pods| done(pods) == 2).await;
+    let done = |pods: &[_]| {
+        pods.iter()
+            .filter(|pod| phase_of(pod) == "Succeeded")
+            .count()
+    };
+    let pods = host
+        .pods_until("two pods of two minutes", |pods| done(pods) == 2)
+        .await;
     let took = host.elapsed() - before;
     assert!((60..=125).contains(&took.as_secs()), "{took:?}");
     for pod in &pods {
@@ -106,7 +120,10 @@ async fn a_job_with_a_second_container_never_completes() {
     };
     let host = Host::start(&manifest).await;
     let pod = host.first_pod().await;
-    pod.log_until("logshipper", |log| log.lines().any(|line| line == "logging")).await;
+    pod.log_until("logshipper", |log| {
+        log.lines().any(|line| line == "logging")
+    })
+    .await;
     pod.pause(Duration::from_secs(600)).await;
     let ended = pod.container("myjob").state.unwrap().terminated.unwrap();
     assert_eq!(ended.exit_code, 0);
@@ -130,8 +147,22 @@ async fn a_job_with_a_sidecar_completes() {
     assert_eq!(pods.len(), 1);
     assert_eq!(phase_of(&pods[0]), "Succeeded");
     let pod = host.pod(&name_of(&pods[0]));
-    assert!(pod.container("logshipper").state.unwrap().terminated.is_some());
-    assert_eq!(pod.container("myjob").state.unwrap().terminated.unwrap().exit_code, 0);
+    assert!(
+        pod.container("logshipper")
+            .state
+            .unwrap()
+            .terminated
+            .is_some()
+    );
+    assert_eq!(
+        pod.container("myjob")
+            .state
+            .unwrap()
+            .terminated
+            .unwrap()
+            .exit_code,
+        0
+    );
 }
 
 async fn a_job_from_a_template() {
@@ -140,16 +171,25 @@ async fn a_job_from_a_template() {
     };
     let said = refusal(&manifest);
     assert!(said.contains("\"process-item-$ITEM\""), "{said}");
-    assert!(said.contains("a lowercase RFC 1123 subdomain must consist of"), "{said}");
+    assert!(
+        said.contains("a lowercase RFC 1123 subdomain must consist of"),
+        "{said}"
+    );
 
     let host = Host::start(&manifest.replace("$ITEM", "apple")).await;
     let job = host.object_until(Kind::Job, "process-item-apple", "Complete", |job| {
         condition_of(job, "Complete") == Some("True")
     });
-    assert_eq!(job.await["metadata"]["labels"], json!({"jobgroup": "jobexample"}));
+    assert_eq!(
+        job.await["metadata"]["labels"],
+        json!({"jobgroup": "jobexample"})
+    );
     let took = host.elapsed().as_secs();
     assert!((5..=8).contains(&took), "{took} s");
-    assert_eq!(host.first_pod().await.log("c").await, "Processing item apple\n");
+    assert_eq!(
+        host.first_pod().await.log("c").await,
+        "Processing item apple\n"
+    );
 }
 
 async fn available_five_seconds_after_ready() {
@@ -157,11 +197,15 @@ async fn available_five_seconds_after_ready() {
         return;
     };
     let host = Host::start(&manifest).await;
-    host.pods_until("a ready pod", |pods| pods.iter().any(is_ready)).await;
+    host.pods_until("a ready pod", |pods| pods.iter().any(is_ready))
+        .await;
     let ready = host.elapsed();
-    let deployment = host.object_until(Kind::Deployment, "nginx-deployment", "Available", |deployment| {
-        condition_of(deployment, "Available") == Some("True")
-    });
+    let deployment = host.object_until(
+        Kind::Deployment,
+        "nginx-deployment",
+        "Available",
+        |deployment| condition_of(deployment, "Available") == Some("True"),
+    );
     assert_eq!(deployment.await["status"]["availableReplicas"], 1);
     let took = (host.elapsed() - ready).as_millis();
     assert!((4900..=6100).contains(&took), "{took} ms");

@@ -25,7 +25,9 @@ async fn begins(paths: &[&str], container: &str, expected: &str) -> Option<Pod> 
     let pod = Pod::start(&examples(paths)?).await;
     let ip = pod.is_ready().await.pod_ip.unwrap();
     let expected = expected.replace("POD_IP", &ip);
-    let log = pod.log_until(container, |log| log.len() >= expected.len()).await;
+    let log = pod
+        .log_until(container, |log| log.len() >= expected.len())
+        .await;
     assert_eq!(log, expected);
     Some(pod)
 }
@@ -57,10 +59,14 @@ async fn fields_as_files() {
         return;
     };
     let pod = Pod::start(&manifest).await;
-    let log = pod.log_until("client-container", |log| log.contains("john-doe")).await;
+    let log = pod
+        .log_until("client-container", |log| log.contains("john-doe"))
+        .await;
     assert!(log.contains(labels), "{log}");
     assert!(log.contains(annotations), "{log}");
-    let files = pod.exec("client-container", &["cat", "/etc/podinfo/labels"]).await;
+    let files = pod
+        .exec("client-container", &["cat", "/etc/podinfo/labels"])
+        .await;
     assert_eq!(files.stdout.trim_end(), labels);
 }
 
@@ -83,7 +89,10 @@ async fn literal_variables() {
     assert!(has("DEMO_GREETING=Hello from the environment"), "{printed}");
     assert!(has("DEMO_FAREWELL=Such a sweet sorrow"), "{printed}");
     let answer = pod.get(name, "http://127.0.0.1:8080/").await;
-    assert_eq!(answer, "Hello, world!\nVersion: 2.0.0\nHostname: envar-demo\n");
+    assert_eq!(
+        answer,
+        "Hello, world!\nVersion: 2.0.0\nHostname: envar-demo\n"
+    );
 }
 
 async fn a_tab_is_refused() {
@@ -92,12 +101,19 @@ async fn a_tab_is_refused() {
     };
     let said = refusal(&manifest);
     assert!(said.contains("tab"), "{said}");
-    let tab = manifest.lines().position(|line| line.starts_with('\t')).unwrap() + 1;
+    let tab = manifest
+        .lines()
+        .position(|line| line.starts_with('\t'))
+        .unwrap()
+        + 1;
     assert!(said.contains(&format!("example.yaml:{tab}:1")), "{said}");
 }
 
 async fn secrets_as_variables() {
-    let Some(manifest) = examples(&["pods/inject/secret-envars-pod.yaml", "pods/inject/secret.yaml"]) else {
+    let Some(manifest) = examples(&[
+        "pods/inject/secret-envars-pod.yaml",
+        "pods/inject/secret.yaml",
+    ]) else {
         return;
     };
     let pod = Pod::start(&manifest).await;
@@ -118,7 +134,10 @@ async fn a_secret_is_decoded() {
 }
 
 async fn variables_in_a_command() {
-    let paths = ["pods/pod-configmap-env-var-valueFrom.yaml", "configmap/configmap-multikeys.yaml"];
+    let paths = [
+        "pods/pod-configmap-env-var-valueFrom.yaml",
+        "configmap/configmap-multikeys.yaml",
+    ];
     let Some(log) = printed(&paths).await else {
         return;
     };
@@ -126,7 +145,10 @@ async fn variables_in_a_command() {
 }
 
 async fn one_key_as_a_file() {
-    let paths = ["pods/pod-configmap-volume-specific-key.yaml", "configmap/configmap-multikeys.yaml"];
+    let paths = [
+        "pods/pod-configmap-volume-specific-key.yaml",
+        "configmap/configmap-multikeys.yaml",
+    ];
     let Some(log) = printed(&paths).await else {
         return;
     };
@@ -134,18 +156,30 @@ async fn one_key_as_a_file() {
 }
 
 async fn variables_of_two_maps() {
-    let paths = ["pods/pod-multiple-configmap-env-variable.yaml", "configmap/configmaps.yaml"];
+    let paths = [
+        "pods/pod-multiple-configmap-env-variable.yaml",
+        "configmap/configmaps.yaml",
+    ];
     let Some(log) = printed(&paths).await else {
         return;
     };
     let has = |line: &str| log.lines().any(|printed| printed == line);
-    assert!(has("SPECIAL_LEVEL_KEY=very") && has("LOG_LEVEL=INFO"), "{log}");
+    assert!(
+        has("SPECIAL_LEVEL_KEY=very") && has("LOG_LEVEL=INFO"),
+        "{log}"
+    );
 }
 
 async fn a_variable_of_a_key_with_a_dot() {
-    let paths = ["pods/pod-single-configmap-env-variable.yaml", "configmap/configmaps.yaml"];
+    let paths = [
+        "pods/pod-single-configmap-env-variable.yaml",
+        "configmap/configmaps.yaml",
+    ];
     let Some(log) = printed(&paths).await else {
         return;
     };
-    assert!(log.lines().any(|line| line == "SPECIAL_LEVEL_KEY=very"), "{log}");
+    assert!(
+        log.lines().any(|line| line == "SPECIAL_LEVEL_KEY=very"),
+        "{log}"
+    );
 }

@@ -49,14 +49,17 @@ pub(crate) fn examples(paths: &[&str]) -> Option<String> {
     if !folder.is_dir() {
         return None;
     }
-    let text = |path: &&str| std::fs::read_to_string(folder.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let text = |path: &&str| {
+        std::fs::read_to_string(folder.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    };
     let texts: Vec<_> = paths.iter().map(text).collect();
     Some(texts.join("\n---\n"))
 }
 
 /// What is read of a manifest.
 pub(crate) fn parsed(manifest: &str) -> Manifests {
-    read(&[Source::new("example.yaml", manifest)]).unwrap_or_else(|report| panic!("{}", report.render()))
+    read(&[Source::new("example.yaml", manifest)])
+        .unwrap_or_else(|report| panic!("{}", report.render()))
 }
 
 /// What is said of a manifest that is refused.

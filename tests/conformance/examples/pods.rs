@@ -40,11 +40,16 @@ async fn a_value_of_continued_lines() {
 #[test]
 fn redis_finds_its_configuration() {
     crate::pod::play(async {
-        let paths = ["pods/config/redis-pod.yaml", "pods/config/example-redis-config.yaml"];
+        let paths = [
+            "pods/config/redis-pod.yaml",
+            "pods/config/example-redis-config.yaml",
+        ];
         let Some(manifest) = examples(&paths) else {
             return;
         };
-        let pod = Pod::start(&manifest.replace("image: redis:5", "image: busybox\n    command: [cat]")).await;
+        let pod =
+            Pod::start(&manifest.replace("image: redis:5", "image: busybox\n    command: [cat]"))
+                .await;
         let log = pod.log_until("redis", |log| !log.is_empty()).await;
         assert_eq!(log, "maxmemory 2mb\nmaxmemory-policy allkeys-lru\n");
     });
@@ -73,7 +78,10 @@ fn hooks_run_before_and_after() {
         let before = pod.elapsed();
         pod.delete(None).await;
         pod.gone().await;
-        assert!(pod.elapsed() - before < Duration::from_secs(30), "within the grace period");
+        assert!(
+            pod.elapsed() - before < Duration::from_secs(30),
+            "within the grace period"
+        );
         assert!(!pod.told().contains("FailedPreStopHook"), "{}", pod.told());
     });
 }
@@ -96,7 +104,10 @@ async fn a_pod_requests_what_runs_at_once() {
     let pod = host.first_pod().await;
     assert_eq!(pod.log("setup").await, "setting up\n");
     assert!(pod.container("log-shipper").ready && pod.container("app").ready);
-    for (cpu_millicores, memory_bytes) in [(349, room.memory_bytes), (room.cpu_millicores, (192 << 20) - 1)] {
+    for (cpu_millicores, memory_bytes) in [
+        (349, room.memory_bytes),
+        (room.cpu_millicores, (192 << 20) - 1),
+    ] {
         let host = Host::of(wasmpod_node::Capacity {
             cpu_millicores,
             memory_bytes,
@@ -143,14 +154,24 @@ async fn a_missing_page_is_a_failure() {
     pod.is_ready().await;
     let mut before = pod.elapsed();
     for restarts in 1..=3 {
-        pod.until("another restart", |status| container(status, "nginx").restart_count == restarts)
-            .await;
+        pod.until("another restart", |status| {
+            container(status, "nginx").restart_count == restarts
+        })
+        .await;
         // From 30 s on three failures, 10 s apart; then the container ends, and waits for its back-off.
         let took = (pod.elapsed() - before).as_secs();
-        assert!((50..=61 + 40).contains(&took), "{took} s to restart {restarts}");
+        assert!(
+            (50..=61 + 40).contains(&took),
+            "{took} s to restart {restarts}"
+        );
         before = pod.elapsed();
     }
-    assert!(pod.told().contains("HTTP probe failed with statuscode: 404"), "{}", pod.told());
+    assert!(
+        pod.told()
+            .contains("HTTP probe failed with statuscode: 404"),
+        "{}",
+        pod.told()
+    );
 }
 
 #[test]
@@ -159,7 +180,10 @@ fn an_open_port_is_healthy() {
         let Some(manifest) = examples(&["pods/probe/pod-with-tcp-socket-healthcheck.yaml"]) else {
             return;
         };
-        let server = format!("image: \"{}\", args: [netexec, --http-port=6379]", agnhost());
+        let server = format!(
+            "image: \"{}\", args: [netexec, --http-port=6379]",
+            agnhost()
+        );
         let pod = Pod::start(&manifest.replace("image: \"redis\"", &server)).await;
         pod.is_ready().await;
         pod.pause(Duration::from_secs(600)).await;
@@ -175,18 +199,27 @@ async fn all_containers_run_again() {
     let host = Host::start(&manifest).await;
     let uid = host.ready_pods(1).await[0].metadata.uid.clone();
     let pod = host.first_pod().await;
-    assert_eq!(pod.log("main-application").await, "Application is running\n");
-    pod.until("all again", |status| container(status, "main-application").restart_count == 1)
-        .await;
+    let says = |log: &str| log == "Application is running\n";
+    pod.log_until("main-application", says).await;
+    pod.until("all again", |status| {
+        container(status, "main-application").restart_count == 1
+    })
+    .await;
     let took = pod.elapsed().as_secs();
     assert!((60..=75).contains(&took), "{took} s");
     pod.is_ready().await;
     for name in ["setup-environment", "watcher-sidecar"] {
         assert_eq!(pod.container(name).restart_count, 1, "{name}");
     }
-    assert_eq!(pod.log("setup-environment").await, "Setting up environment\n");
-    assert_eq!(pod.log("main-application").await, "Application is running\n");
-    assert_eq!(pod.previous_log("main-application").await, "Application is running\n");
+    assert_eq!(
+        pod.log("setup-environment").await,
+        "Setting up environment\n"
+    );
+    pod.log_until("main-application", says).await;
+    assert_eq!(
+        pod.previous_log("main-application").await,
+        "Application is running\n"
+    );
     let pods = host.pods();
     assert_eq!(pods[0].metadata.uid, uid);
     assert!(is_ready(&pods[0]));

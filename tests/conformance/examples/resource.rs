@@ -41,7 +41,10 @@ async fn two_busy_threads_get_one_core() {
         return;
     };
     let pod = Pod::start(&manifest).await;
-    pod.until("Running", |status| status.phase.as_deref() == Some("Running")).await;
+    pod.until("Running", |status| {
+        status.phase.as_deref() == Some("Running")
+    })
+    .await;
     // What is measured is real: from here on, time is.
     tokio::time::resume();
     let used = || pod.usage().iter().map(|usage| usage.cpu).sum::<Duration>();
@@ -51,7 +54,10 @@ async fn two_busy_threads_get_one_core() {
     }
     let (used, took) = (used() - before, began.elapsed());
     assert!(used > Duration::ZERO, "it is busy");
-    assert!(used < took.mul_f64(1.1), "{used:?} of processor time in {took:?}");
+    assert!(
+        used < took.mul_f64(1.1),
+        "{used:?} of processor time in {took:?}"
+    );
     assert_eq!(pod.container("cpu-demo-ctr").restart_count, 0);
 }
 
@@ -65,11 +71,16 @@ async fn more_than_the_node_has_stays_pending() {
     assert_eq!(phase_of(&pods[0]), "Pending");
     let status = pods[0].status.clone().unwrap();
     assert_eq!(condition(&status, "PodScheduled"), Some("False"));
-    assert!(status.container_statuses.is_none_or(|containers| containers.is_empty()));
+    assert!(
+        status
+            .container_statuses
+            .is_none_or(|containers| containers.is_empty())
+    );
     let events = host.objects(Kind::Event);
     let told = events.iter().any(|event| {
         let message = event["message"].as_str().unwrap_or_default();
-        event["reason"] == "FailedScheduling" && message.contains("0/1 nodes are available: 1 Insufficient memory")
+        event["reason"] == "FailedScheduling"
+            && message.contains("0/1 nodes are available: 1 Insufficient memory")
     });
     assert!(told, "{events:#?}");
 }

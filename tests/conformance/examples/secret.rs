@@ -31,7 +31,9 @@ async fn a_key_with_a_dot_is_a_hidden_file() {
         .replace("        \"/etc/secret-volume\",", "        \"3600\",");
     let pod = Pod::start(&stays).await;
     pod.is_ready().await;
-    let read = pod.exec(name, &["cat", "/etc/secret-volume/.secret-file"]).await;
+    let read = pod
+        .exec(name, &["cat", "/etc/secret-volume/.secret-file"])
+        .await;
     assert_eq!(read.stdout, "value-2\r\n\r\n");
 }
 
@@ -41,5 +43,8 @@ async fn a_typed_secret_is_decoded() {
     };
     let secret = parsed(&manifest).secrets.remove(0);
     assert_eq!(secret.type_.as_deref(), Some("kubernetes.io/ssh-auth"));
-    assert_eq!(secret.data.unwrap()["ssh-privatekey"].0, b"Pouring6%Emoticon%Scuba");
+    assert_eq!(
+        secret.data.unwrap()["ssh-privatekey"].0,
+        b"Pouring6%Emoticon%Scuba"
+    );
 }

@@ -41,18 +41,25 @@ async fn three_sources_in_one_volume() {
     // There is no limit: it is what the node has.
     let cores: u32 = read("cpu_limit").await.parse().unwrap();
     assert!(cores >= 1);
-    let listed = pod.exec("container-test", &["ls", "/projected-volume"]).await;
+    let listed = pod
+        .exec("container-test", &["ls", "/projected-volume"])
+        .await;
     assert_eq!(listed.stdout, "cpu_limit\nlabels\nmy-group\n");
 }
 
 async fn two_secrets_in_one_volume() {
-    let paths = ["pods/storage/projected.yaml", "_companions/secrets-projected.yaml"];
+    let paths = [
+        "pods/storage/projected.yaml",
+        "_companions/secrets-projected.yaml",
+    ];
     let Some(manifest) = examples(&paths) else {
         return;
     };
     let pod = Pod::start(&manifest).await;
     pod.is_ready().await;
-    let listed = pod.exec("test-projected-volume", &["ls", "/projected-volume"]).await;
+    let listed = pod
+        .exec("test-projected-volume", &["ls", "/projected-volume"])
+        .await;
     assert_eq!(listed.stdout, "password.txt\nusername.txt\n");
 }
 
@@ -62,20 +69,24 @@ async fn with_volume() -> Option<Host> {
     let host = Host::of(CAPACITY);
     let page = host.folder().join("index.html");
     std::fs::write(page, "Hello from Kubernetes storage\n").unwrap();
-    host.apply(&remapped(&manifest, "/mnt/data", &host.folder())).await;
+    host.apply(&remapped(&manifest, "/mnt/data", &host.folder()))
+        .await;
     Some(host)
 }
 
 /// Waits for a phase.
 async fn is_in_phase(host: &Host, kind: Kind, name: &str, phase: &str) -> Value {
-    let object = host.object_until(kind, name, phase, |object| object["status"]["phase"] == phase);
+    let object = host.object_until(kind, name, phase, |object| {
+        object["status"]["phase"] == phase
+    });
     object.await
 }
 
 /// The same with the claim, bound.
 async fn with_claim() -> Option<Host> {
     let host = with_volume().await?;
-    host.apply(&examples(&["pods/storage/pv-claim.yaml"])?).await;
+    host.apply(&examples(&["pods/storage/pv-claim.yaml"])?)
+        .await;
     is_in_phase(&host, Kind::PersistentVolumeClaim, "task-pv-claim", "Bound").await;
     Some(host)
 }
@@ -85,7 +96,8 @@ async fn a_volume_is_available_then_bound() {
         return;
     };
     is_in_phase(&host, Kind::PersistentVolume, "task-pv-volume", "Available").await;
-    host.apply(&examples(&["pods/storage/pv-claim.yaml"]).unwrap()).await;
+    host.apply(&examples(&["pods/storage/pv-claim.yaml"]).unwrap())
+        .await;
     let volume = is_in_phase(&host, Kind::PersistentVolume, "task-pv-volume", "Bound").await;
     assert_eq!(volume["spec"]["claimRef"]["name"], "task-pv-claim");
 }
@@ -104,7 +116,8 @@ async fn a_page_from_a_volume() {
     let Some(host) = with_claim().await else {
         return;
     };
-    host.apply(&examples(&["pods/storage/pv-pod.yaml"]).unwrap()).await;
+    host.apply(&examples(&["pods/storage/pv-pod.yaml"]).unwrap())
+        .await;
     host.ready_pods(1).await;
     let pod = host.first_pod().await;
     let page = pod.get("task-pv-container", "http://127.0.0.1/").await;
@@ -115,10 +128,14 @@ async fn init_writes_beside_the_volume() {
     let Some(host) = with_claim().await else {
         return;
     };
-    host.apply(&examples(&["pods/storage/pv-pod-backup.yaml"]).unwrap()).await;
+    host.apply(&examples(&["pods/storage/pv-pod-backup.yaml"]).unwrap())
+        .await;
     host.ready_pods(1).await;
     let pod = host.first_pod().await;
-    assert_eq!(pod.log("init-volume").await, "Initializing the mounted volume...\n");
+    assert_eq!(
+        pod.log("init-volume").await,
+        "Initializing the mounted volume...\n"
+    );
     // The init container wrote into its own folder of this name, where no volume is mounted.
     let page = pod.get("task-pv-container", "http://127.0.0.1:80/").await;
     assert_eq!(page, "Hello from Kubernetes storage\n");

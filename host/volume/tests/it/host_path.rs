@@ -141,6 +141,23 @@ fn each_type_takes_and_makes_what_the_kubelet_does() {
 }
 
 #[test]
+fn a_single_file_that_is_only_read_is_a_copy() {
+    let host = tempfile::tempdir().unwrap();
+    let file = host.path().join("machine-id");
+    std::fs::write(&file, "0123").unwrap();
+    let volumes = vec![host_path("id", &file, "File")];
+    let pod = TestPod::try_new(volumes, &policy(host.path())).unwrap();
+    let guest = pod.attach("c", &["id:/etc/machine-id:ro"]);
+    assert_eq!(guest.read("/", "etc/machine-id"), "0123");
+    let copy = guest.dir("/").metadata("etc/machine-id").unwrap();
+    assert!(copy.permissions().readonly());
+    // Whoever may write to everything writes to the copy only.
+    drop(guest.dir("/").remove_file("etc/machine-id"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "0123");
+    assert!(!std::fs::metadata(&file).unwrap().permissions().readonly());
+}
+
+#[test]
 fn what_a_guest_writes_stays_on_the_host_after_release() {
     // On one file system with the pod's state, so that the single file can be linked.
     let host = tempfile::tempdir().unwrap();
