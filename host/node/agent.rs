@@ -161,7 +161,9 @@ impl Agent {
     /// The folder of this process's run in the state directory; nothing after [`Agent::shutdown`].
     #[must_use]
     pub fn run_dir(&self) -> Option<PathBuf> {
-        lock(&self.state).as_ref().map(|state| state.run().to_owned())
+        lock(&self.state)
+            .as_ref()
+            .map(|state| state.run().to_owned())
     }
 
     /// `spec.nodeName` of its pods.

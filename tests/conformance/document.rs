@@ -16,7 +16,8 @@ const UPSTREAM: &str = "../shared/kubernetes.md";
 /// The themes of upstream's list that are about more than one pod on one node: the API server, networking between
 /// pods, services, kubectl. They come with those.
 const LATER: [&str; 11] = [
-    "1.2 ", "1.13 ", "1.14 ", "1.21 ", "1.22 ", "1.23 ", "1.24 ", "1.25 ", "1.26 ", "1.27 ", "1.29 ",
+    "1.2 ", "1.13 ", "1.14 ", "1.21 ", "1.22 ", "1.23 ", "1.24 ", "1.25 ", "1.26 ", "1.27 ",
+    "1.29 ",
 ];
 
 fn root() -> &'static Path {
@@ -98,7 +99,10 @@ fn every_upstream_test_of_a_theme_is_in_the_table() {
     let mut theme = "";
     let mut missing = Vec::new();
     for line in text.lines() {
-        if let Some(title) = line.strip_prefix("#### ").or_else(|| line.strip_prefix("### ")) {
+        if let Some(title) = line
+            .strip_prefix("#### ")
+            .or_else(|| line.strip_prefix("### "))
+        {
             theme = title;
         }
         let row = line
@@ -117,13 +121,20 @@ fn every_upstream_test_of_a_theme_is_in_the_table() {
             missing.push(format!("{theme}: {id}"));
         }
     }
-    assert!(missing.is_empty(), "not in the table:\n{}", missing.join("\n"));
+    assert!(
+        missing.is_empty(),
+        "not in the table:\n{}",
+        missing.join("\n")
+    );
 }
 
 #[test]
 fn no_row_is_there_twice() {
     let themes = THEMES.iter().chain(EXAMPLES);
-    let mut ids: Vec<_> = themes.flat_map(|theme| theme.rows).map(|row| row.id).collect();
+    let mut ids: Vec<_> = themes
+        .flat_map(|theme| theme.rows)
+        .map(|row| row.id)
+        .collect();
     let all = ids.len();
     ids.sort_unstable();
     ids.dedup();

@@ -73,11 +73,17 @@ impl Node {
 
     /// A pod's object.
     pub(crate) fn pod(&self, name: &str) -> Arc<PodObject> {
-        self.find(name).unwrap_or_else(|| panic!("there is no pod {name}"))
+        self.find(name)
+            .unwrap_or_else(|| panic!("there is no pod {name}"))
     }
 
     /// Waits until a pod's object is as wanted.
-    pub(crate) async fn until(&self, name: &str, what: &str, wanted: impl Fn(&PodObject) -> bool) -> Arc<PodObject> {
+    pub(crate) async fn until(
+        &self,
+        name: &str,
+        what: &str,
+        wanted: impl Fn(&PodObject) -> bool,
+    ) -> Arc<PodObject> {
         let mut changes = self.agent.store().changes();
         let found = timeout(PATIENCE, async {
             loop {
@@ -89,13 +95,17 @@ impl Node {
                 changes.changed().await.unwrap();
             }
         });
-        found.await.unwrap_or_else(|_| panic!("{name} never is as wanted: {what}\n{:#?}", self.pod(name)))
+        found
+            .await
+            .unwrap_or_else(|_| panic!("{name} never is as wanted: {what}\n{:#?}", self.pod(name)))
     }
 
     /// Waits until a pod is ready.
     pub(crate) async fn is_ready(&self, name: &str) -> Arc<PodObject> {
         self.until(name, "Ready", |pod| {
-            pod.status.as_ref().is_some_and(|status| condition(status, "Ready") == Some("True"))
+            pod.status
+                .as_ref()
+                .is_some_and(|status| condition(status, "Ready") == Some("True"))
         })
         .await
     }
@@ -104,18 +114,29 @@ impl Node {
     pub(crate) async fn is_removed(&self, name: &str) {
         let mut changes = self.agent.store().changes();
         let removed = timeout(PATIENCE, changes.wait_for(|_| self.find(name).is_none()));
-        removed.await.unwrap_or_else(|_| panic!("{name} is never removed: {:#?}", self.find(name))).unwrap();
+        removed
+            .await
+            .unwrap_or_else(|_| panic!("{name} is never removed: {:#?}", self.find(name)))
+            .unwrap();
     }
 
     /// Changes a pod's object, as a patch does; the error is what the API answers.
-    pub(crate) fn update(&self, name: &str, mut change: impl FnMut(&mut PodObject)) -> Result<Arc<PodObject>, String> {
-        let changed = self.agent.update(Kind::Pod, Some("default"), name, &mut |object| {
-            if let Object::Pod(pod) = object {
-                change(Arc::make_mut(pod));
-            }
-            Ok(())
-        });
-        changed.map(|object| Arc::try_from(object).unwrap()).map_err(|error| error.to_string())
+    pub(crate) fn update(
+        &self,
+        name: &str,
+        mut change: impl FnMut(&mut PodObject),
+    ) -> Result<Arc<PodObject>, String> {
+        let changed = self
+            .agent
+            .update(Kind::Pod, Some("default"), name, &mut |object| {
+                if let Object::Pod(pod) = object {
+                    change(Arc::make_mut(pod));
+                }
+                Ok(())
+            });
+        changed
+            .map(|object| Arc::try_from(object).unwrap())
+            .map_err(|error| error.to_string())
     }
 
     /// Deletes a pod; `grace` in seconds, or that of its spec. Does not wait.
@@ -124,7 +145,9 @@ impl Node {
             grace: grace.map(Duration::from_secs),
             ..DeleteOptions::default()
         };
-        self.agent.delete(Kind::Pod, Some("default"), name, &options).unwrap();
+        self.agent
+            .delete(Kind::Pod, Some("default"), name, &options)
+            .unwrap();
     }
 
     /// What a command in a container prints; it must succeed.

@@ -15,13 +15,16 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 use wasmpod_image::Image;
 use wasmpod_manifest::k8s::jiff::Timestamp;
-use wasmpod_manifest::k8s::{ConfigMap, ContainerStatus, Pod as PodObject, PodStatus, Secret, Service};
+use wasmpod_manifest::k8s::{
+    ConfigMap, ContainerStatus, Pod as PodObject, PodStatus, Secret, Service,
+};
 use wasmpod_manifest::{Manifests, Source, read};
 use wasmpod_network::Network;
 use wasmpod_runtime::{Runtime, RuntimeConfig};
 use wasmpod_sandbox::{
-    BoxFuture, Clock, ContainerUsage, ExecRequest, HostFacts, ImageFailure, ImageSource, IpcLimits, LogItem, LogLimits,
-    LogOptions, Placement, PodEvent, PodSources, SandboxConfig, SandboxHandle, SandboxStatus,
+    BoxFuture, Clock, ContainerUsage, ExecRequest, HostFacts, ImageFailure, ImageSource, IpcLimits,
+    LogItem, LogLimits, LogOptions, Placement, PodEvent, PodSources, SandboxConfig, SandboxHandle,
+    SandboxStatus,
 };
 use wasmpod_volume::VolumePolicy;
 
@@ -71,7 +74,10 @@ fn unpacked(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.wasm"));
     let mut module = Vec::new();
     let file = std::fs::File::open(packed).unwrap();
-    zstd::Decoder::new(file).unwrap().read_to_end(&mut module).unwrap();
+    zstd::Decoder::new(file)
+        .unwrap()
+        .read_to_end(&mut module)
+        .unwrap();
     if std::fs::read(&path).ok().as_deref() != Some(module.as_slice()) {
         // Other tests do the same at the same time: whoever is last puts the same bytes there.
         let mut file = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -114,7 +120,8 @@ impl ImageSource for Images {
         _: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Arc<Image>, ImageFailure>> {
         Box::pin(async move {
-            wasmpod_image::resolve(reference, Path::new("/")).map_err(|error| ImageFailure::from(&error))
+            wasmpod_image::resolve(reference, Path::new("/"))
+                .map_err(|error| ImageFailure::from(&error))
         })
     }
 }
@@ -254,7 +261,8 @@ impl Pod {
 
     /// Waits until the pod is ready.
     pub(crate) async fn is_ready(&self) -> PodStatus {
-        self.until("Ready", |status| condition(status, "Ready") == Some("True")).await
+        self.until("Ready", |status| condition(status, "Ready") == Some("True"))
+            .await
     }
 
     /// The status now.
@@ -286,7 +294,10 @@ impl Pod {
     /// The events so far, as text, for messages.
     pub(crate) fn told(&self) -> String {
         let lines = self.events().into_iter().map(|event| {
-            format!("{} {:?} {}: {}\n", event.time, event.container, event.reason, event.message)
+            format!(
+                "{} {:?} {}: {}\n",
+                event.time, event.container, event.reason, event.message
+            )
         });
         lines.collect()
     }
@@ -328,7 +339,11 @@ impl Pod {
             if wanted(&text) {
                 return text;
             }
-            assert!(self.elapsed() < end, "the log of {container} stays so:\n{text}\n{}", self.told());
+            assert!(
+                self.elapsed() < end,
+                "the log of {container} stays so:\n{text}\n{}",
+                self.told()
+            );
             self.pause(Duration::from_millis(100)).await;
         }
     }
@@ -407,14 +422,19 @@ impl Pod {
     /// Waits until everything of the pod is released.
     pub(crate) async fn gone(&self) -> PodStatus {
         let status = timeout(PATIENCE, self.sandbox.wait()).await;
-        status.unwrap_or_else(|_| panic!("the pod never ends:\n{}", self.told())).pod.clone()
+        status
+            .unwrap_or_else(|_| panic!("the pod never ends:\n{}", self.told()))
+            .pod
+            .clone()
     }
 }
 
 /// The status of a condition.
 pub(crate) fn condition<'a>(status: &'a PodStatus, kind: &str) -> Option<&'a str> {
     let conditions = status.conditions.as_deref().unwrap_or_default();
-    let found = conditions.iter().find(|condition| condition.type_ == kind)?;
+    let found = conditions
+        .iter()
+        .find(|condition| condition.type_ == kind)?;
     Some(&found.status)
 }
 
@@ -423,5 +443,7 @@ pub(crate) fn container(status: &PodStatus, name: &str) -> ContainerStatus {
     let all = [&status.init_container_statuses, &status.container_statuses];
     let mut all = all.into_iter().flatten().flatten();
     let found = all.find(|container| container.name == name);
-    found.unwrap_or_else(|| panic!("no container {name}: {status:?}")).clone()
+    found
+        .unwrap_or_else(|| panic!("no container {name}: {status:?}"))
+        .clone()
 }

@@ -24,10 +24,14 @@ pub(crate) fn shell(name: &str, script: &str) -> Value {
 
 /// A command that notes its start, takes so many seconds, notes its exit, and exits so.
 pub(crate) fn noting(name: &str, seconds: u64, code: i32) -> Value {
-    json!(["sh", "-c", format!(
-        "echo \"$(date +%s%N) {name} starts\" >> {NOTES}; sleep {seconds}; \
+    json!([
+        "sh",
+        "-c",
+        format!(
+            "echo \"$(date +%s%N) {name} starts\" >> {NOTES}; sleep {seconds}; \
          echo \"$(date +%s%N) {name} exits\" >> {NOTES}; exit {code}"
-    )])
+        )
+    ])
 }
 
 /// A container that does nothing else.
@@ -73,7 +77,11 @@ impl Timeline {
                 if let Some(ended) = &state.terminated {
                     notes.extend(notes_of(&status.name, ended));
                 }
-                if let Some(since) = state.running.as_ref().and_then(|state| state.started_at.clone()) {
+                if let Some(since) = state
+                    .running
+                    .as_ref()
+                    .and_then(|state| state.started_at.clone())
+                {
                     notes.push(note(&since, &status.name, true));
                 }
             }
@@ -84,35 +92,47 @@ impl Timeline {
 
     /// When `who` started first.
     pub(crate) fn start(&self, who: &str) -> i128 {
-        self.first(who, true).unwrap_or_else(|| panic!("{who} does not start: {self:#?}"))
+        self.first(who, true)
+            .unwrap_or_else(|| panic!("{who} does not start: {self:#?}"))
     }
 
     /// When `who` exited first.
     pub(crate) fn exit(&self, who: &str) -> i128 {
-        self.first(who, false).unwrap_or_else(|| panic!("{who} does not exit: {self:#?}"))
+        self.first(who, false)
+            .unwrap_or_else(|| panic!("{who} does not exit: {self:#?}"))
     }
 
     /// How often `who` started.
     pub(crate) fn starts(&self, who: &str) -> usize {
-        self.0.iter().filter(|note| note.who == who && note.is_start).count()
+        self.0
+            .iter()
+            .filter(|note| note.who == who && note.is_start)
+            .count()
     }
 
     /// How often it started in that time, both in nanoseconds since 1970.
     pub(crate) fn starts_between(&self, who: &str, from: i128, to: i128) -> usize {
-        let starts = self.0.iter().filter(|note| note.who == who && note.is_start);
+        let starts = self
+            .0
+            .iter()
+            .filter(|note| note.who == who && note.is_start);
         starts.filter(|note| (from..=to).contains(&note.at)).count()
     }
 
     #[track_caller]
     pub(crate) fn assert_exits_before(&self, one: &str, other: &str) {
-        assert!(self.exit(one) <= self.start(other), "{one} exits before {other}: {self:#?}");
+        assert!(
+            self.exit(one) <= self.start(other),
+            "{one} exits before {other}: {self:#?}"
+        );
     }
 
     /// The one that starts first still runs when the other starts.
     #[track_caller]
     pub(crate) fn assert_run_together(&self, first: &str, second: &str) {
         let start = self.start(second);
-        let runs = self.start(first) <= start && self.first(first, false).is_none_or(|exit| start < exit);
+        let runs =
+            self.start(first) <= start && self.first(first, false).is_none_or(|exit| start < exit);
         assert!(runs, "{first} and {second} run together: {self:#?}");
     }
 
@@ -122,7 +142,10 @@ impl Timeline {
     }
 
     fn first(&self, who: &str, is_start: bool) -> Option<i128> {
-        let found = self.0.iter().find(|note| note.who == who && note.is_start == is_start)?;
+        let found = self
+            .0
+            .iter()
+            .find(|note| note.who == who && note.is_start == is_start)?;
         Some(found.at)
     }
 }
@@ -140,7 +163,11 @@ fn notes_of(name: &str, ended: &ContainerStateTerminated) -> Vec<Note> {
             })
         })
         .collect();
-    let has = |notes: &[Note], is_start| notes.iter().any(|note| note.who == name && note.is_start == is_start);
+    let has = |notes: &[Note], is_start| {
+        notes
+            .iter()
+            .any(|note| note.who == name && note.is_start == is_start)
+    };
     if !has(&notes, true)
         && let Some(time) = &ended.started_at
     {
@@ -169,7 +196,10 @@ fn nanoseconds(time: &Time) -> i128 {
 /// When a running container was started, in nanoseconds since 1970.
 pub(crate) fn running_since(status: &PodStatus, name: &str) -> i128 {
     let found = container(status, name);
-    let running = found.state.as_ref().and_then(|state| state.running.as_ref());
+    let running = found
+        .state
+        .as_ref()
+        .and_then(|state| state.running.as_ref());
     let since = running.and_then(|running| running.started_at.as_ref());
     nanoseconds(since.unwrap_or_else(|| panic!("{name} does not run: {found:#?}")))
 }
@@ -179,7 +209,9 @@ pub(crate) fn ended(status: &PodStatus, name: &str) -> ContainerStateTerminated 
     let found = container(status, name);
     let state = found.state.clone().and_then(|state| state.terminated);
     let last = || found.last_state.clone().and_then(|state| state.terminated);
-    state.or_else(last).unwrap_or_else(|| panic!("{name} has not ended: {found:#?}"))
+    state
+        .or_else(last)
+        .unwrap_or_else(|| panic!("{name} has not ended: {found:#?}"))
 }
 
 /// When it ended, in nanoseconds since 1970.

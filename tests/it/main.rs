@@ -6,6 +6,6 @@ mod command_line;
 mod four_pods;
 mod isolation;
 mod looking_in;
+mod support;
 #[cfg(target_os = "linux")]
 mod terminal;
-mod support;

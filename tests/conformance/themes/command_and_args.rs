@@ -33,15 +33,29 @@ async fn without_command_and_arguments() {
 }
 
 async fn with_arguments() {
-    let text = printed(&agnhost(), ", args: [entrypoint-tester, override, arguments]").await;
-    assert!(text.trim_end().ends_with("entrypoint-tester override arguments]"), "{text}");
+    let text = printed(
+        &agnhost(),
+        ", args: [entrypoint-tester, override, arguments]",
+    )
+    .await;
+    assert!(
+        text.trim_end()
+            .ends_with("entrypoint-tester override arguments]"),
+        "{text}"
+    );
 }
 
 async fn with_command() {
-    assert_eq!(printed("busybox", ", command: [echo, override]").await, "override\n");
+    assert_eq!(
+        printed("busybox", ", command: [echo, override]").await,
+        "override\n"
+    );
 }
 
 async fn with_command_and_arguments() {
     let lines = ", command: [echo, override], args: [\"arguments $(HOSTNAME)\"]";
-    assert_eq!(printed("busybox", lines).await, "override arguments $(HOSTNAME)\n");
+    assert_eq!(
+        printed("busybox", lines).await,
+        "override arguments $(HOSTNAME)\n"
+    );
 }

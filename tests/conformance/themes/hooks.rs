@@ -38,7 +38,10 @@ fn http(word: &str) -> Value {
 
 /// A pod whose container has this hook.
 async fn hooked(hook: &str, handler: Value) -> Pod {
-    let container = with(shell("c", "sleep 600"), json!({"lifecycle": {hook: handler}}));
+    let container = with(
+        shell("c", "sleep 600"),
+        json!({"lifecycle": {hook: handler}}),
+    );
     let spec = json!({"initContainers": [sidecar(server())], "containers": [container]});
     let pod = Pod::start(&pod(&spec)).await;
     pod.is_ready().await;
@@ -50,7 +53,11 @@ async fn post_start(handler: Value) {
     // The container counts as running when its hook is over, so it has called by now.
     let heard = pod.exec("server", &["cat", "/dev/termination-log"]).await;
     assert_eq!(heard.stdout, "poststart", "{}", pod.told());
-    assert!(!pod.told().contains("FailedPostStartHook"), "{}", pod.told());
+    assert!(
+        !pod.told().contains("FailedPostStartHook"),
+        "{}",
+        pod.told()
+    );
 }
 
 async fn pre_stop(handler: Value) {
@@ -59,7 +66,12 @@ async fn pre_stop(handler: Value) {
     assert_eq!(heard.stdout, "", "it is called at the end only");
     pod.delete(None).await;
     let status = pod.gone().await;
-    assert_eq!(ended(&status, "server").message.as_deref(), Some("prestop"), "{}", pod.told());
+    assert_eq!(
+        ended(&status, "server").message.as_deref(),
+        Some("prestop"),
+        "{}",
+        pod.told()
+    );
     assert!(!pod.told().contains("FailedPreStopHook"), "{}", pod.told());
 }
 
@@ -86,7 +98,11 @@ async fn pre_stop_of_another_pod() {
     }))
     .await;
     let server = node.is_ready("server").await;
-    let ip = server.status.as_ref().and_then(|status| status.pod_ip.clone()).unwrap();
+    let ip = server
+        .status
+        .as_ref()
+        .and_then(|status| status.pod_ip.clone())
+        .unwrap();
     let call = format!("wget -qO- 'http://{ip}:8080{WRITE}prestop'");
     let hook = json!({"lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", call]}}}});
     node.apply(&json!({
@@ -98,5 +114,9 @@ async fn pre_stop_of_another_pod() {
     println!("{}", node.exec("tester", "c", &["sh", "-c", &call]).await);
     node.delete("tester", None);
     node.is_removed("tester").await;
-    assert_eq!(node.exec("server", "server", &["cat", "/dev/termination-log"]).await, "prestop");
+    assert_eq!(
+        node.exec("server", "server", &["cat", "/dev/termination-log"])
+            .await,
+        "prestop"
+    );
 }

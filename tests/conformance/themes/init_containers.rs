@@ -43,7 +43,10 @@ fn assert_initialized(status: &PodStatus) {
 
 fn assert_not_initialized(status: &PodStatus, missing: &str) {
     let conditions = status.conditions.as_deref().unwrap_or_default();
-    let found = conditions.iter().find(|condition| condition.type_ == "Initialized").unwrap();
+    let found = conditions
+        .iter()
+        .find(|condition| condition.type_ == "Initialized")
+        .unwrap();
     assert_eq!(found.status, "False");
     assert_eq!(found.reason.as_deref(), Some("ContainersNotInitialized"));
     let message = format!("containers with incomplete status: [{missing}]");

@@ -19,7 +19,10 @@ rows! {
 async fn log_output() {
     let container = shell("c", "echo 'Hello World' ; sleep 240");
     let pod = Pod::start(&pod(&json!({"containers": [container]}))).await;
-    assert_eq!(pod.log_until("c", |log| !log.is_empty()).await, "Hello World\n");
+    assert_eq!(
+        pod.log_until("c", |log| !log.is_empty()).await,
+        "Hello World\n"
+    );
 }
 
 /// A pod that always fails.
@@ -32,21 +35,33 @@ async fn failed_pod_has_a_reason() {
     let pod = failing().await;
     let status = pod
         .until("it has ended", |status| {
-            let found = status.container_statuses.as_ref().and_then(|all| all.first());
+            let found = status
+                .container_statuses
+                .as_ref()
+                .and_then(|all| all.first());
             let is_ended = |state: &Option<wasmpod_manifest::k8s::ContainerState>| {
-                state.as_ref().is_some_and(|state| state.terminated.is_some())
+                state
+                    .as_ref()
+                    .is_some_and(|state| state.terminated.is_some())
             };
             found.is_some_and(|found| is_ended(&found.state) || is_ended(&found.last_state))
         })
         .await;
     let ended = ended(&status, "c");
-    assert_eq!((ended.exit_code, ended.reason.as_deref()), (1, Some("Error")));
+    assert_eq!(
+        (ended.exit_code, ended.reason.as_deref()),
+        (1, Some("Error"))
+    );
 }
 
 async fn failed_pod_can_be_deleted() {
     let pod = failing().await;
     pod.until("it was restarted", |status| {
-        status.container_statuses.iter().flatten().any(|found| found.restart_count > 0)
+        status
+            .container_statuses
+            .iter()
+            .flatten()
+            .any(|found| found.restart_count > 0)
     })
     .await;
     pod.delete(None).await;
@@ -63,7 +78,13 @@ async fn host_aliases() {
     pod.ends("Succeeded").await;
     let log = pod.log("c").await;
     assert!(log.contains("123.45.67.89\tfoo\tbar"), "{log}");
-    assert_eq!(log.lines().filter(|line| line.starts_with("123.45.67.89")).count(), 2, "{log}");
+    assert_eq!(
+        log.lines()
+            .filter(|line| line.starts_with("123.45.67.89"))
+            .count(),
+        2,
+        "{log}"
+    );
 }
 
 async fn read_only_root() {
@@ -72,13 +93,17 @@ async fn read_only_root() {
     let pod = Pod::start(&pod(&json!({"containers": [container]}))).await;
     // Upstream's kernel says EROFS and the engine EPERM; that it fails is what conformance asks for.
     let log = pod.log_until("c", |log| !log.is_empty()).await;
-    assert!(log.starts_with("sh: ") && log.contains("create /file: "), "{log}");
+    assert!(
+        log.starts_with("sh: ") && log.contains("create /file: "),
+        "{log}"
+    );
     assert_eq!(pod.exec("c", &["test", "-e", "/file"]).await.code, 1);
 }
 
 async fn managed_etc_hosts() {
     // The container that mounts a file of its own over it keeps that one.
-    let own = json!({"volumeMounts": [{"name": "hosts", "mountPath": "/etc/hosts", "subPath": "hosts"}]});
+    let own =
+        json!({"volumeMounts": [{"name": "hosts", "mountPath": "/etc/hosts", "subPath": "hosts"}]});
     let pod = Pod::start(&format!(
         "{}\n---\n{}\n",
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "own"}, "data": {"hosts": "127.0.0.9 own\n"}}),
@@ -92,7 +117,10 @@ async fn managed_etc_hosts() {
     let status = pod.is_ready().await;
     for name in ["busybox-1", "busybox-2"] {
         let hosts = pod.exec(name, &["cat", "/etc/hosts"]).await.stdout;
-        assert!(hosts.starts_with("# Kubernetes-managed hosts file."), "{hosts}");
+        assert!(
+            hosts.starts_with("# Kubernetes-managed hosts file."),
+            "{hosts}"
+        );
         let own = format!("{}\tp", status.pod_ip.as_deref().unwrap());
         assert!(hosts.lines().any(|line| line == own), "{hosts}");
     }

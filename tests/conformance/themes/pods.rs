@@ -36,7 +36,11 @@ fn named(name: &str, labels: &Value, spec: &Value) -> Value {
 
 /// A pod that runs until it is stopped.
 fn sleeper(name: &str) -> Value {
-    named(name, &json!({"type": "Testing"}), &json!({"containers": [shell("c", "sleep 10000")]}))
+    named(
+        name,
+        &json!({"type": "Testing"}),
+        &json!({"containers": [shell("c", "sleep 10000")]}),
+    )
 }
 
 fn status(pod: &PodObject) -> &PodStatus {
@@ -46,7 +50,8 @@ fn status(pod: &PodObject) -> &PodStatus {
 async fn active_deadline() {
     let mut pod = Pod::start(&pod(&json!({"containers": [shell("c", "sleep 10000")]}))).await;
     pod.is_ready().await;
-    pod.update(|pod| pod.spec.as_mut().unwrap().active_deadline_seconds = Some(5)).await;
+    pod.update(|pod| pod.spec.as_mut().unwrap().active_deadline_seconds = Some(5))
+        .await;
     let status = pod.ends("Failed").await;
     assert_eq!(status.reason.as_deref(), Some("DeadlineExceeded"));
     let message = "Pod was active on the node longer than the specified deadline";
@@ -74,21 +79,36 @@ fn watched(event: &WatchEvent) -> &PodObject {
 async fn lifecycle() {
     let node = Node::start();
     let (_, version) = node.agent().store().list(Kind::Pod, None);
-    let mut watch = node.agent().store().watch(Kind::Pod, Some("default"), version).unwrap();
+    let mut watch = node
+        .agent()
+        .store()
+        .watch(Kind::Pod, Some("default"), version)
+        .unwrap();
     node.apply(&sleeper("p")).await;
     let added = next(&mut watch, |event| event.type_name() == "ADDED").await;
     assert_eq!(watched(&added).metadata.name.as_deref(), Some("p"));
     node.is_ready("p").await;
     node.delete("p", Some(30));
     // It is marked first, and goes when its containers have ended.
-    let marked = next(&mut watch, |event| watched(event).metadata.deletion_timestamp.is_some()).await;
+    let marked = next(&mut watch, |event| {
+        watched(event).metadata.deletion_timestamp.is_some()
+    })
+    .await;
     assert_eq!(marked.type_name(), "MODIFIED");
-    assert_eq!(watched(&marked).metadata.deletion_grace_period_seconds, Some(30));
+    assert_eq!(
+        watched(&marked).metadata.deletion_grace_period_seconds,
+        Some(30)
+    );
     let deleted = next(&mut watch, |event| event.type_name() == "DELETED").await;
     let pod = watched(&deleted);
     assert!(pod.metadata.deletion_timestamp.is_some());
     let statuses = status(pod).container_statuses.as_deref().unwrap();
-    assert!(statuses.iter().all(|found| found.state.as_ref().unwrap().terminated.is_some()), "{statuses:?}");
+    assert!(
+        statuses
+            .iter()
+            .all(|found| found.state.as_ref().unwrap().terminated.is_some()),
+        "{statuses:?}"
+    );
     assert!(node.find("p").is_none());
 }
 
@@ -97,12 +117,24 @@ async fn update() {
     node.apply(&sleeper("p")).await;
     node.is_ready("p").await;
     let label = |pod: &mut PodObject| {
-        pod.metadata.labels.get_or_insert_default().insert("time".to_owned(), "later".to_owned());
+        pod.metadata
+            .labels
+            .get_or_insert_default()
+            .insert("time".to_owned(), "later".to_owned());
     };
     node.update("p", label).unwrap();
-    assert_eq!(node.pod("p").metadata.labels.as_ref().unwrap()["time"], "later");
-    let error = node.update("p", |pod| pod.spec.as_mut().unwrap().containers[0].name = "other".to_owned());
-    assert!(error.unwrap_err().contains("pod updates may not change fields other than"));
+    assert_eq!(
+        node.pod("p").metadata.labels.as_ref().unwrap()["time"],
+        "later"
+    );
+    let error = node.update("p", |pod| {
+        pod.spec.as_mut().unwrap().containers[0].name = "other".to_owned()
+    });
+    assert!(
+        error
+            .unwrap_err()
+            .contains("pod updates may not change fields other than")
+    );
 }
 
 async fn service_environment() {
@@ -112,8 +144,14 @@ async fn service_environment() {
         "spec": {"ports": [{"port": 8765, "targetPort": 8080}], "selector": {"name": "server"}},
     }))
     .await;
-    let service = node.agent().store().get(Kind::Service, Some("default"), "fooservice").unwrap();
-    let Object::Service(service) = service else { panic!("{service:?}") };
+    let service = node
+        .agent()
+        .store()
+        .get(Kind::Service, Some("default"), "fooservice")
+        .unwrap();
+    let Object::Service(service) = service else {
+        panic!("{service:?}")
+    };
     let ip = service.spec.as_ref().unwrap().cluster_ip.clone().unwrap();
     node.apply(&sleeper("p")).await;
     node.is_ready("p").await;
@@ -127,7 +165,10 @@ async fn service_environment() {
         format!("FOOSERVICE_PORT_8765_TCP=tcp://{ip}:8765"),
         format!("FOOSERVICE_PORT_8765_TCP_ADDR={ip}"),
     ] {
-        assert!(env.lines().any(|found| found == line), "{line} is not in\n{env}");
+        assert!(
+            env.lines().any(|found| found == line),
+            "{line} is not in\n{env}"
+        );
     }
 }
 
@@ -137,12 +178,20 @@ async fn delete_collection() {
     for name in names {
         node.apply(&sleeper(name)).await;
     }
-    node.apply(&named("other", &json!({}), &json!({"containers": [shell("c", "sleep 10000")]}))).await;
+    node.apply(&named(
+        "other",
+        &json!({}),
+        &json!({"containers": [shell("c", "sleep 10000")]}),
+    ))
+    .await;
     let client = node.client().await;
     let list = "/api/v1/namespaces/default/pods?labelSelector=type%3DTesting";
     let found = client.get(list, Accept::Json).await.unwrap();
     assert_eq!(found["items"].as_array().unwrap().len(), 3);
-    client.delete(list, &DeleteOptions::default()).await.unwrap();
+    client
+        .delete(list, &DeleteOptions::default())
+        .await
+        .unwrap();
     for name in names {
         node.is_removed(name).await;
     }
@@ -161,7 +210,11 @@ async fn host_ip() {
 
 /// Sets a condition that is nobody's.
 fn set_condition(pod: &mut PodObject, value: &str) {
-    let conditions = pod.status.get_or_insert_default().conditions.get_or_insert_default();
+    let conditions = pod
+        .status
+        .get_or_insert_default()
+        .conditions
+        .get_or_insert_default();
     conditions.retain(|found| found.type_ != "StatusPatched");
     conditions.push(PodCondition {
         type_: "StatusPatched".to_owned(),
@@ -182,32 +235,58 @@ async fn patching_status() {
     let changed = node.update("p", |pod| set_condition(pod, "True")).unwrap();
     assert_eq!(patched(&changed), Some("True"));
     // What the node says of the pod later leaves it there.
-    node.update("p", |pod| pod.spec.as_mut().unwrap().active_deadline_seconds = Some(5)).unwrap();
-    let pod = node.until("p", "Failed", |pod| status(pod).phase.as_deref() == Some("Failed")).await;
+    node.update("p", |pod| {
+        pod.spec.as_mut().unwrap().active_deadline_seconds = Some(5)
+    })
+    .unwrap();
+    let pod = node
+        .until("p", "Failed", |pod| {
+            status(pod).phase.as_deref() == Some("Failed")
+        })
+        .await;
     assert_eq!(patched(&pod), Some("True"));
 }
 
 async fn whole_lifecycle() {
     let node = Node::start();
     let (_, version) = node.agent().store().list(Kind::Pod, None);
-    let mut watch = node.agent().store().watch(Kind::Pod, Some("default"), version).unwrap();
-    node.apply(&named("p", &json!({"test-pod-static": "true"}), &json!({"containers": [shell("c", "sleep 10000")]}))).await;
+    let mut watch = node
+        .agent()
+        .store()
+        .watch(Kind::Pod, Some("default"), version)
+        .unwrap();
+    node.apply(&named(
+        "p",
+        &json!({"test-pod-static": "true"}),
+        &json!({"containers": [shell("c", "sleep 10000")]}),
+    ))
+    .await;
     next(&mut watch, |event| event.type_name() == "ADDED").await;
     node.is_ready("p").await;
     node.update("p", |pod| {
-        pod.metadata.labels.get_or_insert_default().insert("test-pod".to_owned(), "patched".to_owned());
+        pod.metadata
+            .labels
+            .get_or_insert_default()
+            .insert("test-pod".to_owned(), "patched".to_owned());
         let spec = pod.spec.as_mut().unwrap();
         spec.containers[0].image = Some("alpine".to_owned());
     })
     .unwrap();
     let modified = next(&mut watch, |event| {
-        watched(event).metadata.labels.as_ref().is_some_and(|labels| labels.contains_key("test-pod"))
+        watched(event)
+            .metadata
+            .labels
+            .as_ref()
+            .is_some_and(|labels| labels.contains_key("test-pod"))
     })
     .await;
     assert_eq!(modified.type_name(), "MODIFIED");
     let pod = node
         .until("p", "the new image runs", |pod| {
-            let found = status(pod).container_statuses.as_ref().and_then(|all| all.first());
+            let found = status(pod)
+                .container_statuses
+                .as_ref()
+                .and_then(|all| all.first());
             found.is_some_and(|found| found.image == "alpine" && found.ready)
         })
         .await;
@@ -231,7 +310,10 @@ async fn exec_over_websocket() {
             ..StreamOptions::default()
         };
         let command = ["sh", "-c", script].map(str::to_owned);
-        let mut session = client.exec("default", "p", Some("c"), &command, streams).await.unwrap();
+        let mut session = client
+            .exec("default", "p", Some("c"), &command, streams)
+            .await
+            .unwrap();
         let (mut out, mut err) = (Vec::new(), Vec::new());
         loop {
             match session.output.next().await.unwrap().unwrap() {
@@ -242,23 +324,41 @@ async fn exec_over_websocket() {
         }
     };
     let (out, err, code) = run("echo remote execution test").await;
-    assert_eq!((out.as_slice(), err.as_slice(), code), (&b"remote execution test\n"[..], &b""[..], Some(0)));
+    assert_eq!(
+        (out.as_slice(), err.as_slice(), code),
+        (&b"remote execution test\n"[..], &b""[..], Some(0))
+    );
     let (out, err, code) = run("echo wrong >&2; exit 42").await;
-    assert_eq!((out.as_slice(), err.as_slice(), code), (&b""[..], &b"wrong\n"[..], Some(42)));
+    assert_eq!(
+        (out.as_slice(), err.as_slice(), code),
+        (&b""[..], &b"wrong\n"[..], Some(42))
+    );
 }
 
 async fn qos() {
     let same = json!({"cpu": "100m", "memory": "100Mi"});
     let node = Node::start();
     for (name, resources, class) in [
-        ("guaranteed", json!({"limits": same, "requests": same}), "Guaranteed"),
+        (
+            "guaranteed",
+            json!({"limits": same, "requests": same}),
+            "Guaranteed",
+        ),
         ("burstable", json!({"requests": same}), "Burstable"),
         ("best-effort", json!({}), "BestEffort"),
     ] {
         let container = with(shell("c", "sleep 10000"), json!({"resources": resources}));
-        node.apply(&named(name, &json!({}), &json!({"containers": [container]}))).await;
+        node.apply(&named(
+            name,
+            &json!({}),
+            &json!({"containers": [container]}),
+        ))
+        .await;
         assert_eq!(status(&node.pod(name)).qos_class.as_deref(), Some(class));
-        assert_eq!(status(&*node.is_ready(name).await).qos_class.as_deref(), Some(class));
+        assert_eq!(
+            status(&*node.is_ready(name).await).qos_class.as_deref(),
+            Some(class)
+        );
     }
 }
 
@@ -268,18 +368,28 @@ fn generation(pod: &PodObject) -> i64 {
 
 /// Waits until the node has seen the object as it is.
 async fn observed(node: &Node, wanted: i64) {
-    let pod = node.until("p", "observed", |pod| status(pod).observed_generation == Some(wanted)).await;
+    let pod = node
+        .until("p", "observed", |pod| {
+            status(pod).observed_generation == Some(wanted)
+        })
+        .await;
     assert_eq!(generation(&pod), wanted);
     // Of the conditions that are the node's each says so as well.
     let conditions = status(&pod).conditions.as_deref().unwrap_or_default();
-    assert!(conditions.iter().all(|found| found.observed_generation == Some(wanted)), "{conditions:?}");
+    assert!(
+        conditions
+            .iter()
+            .all(|found| found.observed_generation == Some(wanted)),
+        "{conditions:?}"
+    );
 }
 
 async fn generation_of_delete() {
     let node = Node::start();
     let hook = json!({"lifecycle": {"preStop": {"sleep": {"seconds": 5}}}});
     let container = with(shell("c", "sleep 10000"), hook);
-    node.apply(&named("p", &json!({}), &json!({"containers": [container]}))).await;
+    node.apply(&named("p", &json!({}), &json!({"containers": [container]})))
+        .await;
     node.is_ready("p").await;
     assert_eq!(generation(&node.pod("p")), 1);
     node.delete("p", Some(30));
@@ -296,7 +406,10 @@ async fn five_hundred_updates() {
     node.apply(&named("p", &json!({}), &spec)).await;
     node.is_ready("p").await;
     for n in 1..=500 {
-        node.update("p", |pod| pod.spec.as_mut().unwrap().active_deadline_seconds = Some(5000 - n)).unwrap();
+        node.update("p", |pod| {
+            pod.spec.as_mut().unwrap().active_deadline_seconds = Some(5000 - n)
+        })
+        .unwrap();
     }
     assert_eq!(generation(&node.pod("p")), 501);
     observed(&node, 501).await;
@@ -312,12 +425,26 @@ async fn generation_of_updates() {
     let changes: [(Change, bool); 6] = [
         // Only what is wanted counts.
         (|pod| pod.metadata.labels = None, false),
-        (|pod| pod.metadata.annotations = Some([("a".to_owned(), "b".to_owned())].into()), false),
-        (|pod| pod.spec.as_mut().unwrap().active_deadline_seconds = Some(5000), true),
-        (|pod| pod.spec.as_mut().unwrap().active_deadline_seconds = Some(5000), false),
+        (
+            |pod| pod.metadata.annotations = Some([("a".to_owned(), "b".to_owned())].into()),
+            false,
+        ),
+        (
+            |pod| pod.spec.as_mut().unwrap().active_deadline_seconds = Some(5000),
+            true,
+        ),
+        (
+            |pod| pod.spec.as_mut().unwrap().active_deadline_seconds = Some(5000),
+            false,
+        ),
         (
             |pod| {
-                let tolerations = pod.spec.as_mut().unwrap().tolerations.get_or_insert_default();
+                let tolerations = pod
+                    .spec
+                    .as_mut()
+                    .unwrap()
+                    .tolerations
+                    .get_or_insert_default();
                 tolerations.push(Toleration {
                     key: Some("foo".to_owned()),
                     operator: Some("Exists".to_owned()),
@@ -327,7 +454,10 @@ async fn generation_of_updates() {
             },
             true,
         ),
-        (|pod| pod.spec.as_mut().unwrap().containers[0].image = Some("alpine".to_owned()), true),
+        (
+            |pod| pod.spec.as_mut().unwrap().containers[0].image = Some("alpine".to_owned()),
+            true,
+        ),
     ];
     for (change, counts) in changes {
         node.update("p", change).unwrap();
@@ -337,6 +467,9 @@ async fn generation_of_updates() {
     }
     // Nor does what is seen, nor what is asked to be changed and may not be.
     node.update("p", |pod| set_condition(pod, "True")).unwrap();
-    node.update("p", |pod| pod.spec.as_mut().unwrap().hostname = Some("other".to_owned())).unwrap_err();
+    node.update("p", |pod| {
+        pod.spec.as_mut().unwrap().hostname = Some("other".to_owned())
+    })
+    .unwrap_err();
     assert_eq!(generation(&node.pod("p")), expected);
 }

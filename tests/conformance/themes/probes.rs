@@ -54,15 +54,25 @@ pub(super) async fn start_with(whose: Whose, container: Value, more: Value) -> P
 pub(super) async fn restarts(pod: &Pod, wanted: i32) {
     for count in 1..=wanted {
         let status = pod
-            .until(&format!("{count} restarts"), |status| container(status, "c").restart_count >= count)
+            .until(&format!("{count} restarts"), |status| {
+                container(status, "c").restart_count >= count
+            })
             .await;
-        assert_eq!(container(&status, "c").restart_count, count, "{}", pod.told());
+        assert_eq!(
+            container(&status, "c").restart_count,
+            count,
+            "{}",
+            pod.told()
+        );
     }
 }
 
 /// Nothing restarts `c`.
 pub(super) async fn stays(pod: &Pod) {
-    pod.until("it runs", |status| container(status, "c").started == Some(true)).await;
+    pod.until("it runs", |status| {
+        container(status, "c").started == Some(true)
+    })
+    .await;
     pod.pause(WATCHED).await;
     let found = pod.container("c");
     assert_eq!(found.restart_count, 0, "{}", pod.told());
@@ -90,7 +100,12 @@ pub(super) async fn file_restart_of(whose: Whose) {
     let script = "echo ok >/tmp/health; sleep 10; rm -rf /tmp/health; sleep 600";
     let pod = start(whose, with(shell("c", script), liveness(file(), 15))).await;
     restarts(&pod, 1).await;
-    assert!(pod.told().contains("Unhealthy: Liveness probe failed: cat:"), "{}", pod.told());
+    assert!(
+        pod.told()
+            .contains("Unhealthy: Liveness probe failed: cat:"),
+        "{}",
+        pod.told()
+    );
 }
 
 pub(super) async fn file_no_restart_of(whose: Whose) {
@@ -100,7 +115,11 @@ pub(super) async fn file_no_restart_of(whose: Whose) {
 
 pub(super) async fn http_restart_of(whose: Whose) {
     let container = agnhost_container(&["liveness"]);
-    restarts(&start(whose, with(container, liveness(http("/healthz", 8080), 15))).await, 1).await;
+    restarts(
+        &start(whose, with(container, liveness(http("/healthz", 8080), 15))).await,
+        1,
+    )
+    .await;
 }
 
 pub(super) async fn http_no_restart_of(whose: Whose) {
@@ -110,47 +129,105 @@ pub(super) async fn http_no_restart_of(whose: Whose) {
 
 pub(super) async fn http_multiple_restarts_of(whose: Whose) {
     let container = agnhost_container(&["liveness"]);
-    let probe = with(http("/healthz", 8080), json!({"initialDelaySeconds": 5, "periodSeconds": 3, "failureThreshold": 1}));
+    let probe = with(
+        http("/healthz", 8080),
+        json!({"initialDelaySeconds": 5, "periodSeconds": 3, "failureThreshold": 1}),
+    );
     let pod = start(whose, with(container, json!({"livenessProbe": probe}))).await;
     restarts(&pod, 5).await;
 }
 
 pub(super) async fn tcp_no_restart_of(whose: Whose) {
     let container = agnhost_container(&["netexec"]);
-    stays(&start(whose, with(container, liveness(json!({"tcpSocket": {"port": 8080}}), 15))).await).await;
+    stays(
+        &start(
+            whose,
+            with(
+                container,
+                liveness(json!({"tcpSocket": {"port": 8080}}), 15),
+            ),
+        )
+        .await,
+    )
+    .await;
 }
 
 pub(super) async fn grpc_success_of(whose: Whose) {
     let container = agnhost_container(&["grpc-health-checking"]);
-    stays(&start(whose, with(container, liveness(json!({"grpc": {"port": 5000}}), 15))).await).await;
+    stays(
+        &start(
+            whose,
+            with(container, liveness(json!({"grpc": {"port": 5000}}), 15)),
+        )
+        .await,
+    )
+    .await;
 }
 
 pub(super) async fn grpc_failure_of(whose: Whose) {
     // Nobody listens there.
     let container = agnhost_container(&["grpc-health-checking"]);
-    restarts(&start(whose, with(container, liveness(json!({"grpc": {"port": 2333}}), 15))).await, 1).await;
+    restarts(
+        &start(
+            whose,
+            with(container, liveness(json!({"grpc": {"port": 2333}}), 15)),
+        )
+        .await,
+        1,
+    )
+    .await;
     // Somebody does, who says that it is not well after a while.
     let container = agnhost_container(&["grpc-health-checking", "--delay-unhealthy-sec=20"]);
-    let pod = start(whose, with(container, liveness(json!({"grpc": {"port": 5000}}), 15))).await;
+    let pod = start(
+        whose,
+        with(container, liveness(json!({"grpc": {"port": 5000}}), 15)),
+    )
+    .await;
     restarts(&pod, 1).await;
     assert!(pod.told().contains("NOT_SERVING"), "{}", pod.told());
 }
 
 pub(super) async fn readiness_after_delay_of(whose: Whose) {
     let probe = with(http("/healthz", 8080), json!({"initialDelaySeconds": 30}));
-    let pod = start(whose, with(agnhost_container(&["netexec"]), json!({"readinessProbe": probe}))).await;
+    let pod = start(
+        whose,
+        with(
+            agnhost_container(&["netexec"]),
+            json!({"readinessProbe": probe}),
+        ),
+    )
+    .await;
     let status = pod.is_ready().await;
     let conditions = status.conditions.as_deref().unwrap_or_default();
-    let ready = conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
-    let since = ready.last_transition_time.as_ref().unwrap().0.as_nanosecond();
+    let ready = conditions
+        .iter()
+        .find(|condition| condition.type_ == "Ready")
+        .unwrap();
+    let since = ready
+        .last_transition_time
+        .as_ref()
+        .unwrap()
+        .0
+        .as_nanosecond();
     let took = since - running_since(&status, "c");
-    assert!((seconds(30)..seconds(40)).contains(&took), "{took} ns after its start\n{}", pod.told());
+    assert!(
+        (seconds(30)..seconds(40)).contains(&took),
+        "{took} ns after its start\n{}",
+        pod.told()
+    );
     stays(&pod).await;
 }
 
 pub(super) async fn readiness_failure_of(whose: Whose) {
     let probe = with(http("/healthz", 81), json!({"initialDelaySeconds": 5}));
-    let pod = start(whose, with(agnhost_container(&["netexec"]), json!({"readinessProbe": probe}))).await;
+    let pod = start(
+        whose,
+        with(
+            agnhost_container(&["netexec"]),
+            json!({"readinessProbe": probe}),
+        ),
+    )
+    .await;
     for _ in 0..WATCHED.as_secs() {
         pod.pause(Duration::from_secs(1)).await;
         assert_eq!(condition(&pod.status().pod, "Ready"), Some("False"));

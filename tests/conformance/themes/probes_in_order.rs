@@ -32,7 +32,12 @@ async fn startup_delays_liveness_of(whose: Whose) {
     let pod = start(whose, with(shell("c", "sleep 600"), probes)).await;
     pod.pause(probes::WATCHED).await;
     let found = pod.container("c");
-    assert_eq!((found.restart_count, found.started), (0, Some(false)), "{}", pod.told());
+    assert_eq!(
+        (found.restart_count, found.started),
+        (0, Some(false)),
+        "{}",
+        pod.told()
+    );
     assert!(!pod.told().contains("Liveness"), "{}", pod.told());
 }
 
@@ -44,8 +49,16 @@ async fn liveness_after_startup_of(whose: Whose) {
     let script = "sleep 30; echo ok >/tmp/startup; sleep 600";
     let pod = start(whose, with(shell("c", script), probes)).await;
     restarts(&pod, 1).await;
-    assert!(pod.elapsed() >= Duration::from_secs(30), "{:?}", pod.elapsed());
-    assert!(pod.told().contains("Liveness probe failed"), "{}", pod.told());
+    assert!(
+        pod.elapsed() >= Duration::from_secs(30),
+        "{:?}",
+        pod.elapsed()
+    );
+    assert!(
+        pod.told().contains("Liveness probe failed"),
+        "{}",
+        pod.told()
+    );
 }
 
 async fn ready_after_startup_of(whose: Whose) {
@@ -55,10 +68,19 @@ async fn ready_after_startup_of(whose: Whose) {
     });
     let script = "echo ok >/tmp/health; sleep 10; echo ok >/tmp/startup; sleep 600";
     let pod = start(whose, with(shell("c", script), probes)).await;
-    pod.until("started", |status| container(status, "c").started == Some(true)).await;
+    pod.until("started", |status| {
+        container(status, "c").started == Some(true)
+    })
+    .await;
     let at = pod.elapsed();
     pod.is_ready().await;
-    assert!(pod.elapsed() - at < Duration::from_secs(1), "{:?} after {at:?}\n{}\n{:#?}", pod.elapsed(), pod.told(), pod.status().pod);
+    assert!(
+        pod.elapsed() - at < Duration::from_secs(1),
+        "{:?} after {at:?}\n{}\n{:#?}",
+        pod.elapsed(),
+        pod.told(),
+        pod.status().pod
+    );
     assert!((10..=16).contains(&at.as_secs()), "{at:?}");
 }
 
@@ -66,7 +88,12 @@ async fn ready_after_startup_of(whose: Whose) {
 async fn ending(whose: Whose, probes: Value) -> Pod {
     let hook = json!({"lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", "rm /tmp/well; sleep 30"]}}}});
     let container = with(with(shell("c", "touch /tmp/well; sleep 600"), probes), hook);
-    let pod = start_with(whose, container, json!({"terminationGracePeriodSeconds": 60})).await;
+    let pod = start_with(
+        whose,
+        container,
+        json!({"terminationGracePeriodSeconds": 60}),
+    )
+    .await;
     pod.is_ready().await;
     pod.pause(Duration::from_secs(5)).await;
     pod.delete(None).await;
@@ -74,53 +101,119 @@ async fn ending(whose: Whose, probes: Value) -> Pod {
 }
 
 async fn readiness_while_terminating_of(whose: Whose) {
-    let probe = exec(&["cat", "/tmp/well"], json!({"periodSeconds": 5, "failureThreshold": 1}));
+    let probe = exec(
+        &["cat", "/tmp/well"],
+        json!({"periodSeconds": 5, "failureThreshold": 1}),
+    );
     let pod = ending(whose, json!({"readinessProbe": probe})).await;
     let begun = pod.elapsed();
-    let status = pod.until("not ready", |status| !container(status, "c").ready).await;
-    assert!(container(&status, "c").state.unwrap().running.is_some(), "before its end");
+    let status = pod
+        .until("not ready", |status| !container(status, "c").ready)
+        .await;
+    assert!(
+        container(&status, "c").state.unwrap().running.is_some(),
+        "before its end"
+    );
     assert_eq!(condition(&status, "Ready"), Some("False"));
-    assert!(pod.elapsed() - begun <= Duration::from_secs(6), "{:?}", pod.elapsed() - begun);
+    assert!(
+        pod.elapsed() - begun <= Duration::from_secs(6),
+        "{:?}",
+        pod.elapsed() - begun
+    );
     pod.gone().await;
 }
 
 async fn liveness_while_terminating_of(whose: Whose) {
     let fields = || json!({"initialDelaySeconds": 2, "periodSeconds": 1, "failureThreshold": 1});
     let probe = || exec(&["cat", "/tmp/well"], fields());
-    let pod = ending(whose, json!({"livenessProbe": probe(), "startupProbe": probe()})).await;
+    let pod = ending(
+        whose,
+        json!({"livenessProbe": probe(), "startupProbe": probe()}),
+    )
+    .await;
     let begun = pod.elapsed();
     let status = pod.gone().await;
-    assert!(pod.elapsed() - begun >= Duration::from_secs(30), "the hook is waited for");
+    assert!(
+        pod.elapsed() - begun >= Duration::from_secs(30),
+        "the hook is waited for"
+    );
     assert_eq!(container(&status, "c").restart_count, 0);
     assert!(!pod.told().contains("Unhealthy"), "{}", pod.told());
 }
 
 async fn exec_timeout_of(whose: Whose) {
-    let slow = |more| exec(&["/bin/sh", "-c", "sleep 10"], with(json!({"timeoutSeconds": 1}), more));
+    let slow = |more| {
+        exec(
+            &["/bin/sh", "-c", "sleep 10"],
+            with(json!({"timeoutSeconds": 1}), more),
+        )
+    };
     let liveness = slow(json!({"initialDelaySeconds": 15, "failureThreshold": 1}));
-    let pod = start(whose, with(shell("c", "sleep 600"), json!({"livenessProbe": liveness}))).await;
+    let pod = start(
+        whose,
+        with(shell("c", "sleep 600"), json!({"livenessProbe": liveness})),
+    )
+    .await;
     restarts(&pod, 1).await;
     assert!(pod.told().contains("timed out after 1s"), "{}", pod.told());
     let readiness = slow(json!({"initialDelaySeconds": 15, "failureThreshold": 1}));
-    let pod = start(whose, with(shell("c", "sleep 600"), json!({"readinessProbe": readiness}))).await;
+    let pod = start(
+        whose,
+        with(
+            shell("c", "sleep 600"),
+            json!({"readinessProbe": readiness}),
+        ),
+    )
+    .await;
     stays(&pod).await;
     assert!(!pod.container("c").ready);
     // Time enough is enough.
-    let liveness = with(slow(json!({})), json!({"timeoutSeconds": 20, "initialDelaySeconds": 15, "failureThreshold": 1}));
-    stays(&start(whose, with(shell("c", "sleep 600"), json!({"livenessProbe": liveness}))).await).await;
+    let liveness = with(
+        slow(json!({})),
+        json!({"timeoutSeconds": 20, "initialDelaySeconds": 15, "failureThreshold": 1}),
+    );
+    stays(
+        &start(
+            whose,
+            with(shell("c", "sleep 600"), json!({"livenessProbe": liveness})),
+        )
+        .await,
+    )
+    .await;
 }
 
 async fn startup_failure_of(whose: Whose) {
-    let probe = exec(&["/bin/false"], json!({"initialDelaySeconds": 15, "failureThreshold": 3}));
-    let pod = start(whose, with(shell("c", "sleep 600"), json!({"startupProbe": probe}))).await;
+    let probe = exec(
+        &["/bin/false"],
+        json!({"initialDelaySeconds": 15, "failureThreshold": 3}),
+    );
+    let pod = start(
+        whose,
+        with(shell("c", "sleep 600"), json!({"startupProbe": probe})),
+    )
+    .await;
     restarts(&pod, 1).await;
     // The third try is 35 seconds after the start.
-    assert!(pod.elapsed() >= Duration::from_secs(35), "{:?}", pod.elapsed());
+    assert!(
+        pod.elapsed() >= Duration::from_secs(35),
+        "{:?}",
+        pod.elapsed()
+    );
 }
 
 async fn redirects_of(whose: Whose) {
     let probe = json!({"httpGet": {"path": "/echo?code=302&msg=", "port": 8080}, "initialDelaySeconds": 5, "failureThreshold": 1});
-    stays(&start(whose, with(agnhost_container(&["netexec"]), json!({"livenessProbe": probe}))).await).await;
+    stays(
+        &start(
+            whose,
+            with(
+                agnhost_container(&["netexec"]),
+                json!({"livenessProbe": probe}),
+            ),
+        )
+        .await,
+    )
+    .await;
 }
 
 async fn startup_delays_liveness() {

@@ -54,8 +54,17 @@ async fn play_by_turns() -> Pod {
 /// A sidecar that only has to run may be started at the same moment as what follows it, so the events tell the order.
 async fn assert_started_in_order(one: &str, other: &str) {
     let pod = play_by_turns().await;
-    let started: Vec<_> = pod.events().into_iter().filter(|event| event.reason == "Started").collect();
-    let place = |name: &str| started.iter().position(|event| event.container.as_deref() == Some(name)).unwrap();
+    let started: Vec<_> = pod
+        .events()
+        .into_iter()
+        .filter(|event| event.reason == "Started")
+        .collect();
+    let place = |name: &str| {
+        started
+            .iter()
+            .position(|event| event.container.as_deref() == Some(name))
+            .unwrap()
+    };
     assert!(place(one) < place(other), "{}", pod.told());
     let timeline = Timeline::of(&pod.status().pod);
     assert!(timeline.start(one) <= timeline.start(other));
@@ -96,15 +105,23 @@ async fn sidecars_with_regular() {
     let timeline = by_turns().await;
     timeline.assert_run_together("sidecar-1", "regular-1");
     timeline.assert_run_together("sidecar-2", "regular-1");
-    assert_eq!((timeline.starts("sidecar-1"), timeline.starts("sidecar-2")), (1, 1));
+    assert_eq!(
+        (timeline.starts("sidecar-1"), timeline.starts("sidecar-2")),
+        (1, 1)
+    );
 }
 
 /// Waits until `name` was restarted three times; the pod is `Pending` all the while.
 async fn pending_while_restarting(pod: &Pod, name: &str) -> PodStatus {
     pod.until("restarted three times", |status| {
         assert_eq!(status.phase.as_deref(), Some("Pending"), "{status:?}");
-        let statuses = status.init_container_statuses.as_deref().unwrap_or_default();
-        statuses.iter().any(|found| found.name == name && found.restart_count >= 3)
+        let statuses = status
+            .init_container_statuses
+            .as_deref()
+            .unwrap_or_default();
+        statuses
+            .iter()
+            .any(|found| found.name == name && found.restart_count >= 3)
     })
     .await
 }
@@ -145,7 +162,10 @@ fn exec(command: &[&str], more: Value) -> Value {
 
 async fn serially_by_startup_probe() {
     let slow = |name| {
-        let probe = exec(&["test", "-f", "/tmp/started"], json!({"periodSeconds": 1, "failureThreshold": 60}));
+        let probe = exec(
+            &["test", "-f", "/tmp/started"],
+            json!({"periodSeconds": 1, "failureThreshold": 60}),
+        );
         let script = "sleep 15; touch /tmp/started; sleep 600";
         sidecar(with(shell(name, script), json!({"startupProbe": probe})))
     };
@@ -155,14 +175,26 @@ async fn serially_by_startup_probe() {
     })))
     .await;
     let status = pod.is_ready().await;
-    let [one, two, regular] = ["sidecar-1", "sidecar-2", "regular-1"].map(|name| running_since(&status, name));
-    assert!((seconds(15)..seconds(18)).contains(&(two - one)), "{} ns", two - one);
-    assert!((seconds(15)..seconds(18)).contains(&(regular - two)), "{} ns", regular - two);
+    let [one, two, regular] =
+        ["sidecar-1", "sidecar-2", "regular-1"].map(|name| running_since(&status, name));
+    assert!(
+        (seconds(15)..seconds(18)).contains(&(two - one)),
+        "{} ns",
+        two - one
+    );
+    assert!(
+        (seconds(15)..seconds(18)).contains(&(regular - two)),
+        "{} ns",
+        regular - two
+    );
 }
 
 /// A sidecar with a preStop hook and a probe that fails after ten seconds, and a container after it.
 async fn sidecar_that_fails(probe: &str) -> Pod {
-    let fails = exec(&["sh", "-c", "exit 1"], json!({"initialDelaySeconds": 10, "failureThreshold": 1}));
+    let fails = exec(
+        &["sh", "-c", "exit 1"],
+        json!({"initialDelaySeconds": 10, "failureThreshold": 1}),
+    );
     let hook = json!({"exec": {"command": noting("preStop", 1, 0)}});
     let more = json!({probe: fails, "lifecycle": {"preStop": hook}});
     Pod::start(&pod(&json!({
@@ -186,7 +218,9 @@ async fn failed_startup_of_a_sidecar() {
 async fn failed_liveness_of_a_sidecar() {
     let pod = sidecar_that_fails("livenessProbe").await;
     let status = pod
-        .until("the sidecar was restarted", |status| container(status, "sidecar-1").restart_count > 0)
+        .until("the sidecar was restarted", |status| {
+            container(status, "sidecar-1").restart_count > 0
+        })
         .await;
     let timeline = Timeline::of(&status);
     timeline.assert_run_together("sidecar-1", "preStop");
@@ -205,7 +239,9 @@ async fn image_update_during_init() {
         })))
         .await;
         pod.until("init-1 runs", |status| {
-            container(status, "init-1").state.is_some_and(|state| state.running.is_some())
+            container(status, "init-1")
+                .state
+                .is_some_and(|state| state.running.is_some())
         })
         .await;
         pod.update(|pod| {
@@ -217,8 +253,16 @@ async fn image_update_during_init() {
         let status = pod.is_ready().await;
         Timeline::of(&status).assert_exits_before("init-1", "regular-1");
         let init = container(&status, "init-1");
-        assert_eq!((init.restart_count, init.image.as_str()), (0, "busybox"), "{policy}");
+        assert_eq!(
+            (init.restart_count, init.image.as_str()),
+            (0, "busybox"),
+            "{policy}"
+        );
         let regular = container(&status, "regular-1");
-        assert_eq!((regular.restart_count, regular.image.as_str()), (0, "alpine"), "{policy}");
+        assert_eq!(
+            (regular.restart_count, regular.image.as_str()),
+            (0, "alpine"),
+            "{policy}"
+        );
     }
 }

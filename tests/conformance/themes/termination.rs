@@ -9,7 +9,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::pod::{Pod, container};
-use crate::script::{Timeline, ended, ended_at, noted, noting, pod, running_since, seconds, shell, sidecar, with};
+use crate::script::{
+    Timeline, ended, ended_at, noted, noting, pod, running_since, seconds, shell, sidecar, with,
+};
 use crate::table::rows;
 
 rows! {
@@ -39,7 +41,10 @@ fn pre_stop(command: Value) -> Value {
 
 /// A container that ignores the signal that it gets.
 fn stubborn(name: &str) -> Value {
-    with(shell(name, "sleep 10000"), json!({"lifecycle": {"stopSignal": "SIGWINCH"}}))
+    with(
+        shell(name, "sleep 10000"),
+        json!({"lifecycle": {"stopSignal": "SIGWINCH"}}),
+    )
 }
 
 /// Deletes the pod, and tells how long its end took.
@@ -61,7 +66,10 @@ async fn grace_period() {
     // Who ignores it is ended when the time is over, not before and not after.
     let unwilling = Pod::start(&pod(&spec(stubborn("c")))).await;
     let took = deletion(&unwilling).await;
-    assert!(took >= grace && took < grace + Duration::from_millis(100), "{took:?}");
+    assert!(
+        took >= grace && took < grace + Duration::from_millis(100),
+        "{took:?}"
+    );
     assert_eq!(ended(&unwilling.status().pod, "c").exit_code, 137);
 }
 
@@ -73,12 +81,18 @@ async fn grace_period_includes_pre_stop() {
     .await;
     let took = deletion(&pod).await;
     let grace = Duration::from_secs(30);
-    assert!(took >= grace && took < grace + MINIMUM + Duration::from_millis(100), "{took:?}");
+    assert!(
+        took >= grace && took < grace + MINIMUM + Duration::from_millis(100),
+        "{took:?}"
+    );
 }
 
 /// A pod that is never restarted, whose probe fails after ten seconds, and that has a preStop hook.
 async fn ended_by_probe(probe: &str) {
-    let fails = exec(json!(["sh", "-c", "exit 1"]), json!({"initialDelaySeconds": 10, "failureThreshold": 1}));
+    let fails = exec(
+        json!(["sh", "-c", "exit 1"]),
+        json!({"initialDelaySeconds": 10, "failureThreshold": 1}),
+    );
     let more = with(pre_stop(noting("preStop", 1, 0)), json!({probe: fails}));
     let pod = Pod::start(&pod(&json!({
         "restartPolicy": "Never",
@@ -103,13 +117,22 @@ async fn pre_stop_after_liveness_probe() {
 
 /// A container that is ended by its liveness probe after ten seconds, and needs so many seconds for its hook.
 fn unhealthy(hook_seconds: u64) -> Value {
-    let fails = exec(noting("liveness", 0, 1), json!({"initialDelaySeconds": 10, "periodSeconds": 1, "failureThreshold": 1}));
+    let fails = exec(
+        noting("liveness", 0, 1),
+        json!({"initialDelaySeconds": 10, "periodSeconds": 1, "failureThreshold": 1}),
+    );
     let hook = pre_stop(noting("preStop", hook_seconds, 0));
-    with(noted("regular-1", 100, 0), with(hook, json!({"livenessProbe": fails})))
+    with(
+        noted("regular-1", 100, 0),
+        with(hook, json!({"livenessProbe": fails})),
+    )
 }
 
 async fn probes_during_pre_stop() {
-    let readiness = exec(noting("readiness", 0, 0), json!({"initialDelaySeconds": 1, "periodSeconds": 1}));
+    let readiness = exec(
+        noting("readiness", 0, 0),
+        json!({"initialDelaySeconds": 1, "periodSeconds": 1}),
+    );
     let pod = Pod::start(&pod(&json!({
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": 100,
@@ -125,7 +148,10 @@ async fn probes_during_pre_stop() {
 
 async fn probes_of_sidecars_during_pre_stop() {
     // The sidecar's own probe fails after 15 seconds, when the container is in its hook for 5 seconds.
-    let fails = exec(json!(["false"]), json!({"initialDelaySeconds": 15, "periodSeconds": 1, "failureThreshold": 1}));
+    let fails = exec(
+        json!(["false"]),
+        json!({"initialDelaySeconds": 15, "periodSeconds": 1, "failureThreshold": 1}),
+    );
     let pod = Pod::start(&pod(&json!({
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": 100,
@@ -134,16 +160,34 @@ async fn probes_of_sidecars_during_pre_stop() {
     })))
     .await;
     let status = pod
-        .until("the sidecar was restarted", |status| container(status, "sidecar-1").restart_count > 0)
+        .until("the sidecar was restarted", |status| {
+            container(status, "sidecar-1").restart_count > 0
+        })
         .await;
-    assert!(container(&status, "regular-1").state.unwrap().running.is_some(), "in its hook");
+    assert!(
+        container(&status, "regular-1")
+            .state
+            .unwrap()
+            .running
+            .is_some(),
+        "in its hook"
+    );
     let status = pod.ends("Failed").await;
     let hook = Timeline::of(&status);
-    let first_end = container(&status, "sidecar-1").last_state.unwrap().terminated.unwrap().finished_at.unwrap();
+    let first_end = container(&status, "sidecar-1")
+        .last_state
+        .unwrap()
+        .terminated
+        .unwrap()
+        .finished_at
+        .unwrap();
     assert!(hook.start("preStop") < first_end.0.as_nanosecond());
     // And while a sidecar is in its own hook, in a pod that ends.
     let asked = exec(noting("liveness", 0, 0), json!({"periodSeconds": 1}));
-    let more = with(pre_stop(noting("preStop", 10, 0)), json!({"livenessProbe": asked}));
+    let more = with(
+        pre_stop(noting("preStop", 10, 0)),
+        json!({"livenessProbe": asked}),
+    );
     let pod = Pod::start(&pod_of_sidecar(with(noted("sidecar-1", 100, 0), more))).await;
     let status = pod.ends("Succeeded").await;
     let timeline = Timeline::of(&status);
@@ -164,8 +208,14 @@ async fn sidecars_in_reverse_order() {
     // Hooks begin together; a sidecar that is done with its own waits for those that started after it.
     let sidecars = json!([
         sidecar(noted("sidecar-1", 600, 0)),
-        sidecar(with(noted("sidecar-2", 600, 0), pre_stop(noting("preStop-2", 10, 0)))),
-        sidecar(with(noted("sidecar-3", 600, 0), pre_stop(noting("preStop-3", 5, 0)))),
+        sidecar(with(
+            noted("sidecar-2", 600, 0),
+            pre_stop(noting("preStop-2", 10, 0))
+        )),
+        sidecar(with(
+            noted("sidecar-3", 600, 0),
+            pre_stop(noting("preStop-3", 5, 0))
+        )),
     ]);
     let of_itself = Pod::start(&pod(&json!({
         "restartPolicy": "Never", "initContainers": sidecars, "containers": [noted("regular-1", 1, 0)],
@@ -173,8 +223,14 @@ async fn sidecars_in_reverse_order() {
     .await;
     assert_reverse_order(&of_itself.ends("Succeeded").await);
     // A container that is deleted has its own hook first.
-    let regular = with(noted("regular-1", 600, 0), pre_stop(noting("preStop", 7, 0)));
-    let deleted = Pod::start(&pod(&json!({"initContainers": sidecars, "containers": [regular]}))).await;
+    let regular = with(
+        noted("regular-1", 600, 0),
+        pre_stop(noting("preStop", 7, 0)),
+    );
+    let deleted = Pod::start(&pod(
+        &json!({"initContainers": sidecars, "containers": [regular]}),
+    ))
+    .await;
     assert!(deletion(&deleted).await >= Duration::from_secs(10));
     let status = deleted.gone().await;
     assert_reverse_order(&status);
@@ -184,7 +240,10 @@ async fn sidecars_in_reverse_order() {
 fn assert_reverse_order(status: &wasmpod_manifest::k8s::PodStatus) {
     let [regular, one, two, three] =
         ["regular-1", "sidecar-1", "sidecar-2", "sidecar-3"].map(|name| ended_at(status, name));
-    assert!(regular <= three && three < two && two <= one, "{regular} {three} {two} {one}");
+    assert!(
+        regular <= three && three < two && two <= one,
+        "{regular} {three} {two} {one}"
+    );
     let timeline = Timeline::of(status);
     assert!(timeline.exit("preStop-2") <= two && timeline.exit("preStop-3") <= three);
     for name in ["sidecar-1", "sidecar-2", "sidecar-3"] {
@@ -193,7 +252,12 @@ fn assert_reverse_order(status: &wasmpod_manifest::k8s::PodStatus) {
 }
 
 async fn sidecars_when_time_is_over() {
-    let endless = |name: &str| sidecar(with(noted(name, 600, 0), pre_stop(json!(["sleep", "10000"]))));
+    let endless = |name: &str| {
+        sidecar(with(
+            noted(name, 600, 0),
+            pre_stop(json!(["sleep", "10000"])),
+        ))
+    };
     let pod = Pod::start(&pod(&json!({
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": 5,
@@ -205,7 +269,10 @@ async fn sidecars_when_time_is_over() {
     let regular = ended_at(&status, "regular-1");
     for name in ["sidecar-1", "sidecar-2", "sidecar-3"] {
         let took = ended_at(&status, name) - regular;
-        assert!((seconds(5)..seconds(8)).contains(&took), "{name}: {took} ns");
+        assert!(
+            (seconds(5)..seconds(8)).contains(&took),
+            "{name}: {took} ns"
+        );
     }
 }
 
@@ -221,12 +288,21 @@ async fn grace_period_of(probe: &str) {
         "containers": [with(stubborn("c"), json!({probe: fails}))],
     })))
     .await;
-    let status = pod.until("restarted", |status| container(status, "c").restart_count == 1).await;
+    let status = pod
+        .until("restarted", |status| {
+            container(status, "c").restart_count == 1
+        })
+        .await;
     let timeline = Timeline::of(&status);
     let lived = timeline.exit("c") - timeline.start("c");
     assert!((seconds(15)..seconds(16)).contains(&lived), "{lived} ns");
     assert_eq!(ended(&status, "c").exit_code, 137);
-    pod.until("it runs again", |status| container(status, "c").state.is_some_and(|state| state.running.is_some())).await;
+    pod.until("it runs again", |status| {
+        container(status, "c")
+            .state
+            .is_some_and(|state| state.running.is_some())
+    })
+    .await;
     assert!(running_since(&pod.status().pod, "c") >= timeline.exit("c"));
 }
 

@@ -19,7 +19,10 @@ rows! {
 /// The termination message of a container that runs `script` once.
 async fn message(script: &str, more: Value, phase: &str) -> Option<String> {
     let container = with(shell("c", script), more);
-    let pod = Pod::start(&pod(&json!({"restartPolicy": "Never", "containers": [container]}))).await;
+    let pod = Pod::start(&pod(
+        &json!({"restartPolicy": "Never", "containers": [container]}),
+    ))
+    .await;
     let status = pod.ends(phase).await;
     ended(&status, "c").message
 }
@@ -32,7 +35,12 @@ async fn empty_from_the_log_of_a_success() {
 
 async fn from_the_file_of_a_success() {
     let policy = json!({"terminationMessagePolicy": "FallbackToLogsOnError"});
-    let message = message("echo -n OK > /dev/termination-log; exit 0", policy, "Succeeded").await;
+    let message = message(
+        "echo -n OK > /dev/termination-log; exit 0",
+        policy,
+        "Succeeded",
+    )
+    .await;
     assert_eq!(message.as_deref(), Some("OK"));
 }
 
@@ -67,13 +75,22 @@ async fn phases() {
         .await;
         let status = pod
             .until(policy, |status| {
-                let found = status.container_statuses.as_ref().and_then(|all| all.first());
+                let found = status
+                    .container_statuses
+                    .as_ref()
+                    .and_then(|all| all.first());
                 status.phase.as_deref() == Some(phase)
-                    && found.is_some_and(|found| found.restart_count == restarts && found.ready == is_ready)
+                    && found.is_some_and(|found| {
+                        found.restart_count == restarts && found.ready == is_ready
+                    })
             })
             .await;
         let state = container(&status, "c").state.unwrap();
         assert_eq!(state.running.is_some(), code.is_none(), "{policy}");
-        assert_eq!(state.terminated.map(|ended| ended.exit_code), code, "{policy}");
+        assert_eq!(
+            state.terminated.map(|ended| ended.exit_code),
+            code,
+            "{policy}"
+        );
     }
 }

@@ -38,11 +38,22 @@ async fn only_that_container() {
                 found.restart_count == 1 && found.image == "alpine" && found.ready
             })
             .await;
-        assert_eq!(container(&status, "init-1"), container(&before, "init-1"), "{policy}");
-        assert_eq!(container(&status, "regular-2"), container(&before, "regular-2"), "{policy}");
+        assert_eq!(
+            container(&status, "init-1"),
+            container(&before, "init-1"),
+            "{policy}"
+        );
+        assert_eq!(
+            container(&status, "regular-2"),
+            container(&before, "regular-2"),
+            "{policy}"
+        );
         assert_eq!(status.phase.as_deref(), Some("Running"), "{policy}");
         let told = pod.told();
-        assert!(told.contains("Container regular-1 definition changed, will be restarted"), "{told}");
+        assert!(
+            told.contains("Container regular-1 definition changed, will be restarted"),
+            "{told}"
+        );
     }
 }
 
@@ -53,7 +64,10 @@ async fn unwell(probe: &str, policy: &str) -> Pod {
         "initialDelaySeconds": 1, "periodSeconds": 1, "failureThreshold": 1,
     });
     let container = with(shell("c", "sleep 600"), json!({probe: well}));
-    Pod::start(&pod(&json!({"restartPolicy": policy, "containers": [container]}))).await
+    Pod::start(&pod(
+        &json!({"restartPolicy": policy, "containers": [container]}),
+    ))
+    .await
 }
 
 fn is_waiting(status: &Value) -> bool {
@@ -81,7 +95,12 @@ async fn after_failed(probe: &str) {
             let restarts = container(&status, "c").restart_count;
             pod.pause(std::time::Duration::from_secs(60)).await;
             let found = pod.container("c");
-            assert_eq!((found.restart_count, found.ready), (restarts, true), "{policy}\n{}", pod.told());
+            assert_eq!(
+                (found.restart_count, found.ready),
+                (restarts, true),
+                "{policy}\n{}",
+                pod.told()
+            );
         }
     }
 }
