@@ -1,18 +1,23 @@
-//! When everything is done: every pod has ended, and no workload wants more.
+//! When everything is done: every pod has ended or is gone, and no workload wants more.
 
 use wasmpod_store::{Kind, Object};
 
 use crate::agent::Agent;
 
 impl Agent {
-    /// Has every pod ended, and does no workload want another one? A host without pods is done.
+    /// Has every pod ended, is none being deleted, and does no workload want another one? A host without pods is done.
     #[must_use]
     pub fn is_done(&self) -> bool {
         let workloads = Kind::ALL.iter().filter(|kind| kind.is_workload());
         let wants_more = workloads
             .flat_map(|kind| self.store().list(*kind, None).0)
             .any(|object| wants_more(&object));
-        !wants_more && self.known_pods().iter().all(|pod| pod.has_ended())
+        // A pod that is deleted has ended before it is gone, and how it ended then matters to nobody.
+        let pods = self.store().list(Kind::Pod, None).0;
+        let is_leaving = |pod: &Object| pod.metadata().deletion_timestamp.is_some();
+        !wants_more
+            && !pods.iter().any(is_leaving)
+            && self.known_pods().iter().all(|pod| pod.has_ended())
     }
 
     /// Waits until [`is_done`](Self::is_done).

@@ -334,23 +334,3 @@ fn ports_are_numbers_or_names_of_the_containers_own() {
         assert_eq!(port(&spec, &IntOrString::Int(wrong)), Err(text));
     }
 }
-
-/// A figure, not a rule: `cargo test --release -- --ignored --nocapture cost_of`.
-#[tokio::test]
-#[ignore = "measures"]
-async fn the_cost_of_an_http_probe() {
-    let world = world();
-    let (requests, _server) = http_server(&world.pod, 80, |_| answer("200 OK", "", "ok"));
-    let start = std::time::Instant::now();
-    for _ in 0..20_000 {
-        assert_eq!(world.get(json!({"port": 80})).await, Tried::Success);
-        requests.lock().unwrap().clear();
-    }
-    let each = start.elapsed() / 20_000;
-    assert!(each < Duration::from_millis(5), "{each:?}");
-    std::io::Write::write_all(
-        &mut std::io::stderr(),
-        format!("an http probe with its server: {each:?}\n").as_bytes(),
-    )
-    .unwrap();
-}

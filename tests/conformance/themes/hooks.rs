@@ -5,7 +5,6 @@
 
 use serde_json::{Value, json};
 
-use crate::node::Node;
 use crate::pod::{Pod, agnhost};
 use crate::script::{ended, pod, shell, sidecar, with};
 use crate::table::rows;
@@ -16,7 +15,7 @@ rows! {
     "Pod Lifecycle, post start http hook" => passes post_start_http;
     "Pod Lifecycle, prestop exec hook" => passes pre_stop_exec;
     "Pod Lifecycle, prestop http hook" => passes pre_stop_http;
-    "Pods, prestop hook" => passes pre_stop_of_another_pod;
+    "Pods, prestop hook" => passes pre_stop_by_post;
 }
 
 const WRITE: &str = "/write?path=/dev/termination-log&text=";
@@ -91,32 +90,7 @@ async fn pre_stop_http() {
     pre_stop(http("prestop")).await;
 }
 
-async fn pre_stop_of_another_pod() {
-    let node = Node::start();
-    node.apply(&json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "server"}, "spec": {"containers": [server()]},
-    }))
-    .await;
-    let server = node.is_ready("server").await;
-    let ip = server
-        .status
-        .as_ref()
-        .and_then(|status| status.pod_ip.clone())
-        .unwrap();
-    let call = format!("wget -qO- 'http://{ip}:8080{WRITE}prestop'");
-    let hook = json!({"lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", call]}}}});
-    node.apply(&json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "tester"},
-        "spec": {"containers": [with(shell("c", "sleep 600"), hook)]},
-    }))
-    .await;
-    node.is_ready("tester").await;
-    println!("{}", node.exec("tester", "c", &["sh", "-c", &call]).await);
-    node.delete("tester", None);
-    node.is_removed("tester").await;
-    assert_eq!(
-        node.exec("server", "server", &["cat", "/dev/termination-log"])
-            .await,
-        "prestop"
-    );
+async fn pre_stop_by_post() {
+    let url = format!("http://localhost:8080{WRITE}prestop");
+    pre_stop(json!({"exec": {"command": ["wget", "-O-", "--post-data=", url]}})).await;
 }
