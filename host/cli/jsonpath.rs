@@ -127,7 +127,7 @@ pub(crate) struct Template(Vec<Part>);
 enum Part {
     Text(String),
     Path(JsonPath),
-    Range(JsonPath, Vec<Part>),
+    Range(JsonPath, Vec<Self>),
 }
 
 impl FromStr for Template {

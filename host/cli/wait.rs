@@ -1,6 +1,5 @@
 //! `wasmpod wait`: waits until objects are as they should be.
 
-use std::future::Future;
 use std::io::Write as _;
 use std::str::FromStr;
 use std::time::Duration;
@@ -210,57 +209,55 @@ fn is_not_found(error: &anyhow::Error) -> bool {
 }
 
 /// Follows one object until the condition holds: false when it cannot any more.
-pub(crate) fn wait_for<'a>(
-    runs: &'a Runs,
+pub(crate) async fn wait_for(
+    runs: &Runs,
     resource: &'static Resource,
-    namespace: &'a str,
-    own: &'a str,
-    condition: &'a Condition,
+    namespace: &str,
+    own: &str,
+    condition: &Condition,
     is_once: bool,
-) -> impl Future<Output = anyhow::Result<bool>> + 'a {
-    async move {
-        let query = vec![("fieldSelector", format!("metadata.name={own}"))];
-        let scope = resource.namespaced.then_some(namespace);
-        let mut changes = runs.watch(resource, scope, &query, Accept::Json);
-        if *condition == Condition::Create {
-            changes = changes.with_new_runs();
-        }
-        // The object is gone when no server has it.
-        let mut holders = 0_usize;
-        let mut lists = runs.all().len();
-        while let Some(item) = changes.next().await? {
-            match item {
-                Item::List(list) => {
-                    lists = lists.saturating_sub(1);
-                    let items = list.get("items").and_then(Value::as_array);
-                    for object in items.into_iter().flatten() {
-                        holders += 1;
-                        if condition.holds(Some(object)) {
-                            return Ok(true);
-                        }
-                    }
-                    if is_once && lists == 0 && holders > 0 {
-                        return Ok(false);
-                    }
-                }
-                Item::Change(kind, object) => {
-                    match kind.as_str() {
-                        "ADDED" => holders += 1,
-                        "DELETED" => holders = holders.saturating_sub(1),
-                        _ => {}
-                    }
-                    if kind != "DELETED" && condition.holds(Some(&object)) {
+) -> anyhow::Result<bool> {
+    let query = vec![("fieldSelector", format!("metadata.name={own}"))];
+    let scope = resource.namespaced.then_some(namespace);
+    let mut changes = runs.watch(resource, scope, &query, Accept::Json);
+    if *condition == Condition::Create {
+        changes = changes.with_new_runs();
+    }
+    // The object is gone when no server has it.
+    let mut holders = 0_usize;
+    let mut lists = runs.all().len();
+    while let Some(item) = changes.next().await? {
+        match item {
+            Item::List(list) => {
+                lists = lists.saturating_sub(1);
+                let items = list.get("items").and_then(Value::as_array);
+                for object in items.into_iter().flatten() {
+                    holders += 1;
+                    if condition.holds(Some(object)) {
                         return Ok(true);
                     }
                 }
+                if is_once && lists == 0 && holders > 0 {
+                    return Ok(false);
+                }
             }
-            if holders == 0 && lists == 0 && condition.holds(None) {
-                return Ok(true);
+            Item::Change(kind, object) => {
+                match kind.as_str() {
+                    "ADDED" => holders += 1,
+                    "DELETED" => holders = holders.saturating_sub(1),
+                    _ => {}
+                }
+                if kind != "DELETED" && condition.holds(Some(&object)) {
+                    return Ok(true);
+                }
             }
         }
-        // Nobody has it any more.
-        Ok(condition.holds(None))
+        if holders == 0 && lists == 0 && condition.holds(None) {
+            return Ok(true);
+        }
     }
+    // Nobody has it any more.
+    Ok(condition.holds(None))
 }
 
 #[cfg(test)]

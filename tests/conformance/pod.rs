@@ -240,9 +240,8 @@ impl Pod {
     pub(crate) async fn until(&self, what: &str, wanted: impl Fn(&PodStatus) -> bool) -> PodStatus {
         let mut watch = self.sandbox.watch();
         let found = timeout(PATIENCE, watch.wait_for(|status| wanted(&status.pod))).await;
-        match found {
-            Ok(Ok(status)) => return status.pod.clone(),
-            Ok(Err(_)) | Err(_) => {}
+        if let Ok(Ok(status)) = found {
+            return status.pod.clone();
         }
         panic!(
             "the pod never is as wanted: {what}\n{}\n{}",

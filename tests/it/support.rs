@@ -312,7 +312,7 @@ impl Text {
                 // A terminal that was closed is an error to read (EIO).
                 let read = from.read(&mut buffer).unwrap_or(0);
                 let mut collected = writer.0.0.lock().unwrap();
-                let text = String::from_utf8_lossy(&buffer[..read]);
+                let text = String::from_utf8_lossy(buffer.get(..read).unwrap());
                 collected.text.push_str(&text);
                 collected.ended = read == 0;
                 writer.0.1.notify_all();

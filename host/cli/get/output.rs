@@ -32,7 +32,17 @@ pub(crate) fn document(object: Value, format: &OutputFormat) -> anyhow::Result<S
 
 /// Several objects as one.
 pub(crate) fn list_of(objects: Vec<Value>) -> Value {
-    json!({"apiVersion": "v1", "items": objects, "kind": "List", "metadata": {"resourceVersion": ""}})
+    let items = Value::Array(objects);
+    let head = [
+        ("apiVersion", json!("v1")),
+        ("items", items),
+        ("kind", json!("List")),
+    ];
+    let metadata = ("metadata", json!({"resourceVersion": ""}));
+    let fields = head.into_iter().chain([metadata]);
+    fields
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 /// `pod/web`

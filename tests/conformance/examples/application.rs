@@ -57,7 +57,8 @@ async fn ships(path: &str, shipper: &str) -> Option<Host> {
     let before = lines(&pod.log_until(shipper, |log| lines(log) > 0).await);
     pod.pause(Duration::from_secs(10)).await;
     let shipped = lines(&pod.log(shipper).await) - before;
-    assert!((9..=11).contains(&shipped), "{shipped} lines in 10 s");
+    // Writing and shipping both happen on the second, in either order, at both ends.
+    assert!((8..=12).contains(&shipped), "{shipped} lines in 10 s");
     for name in ["myapp", shipper] {
         assert!(pod.container(name).ready, "{name}");
     }

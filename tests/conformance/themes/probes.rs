@@ -67,7 +67,7 @@ pub(super) async fn restarts(pod: &Pod, wanted: i32) {
     }
 }
 
-/// Nothing restarts `c`.
+/// Nothing restarts `c`, nor what is beside it.
 pub(super) async fn stays(pod: &Pod) {
     pod.until("it runs", |status| {
         container(status, "c").started == Some(true)
@@ -77,6 +77,9 @@ pub(super) async fn stays(pod: &Pod) {
     let found = pod.container("c");
     assert_eq!(found.restart_count, 0, "{}", pod.told());
     assert!(found.state.unwrap().running.is_some(), "{}", pod.told());
+    let status = pod.status();
+    let mut beside = status.pod.container_statuses.iter().flatten();
+    assert!(beside.all(|one| one.restart_count == 0), "{}", pod.told());
 }
 
 pub(super) fn agnhost_container(args: &[&str]) -> Value {

@@ -31,11 +31,11 @@ rows! {
 /// The shortest time that SIGTERM gives, whatever hooks have used up.
 const MINIMUM: Duration = Duration::from_secs(2);
 
-fn exec(command: Value, more: Value) -> Value {
+fn exec(command: &Value, more: Value) -> Value {
     with(json!({"exec": {"command": command}}), more)
 }
 
-fn pre_stop(command: Value) -> Value {
+fn pre_stop(command: &Value) -> Value {
     json!({"lifecycle": {"preStop": {"exec": {"command": command}}}})
 }
 
@@ -76,7 +76,7 @@ async fn grace_period() {
 async fn grace_period_includes_pre_stop() {
     let pod = Pod::start(&pod(&json!({
         "terminationGracePeriodSeconds": 30,
-        "containers": [with(shell("c", "sleep 10000"), pre_stop(json!(["sleep", "10000"])))],
+        "containers": [with(shell("c", "sleep 10000"), pre_stop(&json!(["sleep", "10000"])))],
     })))
     .await;
     let took = deletion(&pod).await;
@@ -90,10 +90,10 @@ async fn grace_period_includes_pre_stop() {
 /// A pod that is never restarted, whose probe fails after ten seconds, and that has a preStop hook.
 async fn ended_by_probe(probe: &str) {
     let fails = exec(
-        json!(["sh", "-c", "exit 1"]),
+        &json!(["sh", "-c", "exit 1"]),
         json!({"initialDelaySeconds": 10, "failureThreshold": 1}),
     );
-    let more = with(pre_stop(noting("preStop", 1, 0)), json!({probe: fails}));
+    let more = with(pre_stop(&noting("preStop", 1, 0)), json!({probe: fails}));
     let pod = Pod::start(&pod(&json!({
         "restartPolicy": "Never",
         "containers": [with(noted("regular-1", 100, 0), more)],
@@ -118,10 +118,10 @@ async fn pre_stop_after_liveness_probe() {
 /// A container that is ended by its liveness probe after ten seconds, and needs so many seconds for its hook.
 fn unhealthy(hook_seconds: u64) -> Value {
     let fails = exec(
-        noting("liveness", 0, 1),
+        &noting("liveness", 0, 1),
         json!({"initialDelaySeconds": 10, "periodSeconds": 1, "failureThreshold": 1}),
     );
-    let hook = pre_stop(noting("preStop", hook_seconds, 0));
+    let hook = pre_stop(&noting("preStop", hook_seconds, 0));
     with(
         noted("regular-1", 100, 0),
         with(hook, json!({"livenessProbe": fails})),
@@ -130,7 +130,7 @@ fn unhealthy(hook_seconds: u64) -> Value {
 
 async fn probes_during_pre_stop() {
     let readiness = exec(
-        noting("readiness", 0, 0),
+        &noting("readiness", 0, 0),
         json!({"initialDelaySeconds": 1, "periodSeconds": 1}),
     );
     let pod = Pod::start(&pod(&json!({
@@ -149,7 +149,7 @@ async fn probes_during_pre_stop() {
 async fn probes_of_sidecars_during_pre_stop() {
     // The sidecar's own probe fails after 15 seconds, when the container is in its hook for 5 seconds.
     let fails = exec(
-        json!(["false"]),
+        &json!(["false"]),
         json!({"initialDelaySeconds": 15, "periodSeconds": 1, "failureThreshold": 1}),
     );
     let pod = Pod::start(&pod(&json!({
@@ -183,9 +183,9 @@ async fn probes_of_sidecars_during_pre_stop() {
         .unwrap();
     assert!(hook.start("preStop") < first_end.0.as_nanosecond());
     // And while a sidecar is in its own hook, in a pod that ends.
-    let asked = exec(noting("liveness", 0, 0), json!({"periodSeconds": 1}));
+    let asked = exec(&noting("liveness", 0, 0), json!({"periodSeconds": 1}));
     let more = with(
-        pre_stop(noting("preStop", 10, 0)),
+        pre_stop(&noting("preStop", 10, 0)),
         json!({"livenessProbe": asked}),
     );
     let pod = Pod::start(&pod_of_sidecar(with(noted("sidecar-1", 100, 0), more))).await;
@@ -210,11 +210,11 @@ async fn sidecars_in_reverse_order() {
         sidecar(noted("sidecar-1", 600, 0)),
         sidecar(with(
             noted("sidecar-2", 600, 0),
-            pre_stop(noting("preStop-2", 10, 0))
+            pre_stop(&noting("preStop-2", 10, 0))
         )),
         sidecar(with(
             noted("sidecar-3", 600, 0),
-            pre_stop(noting("preStop-3", 5, 0))
+            pre_stop(&noting("preStop-3", 5, 0))
         )),
     ]);
     let of_itself = Pod::start(&pod(&json!({
@@ -225,7 +225,7 @@ async fn sidecars_in_reverse_order() {
     // A container that is deleted has its own hook first.
     let regular = with(
         noted("regular-1", 600, 0),
-        pre_stop(noting("preStop", 7, 0)),
+        pre_stop(&noting("preStop", 7, 0)),
     );
     let deleted = Pod::start(&pod(
         &json!({"initContainers": sidecars, "containers": [regular]}),
@@ -255,7 +255,7 @@ async fn sidecars_when_time_is_over() {
     let endless = |name: &str| {
         sidecar(with(
             noted(name, 600, 0),
-            pre_stop(json!(["sleep", "10000"])),
+            pre_stop(&json!(["sleep", "10000"])),
         ))
     };
     let pod = Pod::start(&pod(&json!({
@@ -279,7 +279,7 @@ async fn sidecars_when_time_is_over() {
 /// A container that does not end by itself is ended by a probe, which gives it less time than its pod would.
 async fn grace_period_of(probe: &str) {
     let fails = exec(
-        json!(["false"]),
+        &json!(["false"]),
         json!({"initialDelaySeconds": 10, "failureThreshold": 1, "terminationGracePeriodSeconds": 5}),
     );
     let pod = Pod::start(&pod(&json!({

@@ -179,12 +179,7 @@ pub fn call<'a>(shell: &'a mut Shell, mut argv: Vec<String>) -> Fut<'a, Done> {
 
 /// As [`call`], but never a function: `command NAME`.
 pub async fn call_program(shell: &mut Shell, name: String, args: Vec<String>) -> Done {
-    let utility = match name.rsplit_once('/') {
-        Some((folder, base)) if PROGRAM_FOLDERS.contains(&folder) && is_program(base) => {
-            base.to_owned()
-        }
-        _ => name.clone(),
-    };
+    let utility = utility_name(&name).to_owned();
     if is_shell(&utility) {
         let child = Shell {
             name: utility,
@@ -204,6 +199,16 @@ pub async fn call_program(shell: &mut Shell, name: String, args: Vec<String>) ->
         return settle(shell, &name, result).await;
     }
     file(shell, &name, args).await
+}
+
+/// The name without its folder, if that is where images have such a program.
+fn utility_name(name: &str) -> &str {
+    match name.rsplit_once('/') {
+        // The image of this name has its program at the root.
+        Some(("", "pause")) => "pause",
+        Some((folder, base)) if PROGRAM_FOLDERS.contains(&folder) && is_program(base) => base,
+        _ => name,
+    }
 }
 
 fn is_shell(name: &str) -> bool {
@@ -373,4 +378,24 @@ pub fn script<'a>(shell: &'a mut Shell, text: &'a str) -> Fut<'a, Done> {
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_known_where_images_have_them() {
+        for (name, utility) in [
+            ("cat", "cat"),
+            ("/bin/cat", "cat"),
+            ("/usr/bin/sh", "sh"),
+            ("/bin/no-such", "/bin/no-such"),
+            ("/cat", "/cat"),
+            ("./cat", "./cat"),
+            ("/pause", "pause"),
+        ] {
+            assert_eq!(utility_name(name), utility);
+        }
+    }
 }
