@@ -2,7 +2,7 @@
 //!
 //! A client of the library `wasmpod` like any other: what a command does, a program can do with the same calls. The
 //! verbs that look into running pods are plain clients of the Kubernetes API that each running wasmpod serves
-//! ([`runs`]): they ask what kubectl asks and print what kubectl prints.
+//! (`runs`): they ask what kubectl asks and print what kubectl prints.
 //!
 //! Data goes to standard output, everything else to standard error.
 

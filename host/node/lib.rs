@@ -1,6 +1,6 @@
 //! The agent of this machine: makes the running pods match the wanted ones.
 //!
-//! The objects in its store are what is wanted. Its loop ([`reconcile`]) starts and stops pods until they match, does
+//! The objects in its store are what is wanted. Its loop (`reconcile`) starts and stops pods until they match, does
 //! what the controllers of Kubernetes would do, and writes into the objects how they are.
 //!
 //! It has what is one for the whole process (the state directory, the workers, the pods' network, the images) and
