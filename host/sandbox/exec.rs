@@ -4,7 +4,7 @@
 //! streams. It ends with its container, with its pod, or when its [`Session`] is dropped, whichever comes first. Which
 //! program runs is the image's affair ([`Image::exec_program`](wasmpod_image::Image::exec_program)).
 //!
-//! Each command is one task of the pod ([`Command::run`]); who asked holds a session, or waits for the captured output.
+//! Each command is one task of the pod (`Command::run`); who asked holds a session, or waits for the captured output.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! The containers of a pod that run now, for everything that is done beside them: exec, attach, probes, hooks, usage.
 //!
-//! A [`RunningContainer`] is one instance with what a further instance beside it needs. It is in the pod's
-//! [`RunningContainers`] from its start to its end; the end ends all that runs beside it, and is waited for by whoever
-//! clears up after the container ([`RunningContainer::end`]). Handles of the pod look containers up here, so that a look
+//! A `RunningContainer` is one instance with what a further instance beside it needs. It is in the pod's
+//! `RunningContainers` from its start to its end; the end ends all that runs beside it, and is waited for by whoever
+//! clears up after the container (`RunningContainer::end`). Handles of the pod look containers up here, so that a look
 //! at a pod need not wait for its driver.
 
 use std::fmt;
