@@ -61,7 +61,14 @@ pub(crate) fn failure(error: &anyhow::Error) -> Outcome {
             chain(error)
         )),
     }
+    // Several causes may know the same way out.
+    let mut hints: Vec<String> = Vec::new();
     for hint in error.chain().filter_map(hint_of) {
+        if !hints.contains(&hint) {
+            hints.push(hint);
+        }
+    }
+    for hint in hints {
         stderr(format_args!("{} {hint}", paint(paint::HINT, "hint:")));
     }
     Outcome::Failed

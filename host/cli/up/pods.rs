@@ -1,9 +1,11 @@
 //! The pods of a host as they come and go: what each is to be shown with, and whether all is up.
 
+use std::collections::HashMap;
+
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use wasmpod::store::{Kind, Object};
-use wasmpod::{Host, PodChange, PodHandle, k8s};
+use wasmpod::{Host, PodChange, PodEvent, PodHandle, k8s};
 
 /// Something that happened to a pod.
 pub(crate) enum Change {
@@ -104,13 +106,28 @@ async fn follow_states(pod: PodHandle, changes: mpsc::Sender<Change>) {
 
 async fn follow_events(pod: PodHandle, verbose: bool, changes: mpsc::Sender<Change>) {
     let mut events = pod.events();
+    let mut said = Said::default();
     while let Some(event) = events.next().await {
-        if verbose || event.is_warning() {
+        let is_news = verbose || event.is_warning() && said.is_news(&event.0);
+        if is_news {
             let line = format!("{}: {event}", pod.name());
             if changes.send(Change::Said(line)).await.is_err() {
                 return;
             }
         }
+    }
+}
+
+/// The last message of each container and reason: a probe that fails each second in the same words is said once here,
+/// and counted by `events`.
+#[derive(Default)]
+struct Said(HashMap<(Option<String>, String), String>);
+
+impl Said {
+    fn is_news(&mut self, event: &PodEvent) -> bool {
+        let kind = (event.container.clone(), event.reason.clone());
+        let before = self.0.insert(kind, event.message.clone());
+        before.as_ref() != Some(&event.message)
     }
 }
 
@@ -186,6 +203,28 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_warning_is_said_again_when_its_words_change() {
+        let event = |container: &str, reason: &str, message: &str| PodEvent {
+            time: jiff::Timestamp::UNIX_EPOCH,
+            severity: wasmpod::Severity::Warning,
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+            container: Some(container.to_owned()),
+        };
+        let mut said = Said::default();
+        for (event, is_news) in [
+            (event("a", "Unhealthy", "refused"), true),
+            (event("a", "Unhealthy", "refused"), false),
+            (event("b", "Unhealthy", "refused"), true),
+            (event("a", "BackOff", "10s"), true),
+            (event("a", "Unhealthy", "404"), true),
+            (event("a", "Unhealthy", "refused"), true),
+        ] {
+            assert_eq!(said.is_news(&event), is_news, "{event:?}");
+        }
+    }
 
     #[test]
     fn a_pod_is_settled_when_each_container_is_ready_or_has_completed() {
