@@ -15,7 +15,7 @@
 //! A panic of host code on behalf of the guest ends this container and nothing else.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use wasmpod_ipc::ContainerIpc;
 use wasmpod_sandbox::{
-    ContainerConfig, ContainerState, CpuShare, Exit, GuestInput, PodTasks, Role, RuntimeError,
-    StopSignal, Terminal, Usage,
+    ContainerConfig, ContainerState, CpuShare, Exit, GuestInput, MemoryShare, PodTasks, Role,
+    RuntimeError, StopSignal, Terminal, Usage,
 };
 use wasmtime::{Store, UpdateDeadline};
 
@@ -49,7 +49,7 @@ pub(crate) struct Container {
     stop: watch::Sender<Option<Stop>>,
     stop_signal: StopSignal,
     cpu: CpuShare,
-    memory_bytes: Arc<AtomicU64>,
+    memory: MemoryShare,
 }
 
 /// How a container is asked to end.
@@ -105,7 +105,7 @@ impl Container {
             root,
             network,
             ipc,
-            memory_limit_bytes,
+            memory,
             cpu,
             stdin,
             stdout,
@@ -116,14 +116,12 @@ impl Container {
             tasks,
             clock,
         } = config;
-        let memory_bytes = Arc::new(AtomicU64::new(0));
         let setting = Setting {
             args,
             env,
             working_dir,
             root,
-            memory_limit_bytes,
-            memory_bytes: Arc::clone(&memory_bytes),
+            memory: memory.clone(),
             stdin: stdin.clone(),
             stdout,
             stderr,
@@ -160,7 +158,7 @@ impl Container {
             stop: watch::Sender::new(None),
             stop_signal,
             cpu,
-            memory_bytes,
+            memory,
         }))
     }
 
@@ -218,7 +216,7 @@ impl Container {
     pub(crate) fn usage(&self) -> Option<Usage> {
         matches!(self.state(), ContainerState::Running).then(|| Usage {
             cpu: self.cpu.used(),
-            memory_bytes: self.memory_bytes.load(Ordering::Relaxed),
+            memory_bytes: self.memory.used_bytes(),
         })
     }
 

@@ -2,12 +2,11 @@
 
 use std::fmt::Write as _;
 
-use wasmpod_sandbox::Exit;
+use wasmpod_sandbox::{Exit, MemoryLimitExceeded};
 use wasmtime::{Error, FrameInfo, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::engine::BACKTRACE_FRAMES;
-use crate::limits::MemoryLimitExceeded;
 
 /// Characters of a function's name that a backtrace shows; names of generic Rust functions run to kilobytes.
 const MAX_NAME_CHARS: usize = 160;

@@ -1,14 +1,12 @@
-//! What one container may take from the host: linear memory, tables, instances, host handles.
+//! What one instance may take from the host: linear memory, tables, instances, host handles.
 //!
-//! Memory is counted over all memories of the container against `resources.limits.memory`. Growing beyond it ends
+//! Memory is counted over all memories of the container, and of those that `exec` runs beside it, against
+//! `resources.limits.memory`. Growing beyond it ends
 //! the container as the Linux kernel would (`OOMKilled`, 137) instead of failing the growth: programs are
 //! written for a machine that never says no, and Kubernetes users look for `OOMKilled`. A memory whose own
 //! declared maximum is reached only sees `memory.grow` fail, as the WebAssembly specification has it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use thiserror::Error;
+use wasmpod_sandbox::MemoryShare;
 use wasmtime::{ResourceLimiter, Result};
 
 /// Elements that all tables of a container may hold together; each costs the host 8 bytes. Beyond it
@@ -31,39 +29,33 @@ const MAX_MEMORIES: usize = 100;
 /// ten thousand sockets with two streams and three pollables each are 60,000.
 pub(crate) const MAX_HOST_OBJECTS: usize = 200_000;
 
-/// The container wanted more memory than its limit.
-#[derive(Debug, Error)]
-#[error("memory limit exceeded: {wanted_bytes} bytes wanted, limit is {limit_bytes}")]
-pub(crate) struct MemoryLimitExceeded {
-    /// What all memories of the container would have been, in bytes.
-    pub(crate) wanted_bytes: u64,
-    /// `resources.limits.memory`, or the default, in bytes.
-    pub(crate) limit_bytes: u64,
-}
-
-/// The accounts of one container.
+/// The accounts of one instance.
 #[derive(Debug)]
 pub(crate) struct Limits {
-    memory_limit_bytes: u64,
+    memory: MemoryShare,
+    /// What this instance has taken of it, which it gives back when it is dropped.
     memory_bytes: u64,
-    /// The same, for those who ask from outside.
-    told_bytes: Arc<AtomicU64>,
     last_growth_bytes: u64,
     table_elements: usize,
     last_growth_elements: usize,
 }
 
 impl Limits {
-    /// Empty accounts of a container that may use `memory_limit_bytes`; what it uses is told to `told_bytes`.
-    pub(crate) const fn new(memory_limit_bytes: u64, told_bytes: Arc<AtomicU64>) -> Self {
+    /// Empty accounts of an instance that takes its memory from this share.
+    pub(crate) const fn new(memory: MemoryShare) -> Self {
         Self {
-            memory_limit_bytes,
+            memory,
             memory_bytes: 0,
-            told_bytes,
             last_growth_bytes: 0,
             table_elements: 0,
             last_growth_elements: 0,
         }
+    }
+}
+
+impl Drop for Limits {
+    fn drop(&mut self) {
+        self.memory.give_back(self.memory_bytes);
     }
 }
 
@@ -78,24 +70,15 @@ impl ResourceLimiter for Limits {
             return Ok(false);
         }
         let growth = u64::try_from(desired.saturating_sub(current)).unwrap_or(u64::MAX);
-        let wanted_bytes = self.memory_bytes.saturating_add(growth);
-        if wanted_bytes > self.memory_limit_bytes {
-            let limit_bytes = self.memory_limit_bytes;
-            return Err(MemoryLimitExceeded {
-                wanted_bytes,
-                limit_bytes,
-            }
-            .into());
-        }
-        self.memory_bytes = wanted_bytes;
-        self.told_bytes.store(wanted_bytes, Ordering::Relaxed);
+        self.memory.take(growth)?;
+        self.memory_bytes = self.memory_bytes.saturating_add(growth);
         self.last_growth_bytes = growth;
         Ok(true)
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> Result<()> {
+        self.memory.give_back(self.last_growth_bytes);
         self.memory_bytes = self.memory_bytes.saturating_sub(self.last_growth_bytes);
-        self.told_bytes.store(self.memory_bytes, Ordering::Relaxed);
         self.last_growth_bytes = 0;
         Ok(())
     }
@@ -139,11 +122,23 @@ impl ResourceLimiter for Limits {
 
 #[cfg(test)]
 mod tests {
+    use wasmpod_sandbox::MemoryLimitExceeded;
+
     use super::*;
 
     #[test]
+    fn an_instance_gives_back_what_it_took() {
+        let share = MemoryShare::new(100);
+        let mut limits = Limits::new(share.clone());
+        assert!(limits.memory_growing(0, 60, None).unwrap());
+        assert_eq!(share.used_bytes(), 60);
+        drop(limits);
+        assert_eq!(share.used_bytes(), 0);
+    }
+
+    #[test]
     fn all_memories_of_a_container_share_one_limit() {
-        let mut limits = Limits::new(100, Arc::default());
+        let mut limits = Limits::new(MemoryShare::new(100));
         assert!(limits.memory_growing(0, 60, None).unwrap());
         assert!(limits.memory_growing(0, 40, None).unwrap());
         let error = limits.memory_growing(60, 61, None).unwrap_err();
@@ -153,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_growth_beyond_the_memorys_own_maximum_fails_without_ending_the_container() {
-        let mut limits = Limits::new(100, Arc::default());
+        let mut limits = Limits::new(MemoryShare::new(100));
         assert!(!limits.memory_growing(0, 60, Some(50)).unwrap());
         assert!(
             limits.memory_growing(0, 100, None).unwrap(),
@@ -163,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_growth_that_the_engine_could_not_do_is_given_back() {
-        let mut limits = Limits::new(100, Arc::default());
+        let mut limits = Limits::new(MemoryShare::new(100));
         assert!(limits.memory_growing(0, 100, None).unwrap());
         limits
             .memory_grow_failed(wasmtime::Error::msg("no memory"))
@@ -173,7 +168,7 @@ mod tests {
 
     #[test]
     fn tables_are_bounded_together() {
-        let mut limits = Limits::new(100, Arc::default());
+        let mut limits = Limits::new(MemoryShare::new(100));
         assert!(limits.table_growing(0, MAX_TABLE_ELEMENTS, None).unwrap());
         assert!(!limits.table_growing(0, 1, None).unwrap());
     }

@@ -46,6 +46,8 @@ struct Account {
     used_nanoseconds: AtomicU64,
     virtual_nanoseconds: AtomicU64,
     bucket: Mutex<Bucket>,
+    /// The pod's, where the pod has a limit: a container may run when both let it.
+    pod: Option<CpuShare>,
 }
 
 /// What a limited container may still use. Never more than [`BURST`].
@@ -61,6 +63,16 @@ impl CpuShare {
     /// A share with this limit (`None`: no limit; 0 counts as 1) and this request, both in millicores.
     #[must_use]
     pub fn new(limit_millicores: Option<u64>, request_millicores: u64) -> Self {
+        Self::make(limit_millicores, request_millicores, None)
+    }
+
+    /// The same for a container whose time counts against `self`, its pod's limit, as well.
+    #[must_use]
+    pub fn within(&self, limit_millicores: Option<u64>, request_millicores: u64) -> Self {
+        Self::make(limit_millicores, request_millicores, Some(self.clone()))
+    }
+
+    fn make(limit_millicores: Option<u64>, request_millicores: u64, pod: Option<Self>) -> Self {
         let shares = request_millicores.saturating_mul(SHARES_PER_CORE) / MILLICORES_PER_CORE;
         let account = Account {
             limit_millicores: limit_millicores.map(|limit| limit.max(1)),
@@ -71,6 +83,7 @@ impl CpuShare {
                 nanoseconds: nanoseconds(BURST),
                 filled: None,
             }),
+            pod,
         };
         Self {
             account: Arc::new(account),
@@ -118,6 +131,11 @@ impl CpuShare {
     /// How long the container must wait before it may run; `None` when it may run now. Costs nothing without a limit.
     #[must_use]
     pub fn wait_for(&self) -> Option<Duration> {
+        let pod = self.account.pod.as_ref().and_then(Self::wait_for);
+        self.wait_for_own().max(pod)
+    }
+
+    fn wait_for_own(&self) -> Option<Duration> {
         let limit = self.account.limit_millicores?;
         let mut bucket = self
             .account
@@ -144,6 +162,9 @@ impl CpuShare {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
             bucket.nanoseconds -= nanoseconds(ran);
+        }
+        if let Some(pod) = &account.pod {
+            pod.charge(ran);
         }
     }
 }
@@ -226,6 +247,19 @@ mod tests {
         assert_eq!(wait.as_millis(), 10, "1 ms of debt at a tenth of a core");
         tokio::time::advance(wait).await;
         assert_eq!(share.wait_for(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn containers_together_stay_within_their_pod() {
+        let pod = CpuShare::new(Some(200), 0);
+        let (own, none) = (pod.within(Some(100), 0), pod.within(None, 0));
+        none.charge(BURST + Duration::from_millis(1));
+        assert_eq!(own.wait_for().unwrap().as_millis(), 5, "the pod's debt");
+        own.charge(BURST);
+        let wait = own.wait_for().unwrap();
+        assert_eq!(wait.as_millis(), 30, "the pod's is the longer one");
+        assert_eq!(none.used(), BURST + Duration::from_millis(1));
+        assert_eq!(pod.used(), own.used() + none.used());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use tokio::sync::{oneshot, watch};
 use wasmpod_image::Program;
 use wasmpod_volume::VolumeError;
 
-use crate::container::{has_report, memory_limit, set_term};
+use crate::container::{has_report, set_term};
 use crate::logs::{Capture, LogSink};
 use crate::port::{ContainerConfig, ContainerId, Exit, PodIdentity, RuntimeError};
 use crate::running::{MAX_EXECS_PER_CONTAINER, RunningContainer, Seat};
@@ -273,7 +273,7 @@ impl Command {
             root,
             network: container.resources.network.attach(&spec.name),
             ipc: container.resources.ipc.attach(&spec.name),
-            memory_limit_bytes: memory_limit(&container.config.pod, spec),
+            memory: container.memory.clone(),
             cpu: container.cpu.clone(),
             stdin: self.streams.stdin,
             stdout: self.streams.stdout,

@@ -12,7 +12,7 @@ use wasmpod_lifecycle::pod::HookKind;
 use wasmpod_manifest::k8s::{Container, ExecAction, HTTPGetAction, LifecycleHandler};
 
 use crate::exec;
-use crate::probe::{self, HttpGet, KUBERNETES_VERSION, MAX_OUTPUT_BYTES};
+use crate::probe::{self, HttpError, HttpGet, KUBERNETES_VERSION, MAX_OUTPUT_BYTES};
 use crate::running::RunningContainer;
 
 /// How long a hook without a deadline may wait for an answer over HTTP: in effect for ever, since it ends with its
@@ -106,7 +106,11 @@ impl HookRun {
                     user_agent: &format!("kube-lifecycle/{KUBERNETES_VERSION}"),
                     deadline,
                 };
-                get.send().await.map_err(probe::HttpError::into_message)
+                match get.send().await {
+                    Err(HttpError::Plain(why)) => self.fall_back(get, &why).await,
+                    answered => answered,
+                }
+                .map_err(HttpError::into_message)
             }
             Err(error) => Err(error),
         };
@@ -117,6 +121,25 @@ impl HookRun {
                 "HTTP lifecycle hook ({path}) for Container {container:?} in Pod {pod:?} failed - error: {error}"
             )
         })
+    }
+
+    /// Asks again without TLS, as the kubelet does for hooks of old manifests, and says so.
+    async fn fall_back(&self, get: HttpGet<'_>, why: &str) -> Result<probe::Response, HttpError> {
+        let action = HTTPGetAction {
+            scheme: Some("HTTP".to_owned()),
+            ..get.action.clone()
+        };
+        let answer = HttpGet {
+            action: &action,
+            ..get
+        }
+        .send()
+        .await
+        .map_err(|_| HttpError::Failed(why.to_owned()))?;
+        let message =
+            format!("request to HTTPS lifecycle hook got HTTP response, retried with HTTP: {why}");
+        self.container.warn("LifecycleHTTPFallback", message);
+        Ok(answer)
     }
 
     /// A failure that is none of the handler's.

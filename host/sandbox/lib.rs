@@ -18,10 +18,12 @@ pub mod fake;
 pub mod handle;
 mod hook;
 pub mod logs;
+pub mod memory;
 pub mod port;
 mod probe;
 pub mod resources;
 pub mod running;
+mod shares;
 pub mod signal;
 mod spec;
 pub mod stdio;
@@ -41,6 +43,7 @@ pub use events::{EventItem, EventReader, PodEvent, PodEvents, Severity};
 pub use exec::ExecError;
 pub use handle::{PodProgress, SandboxError, SandboxHandle, SandboxStatus};
 pub use logs::{LogItem, LogLimits, LogLine, LogOptions, LogReader, LogSink};
+pub use memory::{MemoryLimitExceeded, MemoryShare};
 pub use port::{
     BoxFuture, ContainerConfig, ContainerId, ContainerRuntime, ContainerState, Exit, ExitReason,
     PodIdentity, Progress, ProgressSink, RuntimeError, Stage, Usage,

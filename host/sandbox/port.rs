@@ -24,6 +24,7 @@ pub use wasmpod_lifecycle::exit::{Exit, ExitReason};
 
 use crate::clock::Clock;
 use crate::cpu::CpuShare;
+use crate::memory::MemoryShare;
 use crate::signal::{Role, StopSignal};
 use crate::stdio::{GuestInput, GuestOutput, Terminal};
 use crate::tasks::PodTasks;
@@ -144,9 +145,9 @@ pub struct ContainerConfig {
     pub network: ContainerNetwork,
     /// The container's message queues.
     pub ipc: ContainerIpc,
-    /// How much linear memory (and tables) the guest may have, in bytes. Reaching it is
-    /// [`ExitReason::OomKilled`] when the guest ends because of it.
-    pub memory_limit_bytes: u64,
+    /// The linear memory that the guest may have; instances that `exec` runs beside it have a clone. Wanting more ends
+    /// the guest with [`ExitReason::OomKilled`].
+    pub memory: MemoryShare,
     /// The container's part of its worker's time; instances that `exec` runs beside it have a clone.
     pub cpu: CpuShare,
     /// Where the guest's standard input comes from.
@@ -172,7 +173,7 @@ pub struct ContainerConfig {
 pub struct Usage {
     /// Time that the container's guests have run, the instances of `exec` included.
     pub cpu: Duration,
-    /// The instance's linear memory, in bytes.
+    /// The container's linear memory, that of the instances of `exec` included, in bytes.
     pub memory_bytes: u64,
 }
 

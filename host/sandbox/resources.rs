@@ -17,6 +17,7 @@ use wasmpod_volume::{PodVolumes, VolumeError};
 use crate::config::{SandboxConfig, Sources, node_facts};
 use crate::dns::{self, FqdnTooLong};
 use crate::port::PodIdentity;
+use crate::shares::PodShares;
 use crate::tasks::{PodTasks, SpawnError};
 
 /// Why a pod's resources cannot be acquired or released.
@@ -109,6 +110,8 @@ pub(crate) struct Resources {
     pub(crate) hostname: String,
     pub(crate) published: Vec<SocketAddr>,
     pub(crate) ipc: PodIpc,
+    /// What its containers may use.
+    pub(crate) shares: PodShares,
 }
 
 impl Resources {
@@ -156,6 +159,7 @@ impl Resources {
                     hostname,
                     published,
                     ipc,
+                    shares: PodShares::new(&config.pod),
                 })
             }
             Err(error) => Err(error.and(volumes.release().err().map(ResourceError::Volume))),
@@ -199,6 +203,7 @@ impl Resources {
             hostname: _,
             published: _,
             ipc,
+            shares: _,
         } = self;
         drop(ipc);
         network.close();

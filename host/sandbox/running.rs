@@ -17,6 +17,7 @@ use wasmpod_manifest::k8s::Container;
 use crate::config::SandboxConfig;
 use crate::cpu::CpuShare;
 use crate::events::PodEvents;
+use crate::memory::MemoryShare;
 use crate::port::{ContainerId, Exit, PodIdentity};
 use crate::probe::Dialer;
 use crate::resources::Resources;
@@ -43,6 +44,7 @@ pub(crate) struct RunningContainer {
     pub(crate) env: Vec<(String, String)>,
     pub(crate) working_dir: String,
     pub(crate) cpu: CpuShare,
+    pub(crate) memory: MemoryShare,
     pub(crate) main_process: MainProcess,
     pub(crate) stop_signal: StopSignal,
     pub(crate) streams: ContainerStreams,

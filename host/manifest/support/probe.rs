@@ -63,7 +63,7 @@ pub(super) const TABLES: &[Table] = &[
             .unless(&["HTTP/1.1", "HTTP1"]),
             Field::partly(
                 "scheme",
-                "`HTTPS` is rejected: requests over TLS to a container come later",
+                "with `HTTPS` no certificate is checked, as by a kubelet",
             ),
         ],
     },

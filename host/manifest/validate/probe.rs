@@ -1,8 +1,7 @@
 //! The rules of probes, and of the requests that probes and hooks send.
 
-use super::{Finding, Findings, Path, names};
+use super::{Findings, Path, names};
 use crate::k8s::{HTTPGetAction, IntOrString, Probe};
-use crate::report::ViolationKind;
 
 /// What a probe is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,11 +107,6 @@ pub(super) fn http_get(http: &HTTPGetAction, path: &Path, findings: &mut Finding
     }
     let scheme_path = path.field("scheme");
     match http.scheme.as_deref() {
-        Some("HTTPS") => findings.push(
-            Finding::new("support/rejected", ViolationKind::Forbidden, &scheme_path)
-                .detail("requests over TLS to a container come later")
-                .hint("use HTTP or tcpSocket; see docs/compatibility.md#http-request"),
-        ),
         Some(scheme) => {
             findings.one_of("probe/scheme", &scheme_path, scheme, &["HTTP", "HTTPS"]);
         }

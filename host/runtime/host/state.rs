@@ -4,11 +4,10 @@
 //! queues.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use wasmpod_ipc::ContainerIpc;
 use wasmpod_network::ContainerNetwork;
-use wasmpod_sandbox::{Clock, GuestInput, GuestOutput};
+use wasmpod_sandbox::{Clock, GuestInput, GuestOutput, MemoryShare};
 use wasmpod_volume::ContainerRoot;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -123,10 +122,8 @@ pub(crate) struct Setting {
     pub(crate) working_dir: String,
     /// The directories that it sees.
     pub(crate) root: ContainerRoot,
-    /// Its limit of linear memory, in bytes.
-    pub(crate) memory_limit_bytes: u64,
-    /// Where the linear memory that it has is told, in bytes.
-    pub(crate) memory_bytes: Arc<AtomicU64>,
+    /// The linear memory that it may have.
+    pub(crate) memory: MemoryShare,
     /// Its standard input.
     pub(crate) stdin: GuestInput,
     /// Its standard output.
@@ -148,10 +145,7 @@ pub(crate) struct Held {
 }
 
 fn limits(setting: &Setting) -> Limits {
-    Limits::new(
-        setting.memory_limit_bytes,
-        Arc::clone(&setting.memory_bytes),
-    )
+    Limits::new(setting.memory.clone())
 }
 
 fn wasi(config: &Setting, farewell: Farewell) -> Result<WasiCtxBuilder, String> {

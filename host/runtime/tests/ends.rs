@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use wasmpod_sandbox::{ContainerRuntime as _, ContainerState, Exit, ExitReason, TaskEnd};
+use wasmpod_sandbox::{
+    ContainerRuntime as _, ContainerState, Exit, ExitReason, MemoryShare, TaskEnd,
+};
 
 use super::fixture::{Pod, in_time, program, wait_until};
 
@@ -125,7 +127,7 @@ async fn declaring_more_than_the_memory_limit_is_oom_killed() {
     let exit = Pod::new().run("memory_declared_64_mib").await;
     assert_eq!((exit.code, exit.reason), (137, ExitReason::OomKilled));
     let enough =
-        |config: &mut wasmpod_sandbox::ContainerConfig| config.memory_limit_bytes = 64 << 20;
+        |config: &mut wasmpod_sandbox::ContainerConfig| config.memory = MemoryShare::new(64 << 20);
     let (exit, _) = Pod::new().run_with("memory_declared_64_mib", enough).await;
     assert_eq!(exit, Exit::with_code(0));
 }

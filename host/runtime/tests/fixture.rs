@@ -11,7 +11,8 @@ use wasmpod_network::{PodNetwork, PodNetworkConfig};
 use wasmpod_sandbox::logs::Capture;
 use wasmpod_sandbox::{
     Clock, ContainerConfig, ContainerId, ContainerRuntime as _, CpuShare, Exit, GuestInput,
-    GuestOutput, LogSink, PodIdentity, PodTaskSet, Progress, Role, RuntimeError, StopSignal,
+    GuestOutput, LogSink, MemoryShare, PodIdentity, PodTaskSet, Progress, Role, RuntimeError,
+    StopSignal,
 };
 use wasmpod_volume::ContainerRoot;
 
@@ -88,7 +89,7 @@ impl Pod {
             },
             network: self.network.attach(name),
             ipc: self.ipc.attach(name),
-            memory_limit_bytes: MEMORY_LIMIT_BYTES,
+            memory: MemoryShare::new(MEMORY_LIMIT_BYTES),
             cpu: CpuShare::unlimited(),
             stdin: GuestInput::Empty,
             stdout: GuestOutput::Log(out),

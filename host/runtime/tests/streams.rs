@@ -7,7 +7,9 @@ use bytes::Bytes;
 use wasmpod_image::Program;
 use wasmpod_sandbox::logs::Stream;
 use wasmpod_sandbox::stdio::{ClientStreams, ExecRequest, PIPE_BYTES, exec_streams, input};
-use wasmpod_sandbox::{ContainerConfig, ContainerRuntime as _, Exit, GuestInput, OutputReader};
+use wasmpod_sandbox::{
+    ContainerConfig, ContainerRuntime as _, Exit, GuestInput, MemoryShare, OutputReader,
+};
 
 use super::fixture::{Container, Pod, in_time, program};
 
@@ -40,7 +42,7 @@ async fn start(
         config.stdout = guest.stdout;
         config.stderr = guest.stderr;
         config.terminal = guest.terminal;
-        config.memory_limit_bytes = 64 << 20;
+        config.memory = MemoryShare::new(64 << 20);
     };
     let container = pod.start_program(program, "a", change).await.unwrap();
     (container, client)

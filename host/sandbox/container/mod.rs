@@ -6,7 +6,6 @@
 //! * `prepare`: what is found out before there is an instance: image, environment, process
 //! * `limits`: what the spec says of memory and CPU
 
-mod limits;
 mod prepare;
 
 use std::sync::{Arc, Mutex};
@@ -34,7 +33,6 @@ use crate::stdio::{
 use crate::tasks::{CatchPanic, PodTasks};
 use crate::termination;
 
-pub(crate) use limits::memory_limit;
 use prepare::Prepared;
 pub(crate) use prepare::{pod_ips, set_term};
 
@@ -150,7 +148,8 @@ impl Job {
         let (guest, streams) = standard_streams(spec, &log);
         let main_process = MainProcess::new();
         let stop_signal = stop_signal(spec);
-        let cpu = limits::cpu_share(&self.config.pod, spec);
+        let shares = &self.resources.shares;
+        let (memory, cpu) = (shares.memory(spec), shares.cpu(spec));
         let config = ContainerConfig {
             pod: PodIdentity::clone(&self.identity),
             name: spec.name.clone(),
@@ -162,7 +161,7 @@ impl Job {
             root,
             network: self.resources.network.attach(&spec.name),
             ipc: self.resources.ipc.attach(&spec.name),
-            memory_limit_bytes: memory_limit(&self.config.pod, spec),
+            memory: memory.clone(),
             cpu: cpu.clone(),
             stdin: guest.stdin,
             stdout: guest.stdout,
@@ -196,6 +195,7 @@ impl Job {
             env: prepared.env,
             working_dir: prepared.working_dir,
             cpu,
+            memory,
             main_process,
             stop_signal,
             streams,

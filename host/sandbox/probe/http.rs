@@ -14,12 +14,13 @@ use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONNECTION, HOST, HeaderName, HeaderValue, LOCATION, USER_AGENT};
 use hyper::{HeaderMap, Request};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 use wasmpod_manifest::k8s::HTTPGetAction;
-use wasmpod_network::TcpStream;
 
 use super::MAX_OUTPUT_BYTES;
 use super::dial::{Dialer, timed_out};
+use super::tls::{self, TlsError};
 use super::url::Url;
 
 /// How many requests one call may take; Go's limit of redirects.
@@ -59,14 +60,14 @@ pub(crate) enum HttpError {
     Failed(String),
     /// The answer began and broke off.
     Body(String),
-    /// It would take TLS.
-    Unsupported(String),
+    /// The server answers in plain HTTP where TLS was begun.
+    Plain(String),
 }
 
 impl HttpError {
     pub(crate) fn into_message(self) -> String {
         match self {
-            Self::Failed(message) | Self::Body(message) | Self::Unsupported(message) => message,
+            Self::Failed(message) | Self::Body(message) | Self::Plain(message) => message,
         }
     }
 }
@@ -136,13 +137,6 @@ impl HttpGet<'_> {
 
     async fn send_one(&self, url: &Url, headers: &HeaderMap) -> Result<Response, HttpError> {
         let failed = |why: &str| HttpError::Failed(format!("Get {:?}: {why}", url.to_string()));
-        if url.is_https {
-            let why = "TLS is not supported for probes and hooks";
-            return Err(HttpError::Unsupported(format!(
-                "Get {:?}: {why}",
-                url.to_string()
-            )));
-        }
         let dialing = self.dialer.dial(&url.host, url.port());
         let stream = match timeout_at(self.deadline, dialing).await {
             Ok(Ok(stream)) => stream,
@@ -164,12 +158,23 @@ impl HttpGet<'_> {
         let request = request
             .body(Empty::<Bytes>::new())
             .map_err(|error| failed(&error.to_string()))?;
-        self.exchange(stream, request, &failed).await
+        if !url.is_https {
+            return self.exchange(stream, request, &failed).await;
+        }
+        match timeout_at(self.deadline, tls::begin(&url.host, stream)).await {
+            Ok(Ok(stream)) => self.exchange(stream, request, &failed).await,
+            Ok(Err(TlsError::Plain)) => Err(HttpError::Plain(format!(
+                "Get {:?}: http: server gave HTTP response to HTTPS client",
+                url.to_string()
+            ))),
+            Ok(Err(TlsError::Failed(why))) => Err(failed(&why)),
+            Err(_) => Err(failed(&format!("context deadline exceeded {AWAITING}"))),
+        }
     }
 
     async fn exchange(
         &self,
-        stream: TcpStream,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         request: Request<Empty<Bytes>>,
         failed: &(dyn Fn(&str) -> HttpError + Sync),
     ) -> Result<Response, HttpError> {

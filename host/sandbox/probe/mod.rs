@@ -3,11 +3,12 @@
 //! * `dial`: how the host reaches a container: over the virtual network, never over a host socket
 //! * `url`: where an HTTP call goes, redirects included
 //! * `http`: `httpGet`
+//! * `tls`: what comes between for `scheme: HTTPS`
 //! * `grpc`: `grpc`, the health protocol version 1
 //! * `text`: Go's ways to write a time or a text, since the messages are the kubelet's
 //!
 //! When a probe is tried, how often, and what follows is decided by `lifecycle`. Every try makes a connection of its
-//! own, as the kubelet's do. TLS is not spoken: a probe with `scheme: HTTPS` cannot be made and says so.
+//! own, as the kubelet's do.
 //!
 //! Standards: the kubelet's `pkg/probe` (results and messages), RFC 9112 through `hyper`, RFC 9113 through `h2`,
 //! `grpc/health/v1/health.proto`.
@@ -18,6 +19,7 @@ mod http;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tls;
 mod url;
 
 use std::sync::Arc;
@@ -31,7 +33,7 @@ use crate::exec::{self, Captured};
 use crate::running::RunningContainer;
 
 pub(crate) use dial::Dialer;
-pub(crate) use http::{HttpError, HttpGet};
+pub(crate) use http::{HttpError, HttpGet, Response};
 
 /// How the probes and hooks of this program name themselves: the Kubernetes version whose behaviour they have.
 pub(crate) const KUBERNETES_VERSION: &str = "1.37";
@@ -149,7 +151,7 @@ impl Prober {
 }
 
 /// What the kubelet makes of an HTTP answer.
-fn judge(answer: Result<http::Response, HttpError>) -> Tried {
+fn judge(answer: Result<Response, HttpError>) -> Tried {
     match answer {
         Ok(response) => match response.status {
             200..=299 => Tried::Success,
@@ -159,8 +161,8 @@ fn judge(answer: Result<http::Response, HttpError>) -> Tried {
             }
             status => Tried::Failure(format!("HTTP probe failed with statuscode: {status}")),
         },
-        Err(HttpError::Failed(message)) => Tried::Failure(message),
-        Err(HttpError::Body(message) | HttpError::Unsupported(message)) => Tried::Unknown(message),
+        Err(HttpError::Failed(message) | HttpError::Plain(message)) => Tried::Failure(message),
+        Err(HttpError::Body(message)) => Tried::Unknown(message),
     }
 }
 

@@ -8,7 +8,9 @@ use tokio::time::Instant;
 use wasmpod_network::{Network, PodNetwork, PodNetworkConfig};
 
 use super::*;
-use crate::tests::server::{Listener, answer, grpc as grpc_server, http as http_server};
+use crate::tests::server::{
+    Listener, answer, grpc as grpc_server, http as http_server, https as https_server,
+};
 
 struct World {
     network: Arc<Network>,
@@ -39,7 +41,7 @@ impl World {
         judge(self.send(action).await)
     }
 
-    async fn send(&self, action: Value) -> Result<http::Response, HttpError> {
+    async fn send(&self, action: Value) -> Result<Response, HttpError> {
         let action = serde_json::from_value(action).unwrap();
         let get = HttpGet {
             dialer: &self.dialer,
@@ -238,15 +240,45 @@ async fn only_the_beginning_of_a_body_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_breaks_off_or_tls_is_no_answer_at_all() {
+async fn a_body_that_breaks_off_is_no_answer_at_all() {
     let world = world();
     let _server = http_server(&world.pod, 80, |_| {
         "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nshort".to_owned()
     });
     let broken = world.get(json!({"port": 80})).await;
     assert!(matches!(broken, Tried::Unknown(_)), "{broken:?}");
-    let tls = world.get(json!({"port": 80, "scheme": "HTTPS"})).await;
-    assert!(matches!(&tls, Tried::Unknown(why) if why.contains("TLS is not supported")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_tls_any_certificate_will_do() {
+    let world = world();
+    let (requests, _server) = https_server(&world.pod, 443, |head| {
+        let is_well = head.starts_with("GET /well ");
+        answer(if is_well { "200 OK" } else { "500 No" }, "", "")
+    });
+    let get = |path: &str| world.get(json!({"port": 443, "scheme": "HTTPS", "path": path}));
+    assert_eq!(get("/well").await, Tried::Success);
+    let ill = failure("HTTP probe failed with statuscode: 500");
+    assert_eq!(get("/ill").await, ill);
+    let ip = world.pod.pod_ip();
+    let host = format!("host: {ip}:443\r\n");
+    let asked = requests.lock().unwrap()[0].to_lowercase();
+    assert!(asked.contains(&host), "{asked}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_without_tls_is_found_out() {
+    let world = world();
+    let _server = http_server(&world.pod, 80, |_| answer("400 Bad Request", "", ""));
+    let ip = world.pod.pod_ip();
+    let plain = world.get(json!({"port": 80, "scheme": "HTTPS"})).await;
+    let why = "http: server gave HTTP response to HTTPS client";
+    assert_eq!(plain, failure(&format!("Get \"https://{ip}:80/\": {why}")));
+    // A server that says nothing.
+    let _silent = Listener::bind(&world.pod, 81);
+    let silent = world.get(json!({"port": 81, "scheme": "HTTPS"})).await;
+    let why = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
+    assert_eq!(silent, failure(&format!("Get \"https://{ip}:81/\": {why}")));
 }
 
 #[tokio::test(start_paused = true)]

@@ -67,7 +67,7 @@ async fn a_command_has_what_its_container_has() {
     let seen = world.runtime.configs("a", |config| {
         let mut env = config.env.clone();
         env.sort();
-        (env, config.working_dir.clone(), config.memory_limit_bytes)
+        (env, config.working_dir.clone(), config.memory.limit_bytes())
     });
     let [container, command] = seen.as_slice() else {
         panic!("two instances: {seen:?}")

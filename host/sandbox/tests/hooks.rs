@@ -121,3 +121,29 @@ async fn a_hook_that_nobody_answers_or_that_is_none_has_failed() {
         assert!(reasons(&handle).contains(&"FailedPreStopHook".to_owned()));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_over_tls_is_asked_again_without_it_where_the_server_has_none() {
+    for (has_tls, fell_back) in [(true, false), (false, true)] {
+        let world = World::new();
+        let hook = json!({"httpGet": {"port": 8443, "scheme": "HTTPS"}});
+        let handle = world.start(with_hook("preStop", &hook));
+        running(&handle).await;
+        let network = handle.status().network.clone().unwrap();
+        let ok = |_: &str| server::answer("200 OK", "", "");
+        let (_, _server) = if has_tls {
+            server::https(&network, 8443, ok)
+        } else {
+            // What is no request at all gets an answer too.
+            server::http(&network, 8443, ok)
+        };
+        handle.stop(None).await;
+        ended(&handle).await;
+        let reasons = reasons(&handle);
+        assert!(!reasons.contains(&"FailedPreStopHook".to_owned()));
+        assert_eq!(
+            reasons.contains(&"LifecycleHTTPFallback".to_owned()),
+            fell_back
+        );
+    }
+}

@@ -130,7 +130,7 @@ async fn the_config_of_a_container_holds_what_its_spec_says() {
         .with_config("a", |config| {
             assert_eq!(config.args, ["run", "1"]);
             assert_eq!(config.working_dir, "/w");
-            assert_eq!(config.memory_limit_bytes, 8 << 20);
+            assert_eq!(config.memory.limit_bytes(), 8 << 20);
             let env = |name: &str| {
                 config
                     .env
@@ -152,7 +152,7 @@ async fn the_config_of_a_container_holds_what_its_spec_says() {
         .unwrap();
     let limit = world
         .runtime
-        .with_config("b", |config| config.memory_limit_bytes);
+        .with_config("b", |config| config.memory.limit_bytes());
     assert_eq!(limit, Some(crate::config::DEFAULT_MEMORY_LIMIT_BYTES));
 }
 

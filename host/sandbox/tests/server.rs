@@ -6,7 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use hyper::{HeaderMap, Response};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 use wasmpod_network::{AddressFamily, ContainerNetwork, Errno, PodNetwork, TcpSocket, TcpStream};
 
 /// What a server was asked, oldest first.
@@ -56,7 +61,9 @@ pub(crate) fn http(
         loop {
             let stream = listener.accept().await;
             let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
+            // What does not begin with a method is no request, and answered at once.
+            let may_be_request = |head: &[u8]| head.first().is_none_or(u8::is_ascii_uppercase);
+            while !head.ends_with(b"\r\n\r\n") && may_be_request(&head) {
                 match stream.read(4096).await {
                     Ok(bytes) if !bytes.is_empty() => head.extend_from_slice(&bytes),
                     _ => break,
@@ -65,10 +72,46 @@ pub(crate) fn http(
             if head.is_empty() {
                 continue;
             }
-            let head = String::from_utf8(head).unwrap();
+            let head = String::from_utf8_lossy(&head).into_owned();
             let text = answer(&head);
             seen.lock().unwrap().push(head);
             let _: Result<(), Errno> = stream.write_all(Bytes::from(text)).await;
+        }
+    });
+    (requests, task)
+}
+
+/// The same over TLS, with a certificate that it signed itself for another name.
+pub(crate) fn https(
+    pod: &PodNetwork,
+    port: u16,
+    answer: impl Fn(&str) -> String + Send + 'static,
+) -> (Requests, JoinHandle<()>) {
+    let own = rcgen::generate_simple_self_signed(["other.example".to_owned()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![own.cert.der().clone()], key.into())
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = Listener::bind(pod, port);
+    let requests = Requests::default();
+    let seen = Arc::clone(&requests);
+    let task = tokio::spawn(async move {
+        loop {
+            let Ok(mut stream) = acceptor.accept(listener.accept().await).await else {
+                continue;
+            };
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") && stream.read_buf(&mut head).await.unwrap() > 0 {}
+            let head = String::from_utf8(head).unwrap();
+            let text = answer(&head);
+            seen.lock().unwrap().push(head);
+            stream.write_all(text.as_bytes()).await.unwrap();
+            // Who asked may be gone.
+            let _: std::io::Result<()> = stream.shutdown().await;
         }
     });
     (requests, task)
