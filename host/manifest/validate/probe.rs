@@ -106,11 +106,8 @@ pub(super) fn http_get(http: &HTTPGetAction, path: &Path, findings: &mut Finding
         }
     }
     let scheme_path = path.field("scheme");
-    match http.scheme.as_deref() {
-        Some(scheme) => {
-            findings.one_of("probe/scheme", &scheme_path, scheme, &["HTTP", "HTTPS"]);
-        }
-        None => {}
+    if let Some(scheme) = http.scheme.as_deref() {
+        findings.one_of("probe/scheme", &scheme_path, scheme, &["HTTP", "HTTPS"]);
     }
 }
 
