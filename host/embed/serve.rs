@@ -37,7 +37,7 @@ impl Server {
         let work = move || {
             let shutdown = async { drop(ended.await) };
             // A listener that cannot be used after it was bound: whoever connects is told so by the system.
-            drop(event_loop.block_on(serve(agent, listener, shutdown)));
+            drop(event_loop.block_on(serve(agent, vec![listener], shutdown)));
         };
         let thread = std::thread::Builder::new()
             .name("wasmpod-api".to_owned())

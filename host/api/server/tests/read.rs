@@ -326,7 +326,7 @@ async fn figures_are_told_of_containers_that_have_run_a_while() {
 
 #[tokio::test]
 async fn a_port_wants_the_token() {
-    let world = World::on(|_| Listener::tcp().unwrap());
+    let world = World::on(|_| Listener::tcp("127.0.0.1:0".parse().unwrap()).unwrap());
     assert_eq!(world.get("/api/v1/pods").await["kind"], "PodList");
     let Address::Tcp { addr, token } = world.address.clone() else {
         panic!("no port")
