@@ -11,6 +11,7 @@ mod log;
 mod read;
 mod session;
 mod watch;
+mod write;
 
 use std::sync::Arc;
 use std::time::Duration;
