@@ -50,9 +50,14 @@ pub(super) fn invalid(kind: &str, field: &str, detail: &str) -> Status {
 
 pub(super) fn unsupported_media(sent: &str, accepted: &[&str]) -> Status {
     let accepted = accepted.join(", ");
-    let message = format!(
+    let mut message = format!(
         "the body of the request was in an unknown format - accepted media types include: {accepted} (not {sent})"
     );
+    if sent.ends_with("protobuf") {
+        // Some verbs of kubectl know no other form, but can write what they would send.
+        message
+            .push_str("; kubectl: add --dry-run=client -o yaml, and pipe it to kubectl apply -f -");
+    }
     Status::failure(415, "UnsupportedMediaType", message)
 }
 
