@@ -5,11 +5,13 @@
 //! says, it reads from the agent's store; what it is asked to do, the agent does. It decides nothing about pods.
 //!
 //! Follows the Kubernetes API conventions and what `kubectl` sends and expects: discovery, tables, watches, logs,
-//! and `exec` and `attach` over WebSocket. Objects are not yet created or changed this way.
+//! and `exec` and `attach` over WebSocket; objects are created, replaced and patched. What is not spoken: SPDY,
+//! server-side apply, `port-forward`.
 
 pub mod address;
 mod channel;
 pub mod client;
+pub mod kubeconfig;
 mod print;
 pub mod resource;
 pub mod server;

@@ -1,5 +1,7 @@
 //! What can go wrong with a host.
 
+use std::path::PathBuf;
+
 use wasmpod_api::server::ListenError;
 use wasmpod_node::NodeError;
 use wasmpod_runtime::SetupError;
@@ -20,6 +22,14 @@ pub enum Error {
     /// Clients cannot be listened to.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The kubeconfig cannot be written.
+    #[error("cannot write the kubeconfig `{}`", path.display())]
+    Kubeconfig {
+        /// Where it was to be.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The API server cannot be started.
     #[error("cannot serve the pods to other programs")]
     Serve(#[source] std::io::Error),
@@ -44,7 +54,8 @@ impl Error {
         match self {
             Self::NoStateDir => Some("choose one with --state-dir".to_owned()),
             Self::Node(error) => error.hint(),
-            Self::Setup(_)
+            Self::Kubeconfig { .. }
+            | Self::Setup(_)
             | Self::Listen(_)
             | Self::Serve(_)
             | Self::Program(_)

@@ -1,5 +1,6 @@
 //! The host: all pods of this process.
 
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub struct HostBuilder {
     publish: Vec<PublishRule>,
     allow_host_path: Vec<PathBuf>,
     serve: bool,
+    port: Option<(SocketAddr, PathBuf)>,
 }
 
 impl HostBuilder {
@@ -67,6 +69,15 @@ impl HostBuilder {
         self
     }
 
+    /// Serves the same on a port of the loopback interface (0: one that the system picks), for `kubectl` and other
+    /// programs that know no Unix sockets. What they need, a token among it, is written to the file `kubeconfig`, which
+    /// only this user can read and which is removed at the end. By default there is no port.
+    pub fn serve_on_port(mut self, addr: SocketAddr, kubeconfig: impl Into<PathBuf>) -> Self {
+        self.serve = true;
+        self.port = Some((addr, kubeconfig.into()));
+        self
+    }
+
     /// Makes the host, without pods.
     ///
     /// # Errors
@@ -103,7 +114,10 @@ impl HostBuilder {
             progress: Arc::new(move |progress| preparing.say(Step::Preparing(progress))),
             node_name: NODE_NAME.to_owned(),
         })?;
-        let server = self.serve.then(|| Server::start(&agent)).transpose()?;
+        let server = self
+            .serve
+            .then(|| Server::start(&agent, self.port.as_ref()))
+            .transpose()?;
         Ok(Host {
             server,
             agent,

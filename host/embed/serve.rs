@@ -3,11 +3,15 @@
 //! The thread has an event loop of its own, so that no client, slow or busy, takes time from a pod. While the server
 //! listens, its address stands in the run's folder, where clients look.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
+use wasmpod_api::Address;
 use wasmpod_api::address::AddressFile;
+use wasmpod_api::kubeconfig::Kubeconfig;
 use wasmpod_api::server::{Listener, serve};
 use wasmpod_node::Agent;
 
@@ -20,14 +24,31 @@ pub(crate) struct Server {
     running: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     address: Option<AddressFile>,
+    kubeconfig: Option<Kubeconfig>,
 }
 
 impl Server {
-    /// Listens, tells where, and answers from now on.
-    pub(crate) fn start(agent: &Arc<Agent>) -> Result<Self, Error> {
+    /// Listens, tells where, and answers from now on. `port` is a port besides the socket, and the kubeconfig of it.
+    pub(crate) fn start(
+        agent: &Arc<Agent>,
+        port: Option<&(SocketAddr, PathBuf)>,
+    ) -> Result<Self, Error> {
         let run = agent.run_dir().unwrap_or_default();
         let listener = Listener::bind(&run)?;
         let address = listener.address().clone();
+        let mut listeners = vec![listener];
+        let mut kubeconfig = None;
+        if let Some((addr, path)) = port {
+            let listener = Listener::tcp(*addr)?;
+            if let Address::Tcp { addr, token } = listener.address() {
+                let written = Kubeconfig::write(path, *addr, token);
+                kubeconfig = Some(written.map_err(|source| Error::Kubeconfig {
+                    path: path.clone(),
+                    source,
+                })?);
+            }
+            listeners.push(listener);
+        }
         let event_loop = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -37,7 +58,7 @@ impl Server {
         let work = move || {
             let shutdown = async { drop(ended.await) };
             // A listener that cannot be used after it was bound: whoever connects is told so by the system.
-            drop(event_loop.block_on(serve(agent, listener, shutdown)));
+            drop(event_loop.block_on(serve(agent, listeners, shutdown)));
         };
         let thread = std::thread::Builder::new()
             .name("wasmpod-api".to_owned())
@@ -47,6 +68,7 @@ impl Server {
             running: Some(running),
             thread: Some(thread),
             address: Some(AddressFile::write(&run, &address).map_err(Error::Serve)?),
+            kubeconfig,
         })
     }
 }
@@ -54,6 +76,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.address.take());
+        drop(self.kubeconfig.take());
         drop(self.running.take());
         if let Some(thread) = self.thread.take() {
             // A panic was already reported by the panic hook.

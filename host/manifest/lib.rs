@@ -24,7 +24,7 @@ pub mod support;
 mod validate;
 mod workload;
 
-pub use decode::{Manifests, Source, read};
+pub use decode::{Manifests, Received, Source, UnknownFields, read, receive};
 pub use reader::limits::MAX_SOURCE_BYTES;
 pub use report::{Report, Violation, Warning};
 pub use workload::{Workload, WorkloadKind};

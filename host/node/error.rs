@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use wasmpod_image::ImageError;
 use wasmpod_network::publish::PublishError;
 use wasmpod_sandbox::{RuntimeError, SandboxError};
-use wasmpod_store::StoreError;
+use wasmpod_store::{Kind, StoreError};
 
 use crate::admission::publish::NoSuchPort;
 use crate::state_dir::StateDirError;
@@ -74,6 +74,19 @@ pub enum NodeError {
         kind: &'static str,
         /// `NAMESPACE/NAME`
         name: String,
+    },
+    /// The namespace of a new object is being deleted.
+    #[error(
+        "{} \"{name}\" is forbidden: unable to create new content in namespace {namespace} because it is being terminated",
+        kind.qualified_plural()
+    )]
+    Terminating {
+        /// Its kind.
+        kind: Kind,
+        /// Its name.
+        name: String,
+        /// The namespace.
+        namespace: String,
     },
     /// No place for a pod: the agent is shutting down.
     #[error("the host is shutting down")]

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Notify, watch};
 use wasmpod_lifecycle::HostFacts;
-use wasmpod_manifest::k8s::{ConfigMap, Pod, PodSpec, Secret};
 use wasmpod_network::Network;
 use wasmpod_sandbox::{Placement, Workers};
 use wasmpod_store::{Kind, Object, ObjectRef, Store, StoreError};
@@ -18,6 +17,7 @@ use crate::admission::images::Images;
 use crate::agent::{AgentConfig, Threads};
 use crate::error::NodeError;
 use crate::events::Recorder;
+use crate::immutable;
 use crate::known::{KnownPods, lock};
 use crate::machine::HOST_IP;
 use crate::schedule::Allocatable;
@@ -138,98 +138,39 @@ impl Shared {
         name: &str,
         change: &mut dyn FnMut(&mut Object) -> Result<(), StoreError>,
     ) -> Result<Object, StoreError> {
-        self.store.update(kind, namespace, name, &mut |object| {
-            let old = object.clone();
-            change(object)?;
-            match forbidden(&old, object) {
-                Some(detail) => Err(StoreError::Invalid {
-                    kind,
-                    name: name.to_owned(),
-                    detail,
-                }),
-                None => Ok(()),
-            }
-        })
+        let change = &mut checked(kind, name, change);
+        self.store.update(kind, namespace, name, change)
+    }
+
+    /// What [`Shared::update`] would make of the object; nothing is written.
+    pub(crate) fn would_update(
+        &self,
+        kind: Kind,
+        namespace: Option<&str>,
+        name: &str,
+        change: &mut dyn FnMut(&mut Object) -> Result<(), StoreError>,
+    ) -> Result<Object, StoreError> {
+        let change = &mut checked(kind, name, change);
+        self.store.would_update(kind, namespace, name, change)
     }
 }
 
-/// What of a change is not allowed.
-fn forbidden(old: &Object, new: &Object) -> Option<String> {
-    match (old, new) {
-        (Object::ConfigMap(old), Object::ConfigMap(new)) => immutable_config_map(old, new),
-        (Object::Secret(old), Object::Secret(new)) => immutable_secret(old, new),
-        (Object::Pod(old), Object::Pod(new)) => immutable_pod(old, new),
-        _ => None,
-    }
-}
-
-fn immutable(field: &str) -> Option<String> {
-    Some(format!(
-        "{field}: Forbidden: field is immutable when `immutable` is set"
-    ))
-}
-
-fn immutable_config_map(old: &ConfigMap, new: &ConfigMap) -> Option<String> {
-    if old.immutable != Some(true) {
-        return None;
-    }
-    if new.immutable != Some(true) {
-        return immutable("immutable");
-    }
-    if new.data != old.data {
-        return immutable("data");
-    }
-    (new.binary_data != old.binary_data).then(|| immutable("binaryData"))?
-}
-
-fn immutable_secret(old: &Secret, new: &Secret) -> Option<String> {
-    if old.immutable == Some(true) {
-        if new.immutable != Some(true) {
-            return immutable("immutable");
-        }
-        if new.data != old.data {
-            return immutable("data");
+/// A change that is refused when it touches what must stay.
+fn checked(
+    kind: Kind,
+    name: &str,
+    change: &mut dyn FnMut(&mut Object) -> Result<(), StoreError>,
+) -> impl FnMut(&mut Object) -> Result<(), StoreError> {
+    move |object| {
+        let old = object.clone();
+        change(object)?;
+        match immutable::forbidden(&old, object) {
+            Some(detail) => Err(StoreError::Invalid {
+                kind,
+                name: name.to_owned(),
+                detail,
+            }),
+            None => Ok(()),
         }
     }
-    let is_same = new.type_ == old.type_;
-    (!is_same).then(|| "type: Invalid value: field is immutable".to_owned())
-}
-
-/// A pod's spec stays, but for images, deadlines, tolerations and gates that are removed (`pods#pod-update-and-replacement`).
-fn immutable_pod(old: &Pod, new: &Pod) -> Option<String> {
-    let (Some(old), Some(new)) = (&old.spec, &new.spec) else {
-        return None;
-    };
-    let gates = |spec: &PodSpec| spec.scheduling_gates.clone().unwrap_or_default();
-    let allowed = gates(old);
-    if gates(new).iter().any(|gate| !allowed.contains(gate)) {
-        return Some(
-            "spec.schedulingGates: Forbidden: only deletion is allowed, but found new scheduling gate"
-                .to_owned(),
-        );
-    }
-    let mut same = new.clone();
-    same.active_deadline_seconds = old.active_deadline_seconds;
-    same.tolerations.clone_from(&old.tolerations);
-    same.scheduling_gates.clone_from(&old.scheduling_gates);
-    same.node_name.clone_from(&old.node_name);
-    if old
-        .termination_grace_period_seconds
-        .is_some_and(|seconds| seconds < 0)
-    {
-        same.termination_grace_period_seconds = old.termination_grace_period_seconds;
-    }
-    for (new, old) in same.containers.iter_mut().zip(&old.containers) {
-        new.image.clone_from(&old.image);
-    }
-    let new_init = same.init_containers.iter_mut().flatten();
-    for (new, old) in new_init.zip(old.init_containers.iter().flatten()) {
-        new.image.clone_from(&old.image);
-    }
-    (same != *old).then(|| {
-        "spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,\
-         `spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing \
-         tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
-            .to_owned()
-    })
 }

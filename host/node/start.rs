@@ -12,7 +12,8 @@ use crate::admission::{self, Candidate};
 use crate::agent::{Agent, ensure_namespace};
 use crate::error::NodeError;
 use crate::known::KnownPod;
-use crate::reconcile::workload::object_of;
+use crate::reconcile::workload::{self, workload_of};
+use crate::replace::activate;
 use crate::services;
 use crate::shared::Shared;
 
@@ -92,7 +93,11 @@ impl Objects {
             workload
         });
         let mut others: Vec<Object> = Vec::new();
-        others.extend(manifests.namespaces.into_iter().map(Object::from));
+        let namespaces = manifests.namespaces.into_iter().map(|mut namespace| {
+            activate(&mut namespace);
+            namespace
+        });
+        others.extend(namespaces.map(Object::from));
         others.extend(manifests.service_accounts.into_iter().map(Object::from));
         others.extend(manifests.config_maps.into_iter().map(Object::from));
         others.extend(manifests.secrets.into_iter().map(Object::from));
@@ -144,23 +149,10 @@ impl Objects {
             pod: pod.clone(),
             base: base.clone(),
         });
-        let workloads = self.workloads.iter().filter_map(|(workload, base)| {
-            let template = workload.pod_template()?;
-            let of_template = template.metadata.clone().unwrap_or_default();
-            let pod = Pod {
-                metadata: ObjectMeta {
-                    name: workload.metadata().name.clone(),
-                    namespace: workload.metadata().namespace.clone(),
-                    ..of_template
-                },
-                spec: template.spec.clone(),
-                status: None,
-            };
-            Some(Candidate {
-                pod,
-                base: base.clone(),
-            })
-        });
+        let workloads = self
+            .workloads
+            .iter()
+            .filter_map(|(workload, base)| template_of(workload, base));
         pods.chain(workloads).collect()
     }
 
@@ -190,7 +182,7 @@ impl Objects {
         };
         let (mut pods, mut workloads) = (Vec::new(), Vec::new());
         for (workload, base) in self.workloads {
-            let object = object_of(workload);
+            let object = workload::object_of(workload);
             // Before the object is there, as the loop may look at it at once.
             set_base(&object, base);
             workloads.push(shared.store.create(object)?.reference());
@@ -205,6 +197,52 @@ impl Objects {
         }
         Ok((pods, workloads))
     }
+}
+
+/// The pods that a workload makes, as far as admission looks at them.
+fn template_of(workload: &Workload, base: &Path) -> Option<Candidate> {
+    let template = workload.pod_template()?;
+    let of_template = template.metadata.clone().unwrap_or_default();
+    let pod = Pod {
+        metadata: ObjectMeta {
+            name: workload.metadata().name.clone(),
+            namespace: workload.metadata().namespace.clone(),
+            ..of_template
+        },
+        spec: template.spec.clone(),
+        status: None,
+    };
+    Some(Candidate {
+        pod,
+        base: base.to_owned(),
+    })
+}
+
+/// The pod that this object is or makes, if any.
+pub(crate) fn candidate_of(object: &Object, base: &Path) -> Option<Candidate> {
+    match object {
+        Object::Pod(pod) => Some(Candidate {
+            pod: Pod::clone(pod),
+            base: base.to_owned(),
+        }),
+        other => template_of(&workload_of(other)?, base),
+    }
+}
+
+/// The object of manifests that have one only.
+#[must_use]
+pub fn object_of(manifests: Manifests) -> Option<Object> {
+    let Objects {
+        pods,
+        workloads,
+        others,
+    } = Objects::new(manifests, Path::new(""));
+    let pods = pods.into_iter().map(|(pod, _)| Object::from(pod));
+    let workloads = workloads.into_iter();
+    let workloads = workloads.map(|(workload, _)| workload::object_of(workload));
+    let mut all = pods.chain(workloads).chain(others);
+    let object = all.next();
+    object.filter(|_| all.next().is_none())
 }
 
 /// `status` of a pod of which nothing exists but its object.
@@ -246,7 +284,7 @@ fn apply(shared: &Shared, mut object: Object) -> Result<Object, StoreError> {
 }
 
 /// Gives an object what refers to it: its namespace, and the name that was to be generated.
-fn identify(metadata: &mut ObjectMeta) {
+pub(crate) fn identify(metadata: &mut ObjectMeta) {
     metadata
         .namespace
         .get_or_insert_with(|| DEFAULT_NAMESPACE.to_owned());

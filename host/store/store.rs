@@ -205,63 +205,29 @@ impl Store {
         change: &mut dyn FnMut(&mut Object) -> Result<(), StoreError>,
     ) -> Result<Object, StoreError> {
         let mut inner = self.lock();
-        let old = inner
-            .shelves
-            .get(kind.index())
-            .and_then(|shelf| shelf.get(scope(kind, namespace), name))
-            .cloned()
-            .ok_or_else(|| not_found(kind, name))?;
-        let mut new = old.clone();
-        change(&mut new)?;
-        if new.is_same_copy(&old) {
-            return Ok(old);
+        Ok(match revise(&inner, kind, namespace, name, change)? {
+            Revision::Same(object) => object,
+            Revision::New { old, new } => {
+                self.write(&mut inner, new, Some(old), WatchEvent::Modified)
+            }
+        })
+    }
+
+    /// What [`update`](Self::update) would make of an object, with the resourceVersion that it has; nothing is written.
+    ///
+    /// # Errors
+    /// As [`update`](Self::update).
+    pub fn would_update(
+        &self,
+        kind: Kind,
+        namespace: Option<&str>,
+        name: &str,
+        change: &mut dyn FnMut(&mut Object) -> Result<(), StoreError>,
+    ) -> Result<Object, StoreError> {
+        let inner = self.lock();
+        match revise(&inner, kind, namespace, name, change)? {
+            Revision::Same(object) | Revision::New { new: object, .. } => Ok(object),
         }
-        let conflict = |detail: String| StoreError::Conflict {
-            kind,
-            name: name.to_owned(),
-            detail,
-        };
-        if new.kind() != kind {
-            return Err(conflict(format!("it is a {kind}, not a {}", new.kind())));
-        }
-        let (before, after) = (old.metadata(), new.metadata());
-        if after.uid.is_some() && after.uid != before.uid {
-            return Err(conflict(format!(
-                "Precondition failed: UID in precondition: {}, UID in object meta: {}",
-                new.uid(),
-                old.uid()
-            )));
-        }
-        if after
-            .resource_version
-            .as_deref()
-            .is_some_and(|v| !v.is_empty())
-            && after.resource_version != before.resource_version
-        {
-            return Err(conflict(
-                "the object has been modified; please apply your changes to the latest version and try again"
-                    .to_owned(),
-            ));
-        }
-        let before = before.clone();
-        let is_deleted_now =
-            before.deletion_timestamp.is_none() && after.deletion_timestamp.is_some();
-        let metadata = new.metadata_mut();
-        metadata.name = before.name;
-        metadata.namespace = before.namespace;
-        metadata.uid = before.uid;
-        metadata.creation_timestamp = before.creation_timestamp;
-        metadata.generation = before.generation;
-        metadata.resource_version = before.resource_version;
-        if new == old {
-            return Ok(old);
-        }
-        // As in the API server, asking for the deletion is a change of what is wanted too.
-        if kind.counts_generations() && (is_deleted_now || new.spec_differs(&old)) {
-            let generation = before.generation.unwrap_or(0).saturating_add(1);
-            new.metadata_mut().generation = Some(generation);
-        }
-        Ok(self.write(&mut inner, new, Some(old), WatchEvent::Modified))
     }
 
     /// Removes an object at once, tells watchers, and gives back how it was last. (Whether its pod must be stopped
@@ -414,6 +380,82 @@ impl Store {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a change makes of an object.
+enum Revision {
+    /// Nothing is different.
+    Same(Object),
+    New {
+        old: Object,
+        new: Object,
+    },
+}
+
+/// Changes a copy of an object, by the rules of [`Store::update`].
+fn revise(
+    inner: &Inner,
+    kind: Kind,
+    namespace: Option<&str>,
+    name: &str,
+    change: &mut dyn FnMut(&mut Object) -> Result<(), StoreError>,
+) -> Result<Revision, StoreError> {
+    let old = inner
+        .shelves
+        .get(kind.index())
+        .and_then(|shelf| shelf.get(scope(kind, namespace), name))
+        .cloned()
+        .ok_or_else(|| not_found(kind, name))?;
+    let mut new = old.clone();
+    change(&mut new)?;
+    if new.is_same_copy(&old) {
+        return Ok(Revision::Same(old));
+    }
+    let conflict = |detail: String| StoreError::Conflict {
+        kind,
+        name: name.to_owned(),
+        detail,
+    };
+    if new.kind() != kind {
+        return Err(conflict(format!("it is a {kind}, not a {}", new.kind())));
+    }
+    let (before, after) = (old.metadata(), new.metadata());
+    if after.uid.is_some() && after.uid != before.uid {
+        return Err(conflict(format!(
+            "Precondition failed: UID in precondition: {}, UID in object meta: {}",
+            new.uid(),
+            old.uid()
+        )));
+    }
+    if after
+        .resource_version
+        .as_deref()
+        .is_some_and(|v| !v.is_empty())
+        && after.resource_version != before.resource_version
+    {
+        return Err(conflict(
+                "the object has been modified; please apply your changes to the latest version and try again"
+                    .to_owned(),
+            ));
+    }
+    let before = before.clone();
+    let is_deleted_now = before.deletion_timestamp.is_none() && after.deletion_timestamp.is_some();
+    let metadata = new.metadata_mut();
+    metadata.name = before.name;
+    metadata.namespace = before.namespace;
+    metadata.uid = before.uid;
+    metadata.creation_timestamp = before.creation_timestamp;
+    metadata.generation = before.generation;
+    metadata.resource_version = before.resource_version;
+    if new == old {
+        return Ok(Revision::Same(old));
+    }
+    // As in the API server, asking for the deletion is a change of what is wanted too.
+    if kind.counts_generations() && (is_deleted_now || new.spec_differs(&old)) {
+        let generation = before.generation.unwrap_or(0).saturating_add(1);
+        new.metadata_mut().generation = Some(generation);
+    }
+    Ok(Revision::New { old, new })
 }
 
 /// The key of a namespace on a shelf.

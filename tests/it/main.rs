@@ -5,6 +5,7 @@ mod bad_input;
 mod command_line;
 mod four_pods;
 mod isolation;
+mod kubeconfig;
 mod looking_in;
 mod support;
 #[cfg(target_os = "linux")]

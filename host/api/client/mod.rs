@@ -83,6 +83,42 @@ pub struct Preconditions {
     pub resource_version: Option<String>,
 }
 
+/// How an object is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// POST of a new object to its list.
+    Create,
+    /// PUT of a whole object.
+    Replace,
+    /// PATCH with a JSON patch (RFC 6902).
+    JsonPatch,
+    /// PATCH with a JSON merge patch (RFC 7386).
+    MergePatch,
+    /// PATCH with a strategic merge patch.
+    StrategicMergePatch,
+}
+
+impl Write {
+    fn method(self) -> Method {
+        match self {
+            Self::Create => Method::POST,
+            Self::Replace => Method::PUT,
+            Self::JsonPatch | Self::MergePatch | Self::StrategicMergePatch => Method::PATCH,
+        }
+    }
+
+    fn media(self) -> &'static str {
+        match self {
+            Self::Create | Self::Replace => JSON,
+            Self::JsonPatch => "application/json-patch+json",
+            Self::MergePatch => "application/merge-patch+json",
+            Self::StrategicMergePatch => "application/strategic-merge-patch+json",
+        }
+    }
+}
+
+const JSON: &str = "application/json";
+
 /// A client of one server; cheap to clone. Its calls need a tokio runtime with I/O and time.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -169,8 +205,25 @@ impl Client {
         let body = serde_json::to_vec(options).map_err(ClientError::Answer)?;
         let accept = Accept::Json.as_str();
         let response = self
-            .send(Method::DELETE, target, accept, Some(body.into()))
+            .send(Method::DELETE, target, accept, Some((JSON, body.into())))
             .await?;
+        stream::json(response).await
+    }
+
+    /// Writes an object, or a part of one, and gives it as it is then. `target` names the list for [`Write::Create`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::get`].
+    pub async fn write(
+        &self,
+        how: Write,
+        target: &str,
+        body: &Value,
+    ) -> Result<Value, ClientError> {
+        let body = serde_json::to_vec(body).map_err(ClientError::Answer)?;
+        let (accept, body) = (Accept::Json.as_str(), Some((how.media(), body.into())));
+        let response = self.send(how.method(), target, accept, body).await?;
         stream::json(response).await
     }
 
@@ -213,16 +266,17 @@ impl Client {
         method: Method,
         target: &str,
         accept: &str,
-        body: Option<Bytes>,
+        body: Option<(&'static str, Bytes)>,
     ) -> Result<(Response<hyper::body::Incoming>, Connection), ClientError> {
         let mut request = Request::builder()
             .method(method)
             .uri(target)
             .header(ACCEPT, accept);
-        if body.is_some() {
-            request = request.header(CONTENT_TYPE, "application/json");
+        if let Some((media, _)) = body {
+            request = request.header(CONTENT_TYPE, media);
         }
-        let request = request.body(Full::new(body.unwrap_or_default()));
+        let body = body.map(|(_, bytes)| bytes).unwrap_or_default();
+        let request = request.body(Full::new(body));
         let request = request.map_err(|source| ClientError::Target {
             target: target.to_owned(),
             source,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::stream::StreamExt;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WARNING};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
@@ -59,6 +59,9 @@ impl HttpBody for Body {
     }
 }
 
+/// How much of a warning is told, in characters: the API server cuts long ones too.
+const MAX_WARNING_CHARS: usize = 256;
+
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// An answer in JSON.
@@ -100,6 +103,26 @@ pub(crate) fn status(status: &Status) -> Response<Body> {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
     response
+}
+
+/// Adds a warning for the person at the client (RFC 9111 5.5, as Kubernetes has it).
+pub(crate) fn warn(response: &mut Response<Body>, text: &str) {
+    let quoted: String = text
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(MAX_WARNING_CHARS)
+        .flat_map(|c| {
+            ['\\']
+                .into_iter()
+                .filter(move |_| matches!(c, '"' | '\\'))
+                .chain([c])
+        })
+        .collect();
+    let value = HeaderValue::from_bytes(format!("299 - \"{quoted}\"").as_bytes());
+    // Text without control characters always is a value.
+    if let Ok(value) = value {
+        response.headers_mut().append(WARNING, value);
+    }
 }
 
 fn with_code(

@@ -2,19 +2,15 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::header::CONTENT_TYPE;
 use hyper::{Request, Response};
 use serde::Deserialize;
-use tokio::time::timeout;
 use wasmpod_node::{Agent, DeleteOptions, Propagation};
 use wasmpod_store::{Kind, Object};
 
 use crate::server::body::{self, Body};
 use crate::server::error;
-use crate::server::limits::{BODY_TIMEOUT, MAX_BODY_BYTES};
+use crate::server::input::Input;
 use crate::server::query::Query;
 use crate::server::read;
 use crate::server::selection::Selection;
@@ -49,7 +45,7 @@ pub(super) struct Wanted {
 
 impl Wanted {
     pub(super) async fn of(request: Request<Incoming>, query: &Query) -> Result<Self, Status> {
-        let body = read_body(request).await?;
+        let body = Input::read(request).await?.json()?;
         let wire = if body.is_empty() {
             Wire {
                 grace_period_seconds: query.number("gracePeriodSeconds")?,
@@ -114,48 +110,6 @@ impl Wire {
             resource_version: preconditions.resource_version,
             is_dry_run: !dry_run.is_empty(),
         })
-    }
-}
-
-async fn read_body(request: Request<Incoming>) -> Result<Bytes, Status> {
-    let media = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let media = media.map(|media| {
-        media
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_owned()
-    });
-    let body = timeout(
-        BODY_TIMEOUT,
-        Limited::new(request.into_body(), MAX_BODY_BYTES).collect(),
-    )
-    .await;
-    let body = body
-        .map_err(|_| Status::failure(408, "Timeout", "the request's body did not come in time"))?;
-    let body =
-        body.map_err(
-            |wrong| match wrong.downcast_ref::<http_body_util::LengthLimitError>() {
-                Some(_) => {
-                    let message = format!("Request entity too large: limit is {MAX_BODY_BYTES}");
-                    Status::failure(413, "RequestEntityTooLarge", message)
-                }
-                None => error::bad_request("the request's body cannot be read"),
-            },
-        )?;
-    let body = body.to_bytes();
-    match media.as_deref() {
-        Some(other) if !body.is_empty() && other != "application/json" => {
-            let message = format!(
-                "the body of the request was in an unknown format - accepted media types include: application/json (not {other})"
-            );
-            Err(Status::failure(415, "UnsupportedMediaType", message))
-        }
-        _ => Ok(body),
     }
 }
 

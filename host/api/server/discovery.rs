@@ -6,51 +6,104 @@
 use hyper::header::HeaderValue;
 use hyper::{HeaderMap, Response};
 use serde_json::{Value, json};
+use wasmpod_store::Kind;
 
 use crate::resource::RESOURCES;
 use crate::server::accept::{self, DiscoveryForm};
 use crate::server::body::{self, Body};
+use crate::server::write;
 use crate::{Resource, Status};
 
 /// The version of Kubernetes whose types and words are served: that of the types in `wasmpod-manifest`.
-const KUBERNETES: (&str, &str) = ("1", "37");
+pub(super) const KUBERNETES: (&str, &str) = ("1", "37");
 
 /// What can be done with objects of the store.
-const VERBS: &[&str] = &["delete", "deletecollection", "get", "list", "watch"];
+const VERBS: &[&str] = &[
+    "create",
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "update",
+    "watch",
+];
+/// What can be done with objects that only the server makes.
+const SERVERS_VERBS: &[&str] = &[
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "update",
+    "watch",
+];
 /// What can be done with figures.
 const METRICS_VERBS: &[&str] = &["get", "list"];
 
+/// A part of objects that has a path of its own.
 struct Subresource {
     name: &'static str,
-    kind: &'static str,
+    /// Group, version and kind of what it is; of the object itself when it says none.
+    kind: Option<(&'static str, &'static str, &'static str)>,
+    verbs: &'static [&'static str],
 }
 
 /// What pods have besides themselves.
 const POD_SUBRESOURCES: &[Subresource] = &[
     Subresource {
         name: "attach",
-        kind: "PodAttachOptions",
+        kind: Some(("", "v1", "PodAttachOptions")),
+        verbs: &["create", "get"],
     },
     Subresource {
         name: "exec",
-        kind: "PodExecOptions",
+        kind: Some(("", "v1", "PodExecOptions")),
+        verbs: &["create", "get"],
     },
     Subresource {
         name: "log",
-        kind: "Pod",
+        kind: None,
+        verbs: &["get"],
     },
 ];
 
-fn subresources(resource: &Resource) -> &'static [Subresource] {
-    match resource.kind {
-        "Pod" => POD_SUBRESOURCES,
-        _ => &[],
+const SCALE: Subresource = Subresource {
+    name: "scale",
+    kind: Some(("autoscaling", "v1", "Scale")),
+    verbs: PART_VERBS,
+};
+
+const STATUS: Subresource = Subresource {
+    name: "status",
+    kind: None,
+    verbs: PART_VERBS,
+};
+
+/// What can be done with a part of an object.
+const PART_VERBS: &[&str] = &["get", "patch", "update"];
+
+impl Subresource {
+    fn kind_of(&self, resource: &Resource) -> (&'static str, &'static str, &'static str) {
+        let own = (resource.group, resource.version, resource.kind);
+        self.kind.unwrap_or(own)
     }
+}
+
+fn subresources(resource: &Resource) -> Vec<&'static Subresource> {
+    let of_pods = match resource.stored {
+        Some(Kind::Pod) => POD_SUBRESOURCES,
+        _ => &[],
+    };
+    let scale = write::has_scale(resource).then_some(&SCALE);
+    let status = write::has_status(resource).then_some(&STATUS);
+    of_pods.iter().chain(scale).chain(status).collect()
 }
 
 fn verbs(resource: &Resource) -> &'static [&'static str] {
     match resource.stored {
-        Some(_) => VERBS,
+        Some(kind) if write::is_clients(kind) => VERBS,
+        Some(_) => SERVERS_VERBS,
         None => METRICS_VERBS,
     }
 }
@@ -85,7 +138,7 @@ pub(crate) fn root() -> Response<Body> {
             group => format!("/apis/{group}/{version}"),
         });
     }
-    paths.extend(["/healthz", "/livez", "/readyz", "/version"].map(str::to_owned));
+    paths.extend(["/healthz", "/livez", "/openapi/v3", "/readyz", "/version"].map(str::to_owned));
     body::json(&json!({"paths": paths}))
 }
 
@@ -165,13 +218,19 @@ pub(crate) fn resources(group: &str, version: &str) -> Response<Body> {
         }
         list.push(entry);
         for sub in subresources(resource) {
-            list.push(json!({
+            let (group, version, kind) = sub.kind_of(resource);
+            let mut entry = json!({
                 "name": format!("{}/{}", resource.plural, sub.name),
                 "singularName": "",
                 "namespaced": resource.namespaced,
-                "kind": sub.kind,
-                "verbs": ["get"],
-            }));
+                "kind": kind,
+                "verbs": sub.verbs,
+            });
+            if let (true, Value::Object(fields)) = (group != resource.group, &mut entry) {
+                fields.insert("group".to_owned(), group.into());
+                fields.insert("version".to_owned(), version.into());
+            }
+            list.push(entry);
         }
     }
     body::json(&json!({
@@ -183,7 +242,7 @@ pub(crate) fn resources(group: &str, version: &str) -> Response<Body> {
 }
 
 /// Every group and version, in the order in which resources of one name are looked for: Kubernetes' own first.
-fn versions() -> Vec<(&'static str, &'static str)> {
+pub(super) fn versions() -> Vec<(&'static str, &'static str)> {
     let mut versions: Vec<_> = RESOURCES
         .iter()
         .map(|resource| (resource.group, resource.version))
@@ -193,7 +252,7 @@ fn versions() -> Vec<(&'static str, &'static str)> {
     versions
 }
 
-fn of_version(group: &str, version: &str) -> impl Iterator<Item = &'static Resource> {
+pub(super) fn of_version(group: &str, version: &str) -> impl Iterator<Item = &'static Resource> {
     RESOURCES
         .iter()
         .filter(move |resource| resource.group == group && resource.version == version)
@@ -206,14 +265,19 @@ fn api_group(name: &str, version: &str) -> Value {
 
 fn aggregated(group: &str, version: &str) -> Value {
     let resources = of_version(group, version).map(|resource| {
-        let kind_of = |kind: &str| json!({"group": group, "version": version, "kind": kind});
-        let subresources = subresources(resource).iter();
+        let type_of = |(group, version, kind): (&str, &str, &str)| {
+            json!({"group": group, "version": version, "kind": kind})
+        };
+        let subresources = subresources(resource).into_iter();
         let subresources: Vec<_> = subresources
-            .map(|sub| json!({"subresource": sub.name, "responseKind": kind_of(sub.kind), "verbs": ["get"]}))
+            .map(|sub| {
+                let kind = type_of(sub.kind_of(resource));
+                json!({"subresource": sub.name, "responseKind": kind, "verbs": sub.verbs})
+            })
             .collect();
         json!({
             "resource": resource.plural,
-            "responseKind": kind_of(resource.kind),
+            "responseKind": type_of((group, version, resource.kind)),
             "scope": if resource.namespaced { "Namespaced" } else { "Cluster" },
             "singularResource": resource.singular,
             "verbs": verbs(resource),

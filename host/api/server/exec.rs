@@ -10,20 +10,13 @@ use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use hyper::body::Incoming;
-use hyper::header::{
-    CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
-};
 use hyper::upgrade::Upgraded;
-use hyper::{HeaderMap, Method, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper::{Request, Response};
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use wasmpod_manifest::k8s::Pod;
 use wasmpod_node::RunningPod;
@@ -37,8 +30,12 @@ use crate::server::body::Body;
 use crate::server::limits::CLOSING_TIME;
 use crate::server::log::container_of;
 use crate::server::query::Query;
+use crate::server::websocket::{self, Handshake, Socket};
 use crate::server::{AfterUpgrade, Context, error};
 use crate::{Status, channel};
+
+/// The newest first.
+const PROTOCOLS: &[&str] = &[channel::V5, channel::V4];
 
 /// What a client wants.
 #[derive(Debug)]
@@ -126,7 +123,7 @@ pub(super) fn open(
     let wanted = Wanted::of(verb, query)?;
     let container = container_of(pod, query.text("container"))?;
     // After what is wrong with the request itself: a client that is refused tries SPDY next, and shows what that says.
-    let handshake = Handshake::of(request)?;
+    let handshake = Handshake::of(request, PROTOCOLS)?.with_protocol(PROTOCOLS)?;
     let (namespace, name) = (
         pod.metadata.namespace.as_deref(),
         pod.metadata.name.as_deref(),
@@ -160,81 +157,6 @@ pub(super) fn open(
     Ok(handshake.response())
 }
 
-/// A WebSocket's opening handshake (RFC 6455 4.2).
-struct Handshake {
-    accept: String,
-    protocol: &'static str,
-}
-
-impl Handshake {
-    fn of(request: &Request<Incoming>) -> Result<Self, Status> {
-        let headers = request.headers();
-        let is_websocket = request.method() == Method::GET
-            && has_token(headers, &CONNECTION, "upgrade")
-            && has_token(headers, &UPGRADE, "websocket");
-        if !is_websocket {
-            let message = if has_token(headers, &UPGRADE, "SPDY/3.1") {
-                "SPDY is not spoken here: exec and attach need a client that uses WebSockets (kubectl 1.30 or newer)"
-            } else {
-                "exec and attach need a WebSocket: GET with the headers Connection: Upgrade and Upgrade: websocket"
-            };
-            return Err(error::bad_request(message));
-        }
-        if !has_token(headers, &SEC_WEBSOCKET_VERSION, "13") {
-            return Err(error::bad_request(
-                "unsupported WebSocket version: 13 is spoken here",
-            ));
-        }
-        let Some(key) = headers.get(SEC_WEBSOCKET_KEY) else {
-            return Err(error::bad_request(
-                "the header Sec-WebSocket-Key is missing",
-            ));
-        };
-        let protocol = [channel::V5, channel::V4]
-            .into_iter()
-            .find(|protocol| has_token(headers, &SEC_WEBSOCKET_PROTOCOL, protocol));
-        let protocol = protocol.ok_or_else(|| {
-            let spoken = format!("{}, {}", channel::V5, channel::V4);
-            error::bad_request(format!(
-                "unable to negotiate a protocol: spoken here are {spoken}"
-            ))
-        })?;
-        Ok(Self {
-            accept: derive_accept_key(key.as_bytes()),
-            protocol,
-        })
-    }
-
-    fn response(&self) -> Response<Body> {
-        let mut response = Response::new(Body::Whole(None));
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        let headers = response.headers_mut();
-        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(
-            SEC_WEBSOCKET_PROTOCOL,
-            HeaderValue::from_static(self.protocol),
-        );
-        if let Ok(accept) = HeaderValue::try_from(&self.accept) {
-            headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-        }
-        response
-    }
-}
-
-/// Is this word in a header that is a list?
-fn has_token(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
-    let values = headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    values
-        .flat_map(|value| value.split(','))
-        .any(|token| token.trim().eq_ignore_ascii_case(wanted))
-}
-
-type Socket = WebSocketStream<TokioIo<Upgraded>>;
-
 async fn run(
     upgraded: Upgraded,
     pod: RunningPod,
@@ -242,9 +164,7 @@ async fn run(
     wanted: Wanted,
     _permit: OwnedSemaphorePermit,
 ) {
-    let io = TokioIo::new(upgraded);
-    let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(channel::config())).await;
-    let (mut sink, mut source) = socket.split();
+    let (mut sink, mut source) = websocket::socket(upgraded).await.split();
     let first = wanted.first_channel();
     let session = wanted.begin(&pod, &container).await;
     // The session holds what it needs: the pod is not kept by its visitors.

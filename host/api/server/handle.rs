@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::header::AUTHORIZATION;
 use hyper::{HeaderMap, Method, Request, Response};
 use wasmpod_manifest::k8s::Pod;
 use wasmpod_store::{Kind, Object};
@@ -11,31 +10,35 @@ use wasmpod_store::{Kind, Object};
 use crate::Status;
 use crate::server::accept::{self, Form};
 use crate::server::body::{self, Body};
+use crate::server::door::Door;
 use crate::server::query::Query;
 use crate::server::route::{Objects, Route, route};
 use crate::server::selection::Selection;
 use crate::server::shape::{Include, Shape};
 use crate::server::{
-    AfterUpgrade, Context, delete, discovery, error, exec, log, metrics, read, watch,
+    AfterUpgrade, Context, delete, discovery, error, exec, log, log_socket, metrics, openapi, read,
+    watch, websocket, write,
 };
 
 /// Answers a request.
 pub(super) async fn handle(
     context: &Arc<Context>,
+    door: &Door,
     request: Request<Incoming>,
     after: &AfterUpgrade,
 ) -> Response<Body> {
-    let answer = answer(context, request, after).await;
+    let answer = answer(context, door, request, after).await;
     answer.unwrap_or_else(|status| body::status(&status))
 }
 
 async fn answer(
     context: &Arc<Context>,
+    door: &Door,
     request: Request<Incoming>,
     after: &AfterUpgrade,
 ) -> Result<Response<Body>, Status> {
-    authenticate(context, request.headers())?;
-    let route = route(request.uri().path()).ok_or_else(error::no_such_path)?;
+    let path = door.enter(request.uri().path(), request.headers())?;
+    let route = route(path).ok_or_else(error::no_such_path)?;
     let Route::Objects(objects) = route else {
         if !is_read(request.method()) {
             return Err(error::method_not_allowed());
@@ -45,33 +48,18 @@ async fn answer(
     let query = Query::of(request.uri())?;
     match objects.subresource.as_deref() {
         None => of_objects(context, &objects, &query, request).await,
+        Some("status") if write::has_status(objects.resource) => {
+            of_part(context, &objects, &query, request, write::Target::Status).await
+        }
+        Some("scale") if write::has_scale(objects.resource) => {
+            of_part(context, &objects, &query, request, write::Target::Scale).await
+        }
         Some(subresource) => of_pod(context, &objects, subresource, &query, request, after),
     }
 }
 
 fn is_read(method: &Method) -> bool {
     [Method::GET, Method::HEAD].contains(method)
-}
-
-/// On a port that others reach, the token is asked for.
-fn authenticate(context: &Context, headers: &HeaderMap) -> Result<(), Status> {
-    let Some(token) = &context.token else {
-        return Ok(());
-    };
-    let shown = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-    let is_right = shown.is_some_and(|shown| {
-        // Every byte is compared, so that the time says nothing.
-        let pairs = shown.iter().zip(token.as_bytes());
-        shown.len() == token.len()
-            && pairs.fold(0, |differs, (one, other)| differs | (one ^ other)) == 0
-    });
-    if is_right {
-        Ok(())
-    } else {
-        Err(Status::failure(401, "Unauthorized", "Unauthorized"))
-    }
 }
 
 fn about_server(route: &Route, headers: &HeaderMap) -> Result<Response<Body>, Status> {
@@ -89,6 +77,8 @@ fn about_server(route: &Route, headers: &HeaderMap) -> Result<Response<Body>, St
         Route::Version => Ok(discovery::version()),
         Route::Group(group) => Ok(discovery::group(group)),
         Route::GroupVersion(group, version) => Ok(discovery::resources(group, version)),
+        Route::OpenApi => Ok(openapi::root()),
+        Route::OpenApiVersion(group, version) => Ok(openapi::version(group, version)),
         Route::Health | Route::Api | Route::Apis | Route::Objects(_) => Err(error::no_such_path()),
     }
 }
@@ -154,8 +144,31 @@ async fn of_objects(
                 None => delete::all(agent, &selection, &wanted, &shape),
             }
         }
+        (&Method::POST | &Method::PUT | &Method::PATCH, _) => {
+            write::write(agent, objects, query, request, write::Target::Main, &shape).await
+        }
         _ => Err(error::method_not_allowed()),
     }
+}
+
+/// `status` and `scale`.
+async fn of_part(
+    context: &Context,
+    objects: &Objects,
+    query: &Query,
+    request: Request<Incoming>,
+    target: write::Target,
+) -> Result<Response<Body>, Status> {
+    let store = context.agent.store();
+    let shape = Shape {
+        form: accept::form(request.headers())?,
+        include: Include::of(query)?,
+        now: store.now(),
+    };
+    if is_read(request.method()) {
+        return write::get(store, objects, target, &shape);
+    }
+    write::write(&context.agent, objects, query, request, target, &shape).await
 }
 
 /// `log`, `exec` and `attach`.
@@ -187,6 +200,10 @@ fn of_pod(
         return Err(error::not_found(resource, name));
     };
     match (subresource, request.method()) {
+        ("log", _) if websocket::is_wanted(&request) => {
+            let pod = present(context, &pod);
+            log_socket::open(context, &pod, query, &mut request, after)
+        }
         ("log", method) if is_read(method) => {
             log::log(context, &present(context, &pod), query, request.headers())
         }

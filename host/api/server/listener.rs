@@ -5,6 +5,7 @@
 //! show the token that stands in the address file.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use tokio::net::TcpListener;
@@ -63,22 +64,26 @@ impl Listener {
         #[cfg(not(unix))]
         {
             let _ = run;
-            Self::tcp()
+            Self::tcp(SocketAddr::from(([127, 0, 0, 1], 0)))
         }
     }
 
-    /// A port of the loopback interface that the system picks, and a random token.
+    /// A port of the loopback interface (0: one that the system picks), and a random token.
     ///
     /// # Errors
     ///
-    /// When there is none.
-    pub fn tcp() -> Result<Self, ListenError> {
+    /// When it cannot be had, and for an address that other machines reach: there is no TLS here.
+    pub fn tcp(addr: SocketAddr) -> Result<Self, ListenError> {
         let failed = |source| ListenError {
             verb: "bind",
-            place: "127.0.0.1".to_owned(),
+            place: addr.to_string(),
             source,
         };
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).map_err(failed)?;
+        if !addr.ip().is_loopback() {
+            let message = "it is no address of the loopback interface, such as 127.0.0.1 or [::1]";
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, message)));
+        }
+        let listener = std::net::TcpListener::bind(addr).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
         // 244 random bits of the system's source.

@@ -2,8 +2,6 @@
 //!
 //! Parameters are those of `PodLogOptions`. Messages are the kubelet's.
 
-use std::sync::Arc;
-
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::FutureExt;
 use futures_util::stream;
@@ -33,20 +31,31 @@ struct Wanted {
 }
 
 pub(super) fn log(
-    context: &Arc<Context>,
+    context: &Context,
     pod: &Pod,
     query: &Query,
     headers: &HeaderMap,
 ) -> Result<Response<Body>, Status> {
     accept::plain(headers, "text/plain")?;
+    let mut printer = printer(context, pod, query)?;
+    if query.flag("follow") {
+        printer.permit = Some(context.long_request()?);
+    }
+    let text = stream::unfold(printer, |mut printer| async move {
+        let bytes = printer.next().await?;
+        Some((bytes, printer))
+    });
+    Ok(body::streamed(
+        HeaderValue::from_static("text/plain"),
+        Body::stream(text),
+    ))
+}
+
+/// What prints the log that is asked for.
+pub(super) fn printer(context: &Context, pod: &Pod, query: &Query) -> Result<Printer, Status> {
     let wanted = Wanted::of(query, context.agent.store().now())?;
     let container = container_of(pod, query.text("container"))?;
     check_state(pod, &container, wanted.options.previous)?;
-    let permit = wanted
-        .options
-        .follow
-        .then(|| context.long_request())
-        .transpose()?;
     let metadata = &pod.metadata;
     let (namespace, name) = (
         metadata.namespace.as_deref().unwrap_or_default(),
@@ -57,7 +66,7 @@ pub(super) fn log(
     let reader =
         running.and_then(|running| running.sandbox().logs(&container, wanted.options.clone()));
     let reader = reader.ok_or_else(|| waiting(name, &container, "ContainerCreating"))?;
-    let printer = Printer {
+    Ok(Printer {
         reader,
         left: wanted.limit_bytes,
         timestamps: wanted.timestamps,
@@ -65,16 +74,8 @@ pub(super) fn log(
         is_inside_line: [false; 2],
         has_ended: false,
         closing: context.closing.clone(),
-        _permit: permit,
-    };
-    let text = stream::unfold(printer, |mut printer| async move {
-        let bytes = printer.next().await?;
-        Some((bytes, printer))
-    });
-    Ok(body::streamed(
-        HeaderValue::from_static("text/plain"),
-        Body::stream(text),
-    ))
+        permit: None,
+    })
 }
 
 impl Wanted {
@@ -234,7 +235,8 @@ fn check_state(pod: &Pod, container: &str, previous: bool) -> Result<(), Status>
     ))
 }
 
-struct Printer {
+/// The text of a log, as it comes.
+pub(super) struct Printer {
     reader: LogReader,
     /// How many bytes may still be written.
     left: Option<u64>,
@@ -244,12 +246,13 @@ struct Printer {
     is_inside_line: [bool; 2],
     has_ended: bool,
     closing: tokio::sync::watch::Receiver<bool>,
-    _permit: Option<OwnedSemaphorePermit>,
+    /// Held while it goes on.
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Printer {
     /// The next text; nothing at the end.
-    async fn next(&mut self) -> Option<Bytes> {
+    pub(super) async fn next(&mut self) -> Option<Bytes> {
         let mut batch = BytesMut::new();
         while batch.is_empty() && !self.has_ended {
             let item = tokio::select! {

@@ -4,11 +4,13 @@
 //! from a pod. Its connections are tasks of it and end with it. An answer that goes on is a stream that is asked when
 //! its client has taken what there was: nothing is kept for a slow client but the one buffer that it has.
 //!
-//! * `listener`: the socket, and who may connect
+//! * `listener`, `door`: the sockets, who may connect, and who may ask
 //! * `handle`: one request: route, form, verb
-//! * `discovery`, `read`, `watch`, `delete`, `log`, `exec`, `metrics`: the verbs
-//! * `route`, `query`, `accept`, `selection`: what a request says
+//! * `discovery`, `openapi`, `read`, `watch`, `write`, `delete`, `log`, `log_socket`,
+//!   `exec`, `metrics`: the verbs
+//! * `route`, `query`, `accept`, `selection`, `input`: what a request says
 //! * `shape`, `body`, `error`: what an answer looks like
+//! * `websocket`: the handshake of `exec`, `attach` and logs
 //! * `pages`: lists that are read page by page
 //! * `limits`: how much one server takes on
 
@@ -16,13 +18,17 @@ mod accept;
 mod body;
 mod delete;
 mod discovery;
+mod door;
 mod error;
 mod exec;
 mod handle;
+mod input;
 pub mod limits;
 mod listener;
 mod log;
+mod log_socket;
 mod metrics;
+mod openapi;
 mod pages;
 mod query;
 mod read;
@@ -32,6 +38,8 @@ mod shape;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod websocket;
+mod write;
 
 use std::convert::Infallible;
 use std::io;
@@ -48,11 +56,12 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use wasmpod_node::Agent;
 
-use crate::{Address, Status};
+use crate::Status;
+use door::Door;
 use limits::{
     CLOSING_TIME, HEAD_TIMEOUT, MAX_CONNECTIONS, MAX_HEAD_BYTES, MAX_HEADERS, MAX_LONG_REQUESTS,
 };
-use listener::Accepted;
+use listener::{Accepted, Accepting};
 pub use listener::{ListenError, Listener};
 
 /// What all requests share.
@@ -64,8 +73,6 @@ struct Context {
     long_requests: Arc<Semaphore>,
     /// Becomes true when the server ends.
     closing: tokio::sync::watch::Receiver<bool>,
-    /// What every request must show, on a port that others reach.
-    token: Option<String>,
 }
 
 impl Context {
@@ -101,18 +108,21 @@ const NO_ROOM: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\ncontent-type: applica
     {\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Failure\",\"message\":\"too many connections\",\"reason\":\
     \"TooManyRequests\",\"code\":429,\"metadata\":{}}";
 
-/// Serves the agent's objects until `shutdown` is ready; then requests that go on are ended, and this returns within
+/// Serves the agent's objects on every listener until `shutdown` is ready; then requests that go on are ended, and this returns within
 /// [`CLOSING_TIME`]. Needs a tokio runtime with I/O and time.
 ///
 /// # Errors
 ///
-/// When the listener cannot be used.
+/// When a listener cannot be used.
 pub async fn serve(
     agent: Arc<Agent>,
-    listener: Listener,
+    listeners: Vec<Listener>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let accepting = listener.start()?;
+    let doors: Vec<_> = listeners
+        .iter()
+        .map(|listener| Ok((listener.start()?, Door::of(listener.address()))))
+        .collect::<io::Result<_>>()?;
     let (close, closing) = tokio::sync::watch::channel(false);
     let context = Arc::new(Context {
         agent,
@@ -120,10 +130,6 @@ pub async fn serve(
         metrics: metrics::Metrics::default(),
         long_requests: Arc::new(Semaphore::new(MAX_LONG_REQUESTS)),
         closing,
-        token: match listener.address() {
-            Address::Tcp { token, .. } => Some(token.clone()),
-            Address::Unix(_) => None,
-        },
     });
     let mut connections = JoinSet::new();
     let mut ticks = interval(metrics::PERIOD);
@@ -135,18 +141,18 @@ pub async fn serve(
             () = &mut shutdown => break,
             Some(_) = connections.join_next() => {}
             _ = ticks.tick() => context.metrics.note(&context.agent),
-            accepted = accepting.accept() => {
+            (accepted, door) = any(&doors) => {
                 let context = Arc::clone(&context);
                 let has_room = connections.len() < MAX_CONNECTIONS;
                 match accepted {
                     #[cfg(unix)]
-                    Ok(Accepted::Unix(stream)) if has_room => drop(connections.spawn(connection(context, stream))),
+                    Ok(Accepted::Unix(stream)) if has_room => drop(connections.spawn(connection(context, door, stream))),
                     #[cfg(unix)]
                     Ok(Accepted::Unix(stream)) => refuse(stream),
                     Ok(Accepted::Tcp(stream)) if has_room => {
                         // Answers are written whole: waiting for more only costs time.
                         drop(stream.set_nodelay(true));
-                        drop(connections.spawn(connection(context, stream)));
+                        drop(connections.spawn(connection(context, door, stream)));
                     }
                     Ok(Accepted::Tcp(stream)) => refuse(stream),
                     Err(_) => sleep(ACCEPT_RETRY).await,
@@ -154,11 +160,24 @@ pub async fn serve(
             }
         }
     }
-    drop(listener);
+    drop(listeners);
     close.send_replace(true);
     let ended = async { while connections.join_next().await.is_some() {} };
     drop(timeout(CLOSING_TIME, ended).await);
     Ok(())
+}
+
+/// The next connection of any listener, and the door that it is at.
+async fn any(doors: &[(Accepting, Door)]) -> (io::Result<Accepted>, Door) {
+    let all = doors
+        .iter()
+        .map(|(accepting, door)| Box::pin(async move { (accepting.accept().await, door.clone()) }));
+    let all: Vec<_> = all.collect();
+    if all.is_empty() {
+        return std::future::pending().await;
+    }
+    // Not to have accepted loses nothing.
+    futures_util::future::select_all(all).await.0
 }
 
 /// Says that there is no room, to one who has not even asked. The text fits into every socket's buffer.
@@ -176,14 +195,15 @@ async fn closed(mut closing: tokio::sync::watch::Receiver<bool>) {
 /// One connection, from its first request to its end, and what it becomes.
 async fn connection(
     context: Arc<Context>,
+    door: Door,
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) {
     let after = AfterUpgrade::default();
     let closing = context.closing.clone();
     {
         let service = service_fn(|request| {
-            let (context, after) = (Arc::clone(&context), after.clone());
-            async move { Ok::<_, Infallible>(handle::handle(&context, request, &after).await) }
+            let (context, door, after) = (Arc::clone(&context), door.clone(), after.clone());
+            async move { Ok::<_, Infallible>(handle::handle(&context, &door, request, &after).await) }
         });
         let served = http1::Builder::new()
             .timer(TokioTimer::new())

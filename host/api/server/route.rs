@@ -21,6 +21,10 @@ pub(crate) enum Route {
     Group(&'static str),
     /// `/api/VERSION`, `/apis/GROUP/VERSION`
     GroupVersion(&'static str, &'static str),
+    /// `/openapi/v3`
+    OpenApi,
+    /// `/openapi/v3/api/VERSION`, `/openapi/v3/apis/GROUP/VERSION`
+    OpenApiVersion(&'static str, &'static str),
     /// Objects.
     Objects(Objects),
 }
@@ -52,6 +56,11 @@ pub(crate) fn route(path: &str) -> Option<Route> {
     match segments.as_slice() {
         ["version"] => Some(Route::Version),
         ["healthz" | "livez" | "readyz"] => Some(Route::Health),
+        ["openapi", "v3"] => Some(Route::OpenApi),
+        ["openapi", "v3", "api", version] => documented("", version),
+        ["openapi", "v3", "apis", group, version] if !group.is_empty() => {
+            documented(group, version)
+        }
         ["api"] => Some(Route::Api),
         ["api", version, rest @ ..] => in_group("", version, rest),
         ["apis"] => Some(Route::Apis),
@@ -64,6 +73,13 @@ pub(crate) fn route(path: &str) -> Option<Route> {
 fn group_of(name: &str) -> Option<&'static str> {
     let mut groups = RESOURCES.iter().map(|resource| resource.group);
     groups.find(|group| *group == name && !group.is_empty())
+}
+
+fn documented(group: &str, version: &str) -> Option<Route> {
+    match in_group(group, version, &[])? {
+        Route::GroupVersion(group, version) => Some(Route::OpenApiVersion(group, version)),
+        _ => None,
+    }
 }
 
 fn in_group(group: &str, version: &str, rest: &[&str]) -> Option<Route> {

@@ -4,6 +4,7 @@
 
 pub(crate) mod looking;
 
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -116,6 +117,17 @@ pub(crate) struct UpArgs {
     /// Let hostPath volumes reach this folder of the machine and what is in it
     #[arg(long, value_name = "PREFIX")]
     pub(crate) allow_host_path: Vec<PathBuf>,
+    /// Write a kubeconfig for kubectl to this file while the pods run; kubectl needs a port, see --api-listen
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Where kubectl is listened for: an address of the loopback interface; port 0 lets the system pick one
+    #[arg(
+        long,
+        value_name = "IP:PORT",
+        default_value = "127.0.0.1:0",
+        requires = "kubeconfig"
+    )]
+    pub(crate) api_listen: SocketAddr,
     /// How many threads run pods; one for each processor unless set
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<NonZeroUsize>,

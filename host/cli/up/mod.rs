@@ -56,6 +56,9 @@ pub(crate) fn run(args: &UpArgs, state_dir: Option<&Path>) -> anyhow::Result<Out
     if let Some(workers) = args.workers {
         host = host.workers(workers);
     }
+    if let Some(kubeconfig) = &args.kubeconfig {
+        host = host.serve_on_port(args.api_listen, kubeconfig);
+    }
     for prefix in &args.allow_host_path {
         host = host.allow_host_path(prefix);
     }

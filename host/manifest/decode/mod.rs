@@ -6,6 +6,7 @@
 
 mod kind;
 mod object;
+mod received;
 mod warnings;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use crate::report::{
 };
 use crate::workload::Workload;
 use kind::Kind;
+pub use received::{Received, UnknownFields, receive};
 use warnings::Warnings;
 
 /// One text to read.
@@ -68,6 +70,35 @@ pub struct Manifests {
     pub service_accounts: Vec<ServiceAccount>,
     /// The fields that have no effect here, each kind of field once.
     pub warnings: Vec<Warning>,
+}
+
+impl Manifests {
+    /// Adds an object of the source of this name.
+    fn push(&mut self, object: object::Object, source: &str) {
+        match object {
+            object::Object::Pod(pod) => {
+                self.pods.push(*pod);
+                self.pod_sources.push(source.to_owned());
+            }
+            object::Object::ConfigMap(map) => self.config_maps.push(*map),
+            object::Object::Secret(secret) => self.secrets.push(*secret),
+            object::Object::Service(service) => self.services.push(*service),
+            object::Object::ServiceAccount(account) => {
+                self.service_accounts.push(*account);
+            }
+            object::Object::Namespace(namespace) => self.namespaces.push(*namespace),
+            object::Object::PersistentVolume(volume) => {
+                self.persistent_volumes.push(*volume);
+            }
+            object::Object::PersistentVolumeClaim(claim) => {
+                self.persistent_volume_claims.push(*claim);
+            }
+            object::Object::Workload(workload) => {
+                self.workloads.push(*workload);
+                self.workload_sources.push(source.to_owned());
+            }
+        }
+    }
 }
 
 /// Reads the sources: parses, decodes, fills in defaults, validates, all of it, and says everything
@@ -210,29 +241,7 @@ impl Reading {
         }
         let Some(object) = object else { return };
         self.unique(text, document, kind, &name, &object);
-        match object {
-            object::Object::Pod(pod) => {
-                self.manifests.pods.push(*pod);
-                self.manifests.pod_sources.push(text.name.to_owned());
-            }
-            object::Object::ConfigMap(map) => self.manifests.config_maps.push(*map),
-            object::Object::Secret(secret) => self.manifests.secrets.push(*secret),
-            object::Object::Service(service) => self.manifests.services.push(*service),
-            object::Object::ServiceAccount(account) => {
-                self.manifests.service_accounts.push(*account);
-            }
-            object::Object::Namespace(namespace) => self.manifests.namespaces.push(*namespace),
-            object::Object::PersistentVolume(volume) => {
-                self.manifests.persistent_volumes.push(*volume);
-            }
-            object::Object::PersistentVolumeClaim(claim) => {
-                self.manifests.persistent_volume_claims.push(*claim);
-            }
-            object::Object::Workload(workload) => {
-                self.manifests.workloads.push(*workload);
-                self.manifests.workload_sources.push(text.name.to_owned());
-            }
-        }
+        self.manifests.push(object, text.name);
     }
 
     /// Notes an object, or says that there is one of its kind and name already.

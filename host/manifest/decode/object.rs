@@ -64,7 +64,7 @@ pub(super) fn decode(document: &Node, kind: Kind) -> (Option<Object>, Vec<Findin
     (object, findings.0, ignored)
 }
 
-fn shape(kind: Kind) -> Shape {
+pub(super) fn shape(kind: Kind) -> Shape {
     match kind {
         Kind::Pod => Shapes::kind::<Pod>(),
         Kind::ConfigMap => Shapes::kind::<ConfigMap>(),

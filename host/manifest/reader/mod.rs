@@ -13,6 +13,7 @@
 //! (they stay strings, as go-yaml leaves them).
 
 mod compose;
+mod json;
 pub(crate) mod limits;
 mod padding;
 mod position;

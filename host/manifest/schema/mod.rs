@@ -6,8 +6,10 @@
 //! validated: all that is wrong is to be said at once.
 
 mod convert;
+mod prune;
 mod shape;
 pub(crate) mod suggest;
 
 pub(crate) use convert::convert;
+pub(crate) use prune::prune;
 pub(crate) use shape::{Shape, Shapes};

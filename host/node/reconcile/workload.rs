@@ -196,7 +196,7 @@ pub(crate) fn object_of(workload: Workload) -> Object {
 }
 
 /// An object of the store as a workload.
-fn workload_of(object: &Object) -> Option<Workload> {
+pub(crate) fn workload_of(object: &Object) -> Option<Workload> {
     Some(match object {
         Object::Deployment(found) => Workload::Deployment(Box::new((**found).clone())),
         Object::ReplicaSet(found) => Workload::ReplicaSet(Box::new((**found).clone())),

@@ -276,3 +276,24 @@ fn kinds_are_found_by_every_word_for_them() {
         assert_eq!((kind.group(), kind.version(), kind.plural()), path);
     }
 }
+
+#[test]
+fn what_a_change_would_make_is_told_and_not_done() {
+    let store = store();
+    let before = store.create(config_map("default", "a", "x")).unwrap();
+    let told = store.would_update(Kind::ConfigMap, None, "a", &mut |object| {
+        object.metadata_mut().labels = Some([("k".to_owned(), "v".to_owned())].into());
+        Ok(())
+    });
+    let told = told.unwrap();
+    assert_eq!(told.metadata().labels.as_ref().map(|l| l.len()), Some(1));
+    assert_eq!(told.resource_version(), before.resource_version());
+    assert_eq!(store.get(Kind::ConfigMap, None, "a"), Some(before.clone()));
+    let old = store.would_update(Kind::ConfigMap, None, "a", &mut |object| {
+        object.metadata_mut().resource_version = Some("0".to_owned());
+        object.metadata_mut().labels = Some([("k".to_owned(), "v".to_owned())].into());
+        Ok(())
+    });
+    assert_eq!(old.unwrap_err().reason(), "Conflict");
+    assert_eq!(store.resource_version(), before.resource_version());
+}

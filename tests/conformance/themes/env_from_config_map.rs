@@ -1,9 +1,11 @@
 //! Variables from ConfigMaps: upstream's `test/e2e/common/node/configmap.go`.
 
 use serde_json::json;
+use wasmpod_api::client::{Accept, DeleteOptions, Write};
 use wasmpod_store::Kind;
 
 use crate::env::environment;
+use crate::node::Node;
 use crate::objects::{config_map, data, refusal};
 use crate::stored;
 use crate::table::rows;
@@ -14,7 +16,7 @@ rows! {
     "ConfigMap, from environment field (envFrom)" => passes env_from;
     "ConfigMap, from environment field with various prefixes" => passes various_prefixes;
     "ConfigMap, with empty-key (rejected)" => passes empty_key;
-    "ConfigMap lifecycle (patch, list, watch, delete collection)" => differs "comes with writes of the API";
+    "ConfigMap lifecycle (patch, list, watch, delete collection)" => passes lifecycle;
     "ConfigMap, update" => passes update;
 }
 
@@ -56,6 +58,47 @@ async fn empty_key() {
         report.contains("a valid config key must consist of"),
         "{report}"
     );
+}
+
+async fn lifecycle() {
+    let mut node = Node::start();
+    let client = node.client().await;
+    let maps = "/api/v1/namespaces/default/configmaps";
+    let labelled = format!("{maps}?labelSelector=test-configmap-static%3Dtrue");
+    let version = client.get(&labelled, Accept::Json).await.unwrap();
+    let version = version["metadata"]["resourceVersion"].as_str().unwrap();
+    let watch = format!("{labelled}&watch=true&resourceVersion={version}");
+    let mut watch = client.watch(&watch, Accept::Json).await.unwrap();
+    let mut next = async || watch.next().await.unwrap().unwrap();
+
+    let mut map = config_map("m", json!({"valueName": "value"}));
+    map["metadata"]["labels"] = json!({"test-configmap-static": "true"});
+    client.write(Write::Create, maps, &map).await.unwrap();
+    assert_eq!(next().await["type"], "ADDED");
+
+    let labels = json!({"test-configmap": "patched"});
+    let patch = json!({"metadata": {"labels": labels}, "data": {"valueName": "value1"}});
+    let path = format!("{maps}/m");
+    client
+        .write(Write::StrategicMergePatch, &path, &patch)
+        .await
+        .unwrap();
+    let event = next().await;
+    assert_eq!(event["type"], "MODIFIED");
+    let patched = client.get(&path, Accept::Json).await.unwrap();
+    assert_eq!(event["object"], patched);
+    assert_eq!(patched["data"], json!({"valueName": "value1"}));
+    assert_eq!(patched["metadata"]["labels"]["test-configmap"], "patched");
+
+    let everywhere = "/api/v1/configmaps?labelSelector=test-configmap-static%3Dtrue";
+    let list = client.get(everywhere, Accept::Json).await.unwrap();
+    assert_eq!(list["items"], json!([patched]));
+
+    let options = DeleteOptions::default();
+    client.delete(&labelled, &options).await.unwrap();
+    assert_eq!(next().await["type"], "DELETED");
+    let list = client.get(&labelled, Accept::Json).await.unwrap();
+    assert_eq!(list["items"], json!([]));
 }
 
 async fn update() {

@@ -1,8 +1,10 @@
 //! Variables from Secrets: upstream's `test/e2e/common/node/secrets.go`.
 
 use serde_json::json;
+use wasmpod_api::client::{Accept, DeleteOptions, Write};
 
 use crate::env::environment;
+use crate::node::Node;
 use crate::objects::{data, refusal, secret};
 use crate::table::rows;
 
@@ -12,7 +14,7 @@ rows! {
     "Secrets, pod environment from source" => passes env_from;
     "Secrets, pod environment from source with various prefixes" => passes various_prefixes;
     "Secrets, with empty-key (rejected)" => passes empty_key;
-    "Secret patching" => differs "comes with writes of the API";
+    "Secret patching" => passes patching;
 }
 
 async fn value_from() {
@@ -56,4 +58,34 @@ async fn empty_key() {
         report.contains("a valid config key must consist of"),
         "{report}"
     );
+}
+
+async fn patching() {
+    let mut node = Node::start();
+    let client = node.client().await;
+    let secrets = "/api/v1/namespaces/default/secrets";
+    let mut made = secret("s", json!({}));
+    made["data"] = json!({"key": "dmFsdWU="});
+    made["metadata"]["labels"] = json!({"testsecret-constant": "true"});
+    client.write(Write::Create, secrets, &made).await.unwrap();
+    let everywhere = "/api/v1/secrets?labelSelector=testsecret-constant%3Dtrue";
+    let list = client.get(everywhere, Accept::Json).await.unwrap();
+    assert_eq!(list["items"][0]["metadata"]["name"], "s");
+
+    let path = format!("{secrets}/s");
+    let labels = json!({"testsecret": "true"});
+    let patch = json!({"metadata": {"labels": labels}, "data": {"key": "dmFsdWUx"}});
+    client
+        .write(Write::StrategicMergePatch, &path, &patch)
+        .await
+        .unwrap();
+    let patched = client.get(&path, Accept::Json).await.unwrap();
+    assert_eq!(patched["data"], json!({"key": "dmFsdWUx"}));
+    assert_eq!(patched["metadata"]["labels"]["testsecret"], "true");
+
+    let selected = format!("{secrets}?labelSelector=testsecret%3Dtrue");
+    let options = DeleteOptions::default();
+    client.delete(&selected, &options).await.unwrap();
+    let list = client.get(everywhere, Accept::Json).await.unwrap();
+    assert_eq!(list["items"], json!([]));
 }

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use serde_json::{Value, json};
+use tokio_tungstenite::client_async;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use wasmpod_api::Address;
 use wasmpod_api::client::{Accept, DeleteOptions, SessionEvent, StreamOptions};
 use wasmpod_manifest::k8s::{Pod as PodObject, PodCondition, PodStatus, Toleration};
 use wasmpod_store::{Kind, Object, Watch, WatchEvent};
@@ -23,7 +28,7 @@ rows! {
     "Pods, patching status" => passes patching_status;
     "Pods, completes the lifecycle of a Pod and the PodStatus" => passes whole_lifecycle;
     "Pods, remote command execution over websocket" => passes exec_over_websocket;
-    "Pods, logs from websockets" => differs "a log is a stream of HTTP; exec and attach alone speak WebSocket";
+    "Pods, logs from websockets" => passes logs_over_websocket;
     "Pods, QOS (status.qosClass)" => passes qos;
     "Pods Generation, graceful delete" => passes generation_of_delete;
     "Pods Generation, 500 updates" => passes five_hundred_updates;
@@ -333,6 +338,39 @@ async fn exec_over_websocket() {
         (out.as_slice(), err.as_slice(), code),
         (&b""[..], &b"wrong\n"[..], Some(42))
     );
+}
+
+async fn logs_over_websocket() {
+    let mut node = Node::start();
+    let script = "echo container is alive; sleep 10000";
+    node.apply(&named(
+        "p",
+        &json!({}),
+        &json!({"containers": [shell("c", script)]}),
+    ))
+    .await;
+    node.is_ready("p").await;
+    let client = node.client().await;
+    let Address::Unix(path) = client.address() else {
+        panic!("no socket: {:?}", client.address())
+    };
+    let stream = tokio::net::UnixStream::connect(path).await.unwrap();
+    let target = "ws://localhost/api/v1/namespaces/default/pods/p/log?container=c&follow=true";
+    let mut request = target.into_client_request().unwrap();
+    let protocol = "binary.k8s.io".parse().unwrap();
+    let headers = request.headers_mut();
+    headers.insert("Sec-WebSocket-Protocol", protocol);
+    let (mut socket, _) = client_async(request, stream).await.unwrap();
+    let mut log = Vec::new();
+    while log != b"container is alive\n" {
+        match socket.next().await.unwrap().unwrap() {
+            // The first one, that says that the log is open, is empty.
+            Message::Binary(bytes) => log.extend_from_slice(&bytes),
+            other => panic!("{other:?}"),
+        }
+        let text = String::from_utf8_lossy(&log);
+        assert!("container is alive\n".starts_with(&*text), "{text}");
+    }
 }
 
 async fn qos() {

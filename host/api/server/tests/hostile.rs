@@ -22,17 +22,17 @@ async fn wrong_methods_forms_and_bodies_have_their_codes() {
         (
             "POST /api/v1/namespaces/default/pods",
             "content-length: 2\r\n\r\n{}",
-            "405",
+            "422",
         ),
         (
             "PUT /api/v1/namespaces/default/configmaps/a",
-            "content-length: 2\r\n\r\n{}",
-            "405",
+            "content-length: 2\r\n\r\n[]",
+            "400",
         ),
         (
             "PATCH /api/v1/namespaces/default/configmaps/a",
             "content-length: 2\r\n\r\n{}",
-            "405",
+            "415",
         ),
         ("DELETE /version", "\r\n", "405"),
         ("BREW /api/v1/pods", "\r\n", "405"),

@@ -1,5 +1,10 @@
 //! Logs: which container, which part, and following.
 
+use futures_util::StreamExt;
+use tokio_tungstenite::client_async;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
 use super::*;
 use crate::client::ByteStream;
 
@@ -139,4 +144,107 @@ async fn a_container_that_waits_has_no_log_and_says_why() {
             "container \"a\" in pod \"web\" is waiting to start: PodInitializing"
         )
     );
+}
+
+/// The messages of a log over a WebSocket, without the empty ones, and the protocol that the server chose.
+async fn messages(
+    world: &World,
+    query: &str,
+    protocol: Option<&str>,
+) -> (Vec<Message>, Option<String>) {
+    let mut request = format!("ws://localhost{LOG}?{query}")
+        .into_client_request()
+        .unwrap();
+    if let Some(protocol) = protocol {
+        let protocol = protocol.parse().unwrap();
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", protocol);
+    }
+    let stream = world.connect().await;
+    let (mut socket, response) = bounded(client_async(request, stream)).await.unwrap();
+    let chosen = response.headers().get("sec-websocket-protocol");
+    let chosen = chosen.map(|chosen| chosen.to_str().unwrap().to_owned());
+    let mut messages = Vec::new();
+    while let Some(message) = bounded(socket.next()).await {
+        match message.unwrap() {
+            Message::Close(_) => break,
+            message => messages.push(message),
+        }
+    }
+    (messages, chosen)
+}
+
+#[tokio::test]
+async fn a_log_comes_over_a_websocket_in_the_form_that_the_client_asks_for() {
+    let world = World::new();
+    world.prints("a", "one\ntwo\n");
+    world.pod("web", &["a"]).await;
+    for protocol in [None, Some("binary.k8s.io")] {
+        let (messages, chosen) = messages(&world, "", protocol).await;
+        assert_eq!(chosen.as_deref(), protocol);
+        assert_eq!(
+            messages[0],
+            Message::Binary(bytes::Bytes::new()),
+            "it is open"
+        );
+        let text: Vec<u8> = messages
+            .iter()
+            .flat_map(|message| message.clone().into_data())
+            .collect();
+        assert_eq!(text, b"one\ntwo\n");
+        assert!(messages.iter().all(Message::is_binary));
+    }
+    let (messages, chosen) = messages(
+        &world,
+        "tailLines=1",
+        Some("x.k8s.io, base64.binary.k8s.io"),
+    )
+    .await;
+    assert_eq!(chosen.as_deref(), Some("base64.binary.k8s.io"));
+    assert_eq!(messages, [Message::text(""), Message::text("dHdvCg==")]);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_log_is_told_before_the_websocket_opens() {
+    let world = World::new();
+    world.pod("web", &["a"]).await;
+    for (query, protocol) in [("container=b", "binary.k8s.io"), ("", "v5.channel.k8s.io")] {
+        let mut request = format!("ws://localhost{LOG}?{query}")
+            .into_client_request()
+            .unwrap();
+        let protocol = protocol.parse().unwrap();
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", protocol);
+        let refused = bounded(client_async(request, world.connect().await)).await;
+        match refused {
+            Err(Error::Http(answer)) => assert_eq!(answer.status(), 400),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_is_followed_over_a_websocket_ends_with_its_client() {
+    let world = World::new();
+    world.prints("a", "one\n");
+    world.pod("web", &["a"]).await;
+    let request = format!("ws://localhost{LOG}?follow=true")
+        .into_client_request()
+        .unwrap();
+    let (mut socket, _) = bounded(client_async(request, world.connect().await))
+        .await
+        .unwrap();
+    assert_eq!(
+        bounded(socket.next()).await.unwrap().unwrap(),
+        Message::Binary(bytes::Bytes::new())
+    );
+    assert_eq!(
+        bounded(socket.next()).await.unwrap().unwrap(),
+        Message::binary("one\n")
+    );
+    socket.close(None).await.unwrap();
+    // The server answers the close and hangs up, although the container runs.
+    bounded(async { while let Some(Ok(_)) = socket.next().await {} }).await;
 }

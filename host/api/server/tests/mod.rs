@@ -11,6 +11,7 @@ mod log;
 mod read;
 mod session;
 mod watch;
+mod write;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,7 +76,9 @@ impl World {
         let listener = listen(&agent.run_dir().unwrap());
         let address = listener.address().clone();
         let (shutdown, ended) = oneshot::channel::<()>();
-        let served = serve(Arc::clone(&agent), listener, async { drop(ended.await) });
+        let served = serve(Arc::clone(&agent), vec![listener], async {
+            drop(ended.await)
+        });
         let server = tokio::spawn(async { served.await.unwrap() });
         Self {
             agent,

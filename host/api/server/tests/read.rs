@@ -241,7 +241,9 @@ async fn discovery_names_every_resource_in_both_forms() {
         (&pods["scope"], &pods["shortNames"]),
         (&json!("Namespaced"), &json!(["po"]))
     );
-    assert_eq!(pods["subresources"].as_array().unwrap().len(), 3);
+    let parts = pods["subresources"].as_array().unwrap().iter();
+    let parts: Vec<_> = parts.map(|part| &part["subresource"]).collect();
+    assert_eq!(parts, ["attach", "exec", "log", "status"]);
 
     let version = world.get("/version").await;
     assert!(
@@ -326,7 +328,7 @@ async fn figures_are_told_of_containers_that_have_run_a_while() {
 
 #[tokio::test]
 async fn a_port_wants_the_token() {
-    let world = World::on(|_| Listener::tcp().unwrap());
+    let world = World::on(|_| Listener::tcp("127.0.0.1:0".parse().unwrap()).unwrap());
     assert_eq!(world.get("/api/v1/pods").await["kind"], "PodList");
     let Address::Tcp { addr, token } = world.address.clone() else {
         panic!("no port")
@@ -342,6 +344,19 @@ async fn a_port_wants_the_token() {
             401
         );
     }
+    // As kubectl shows it, and a web page would.
+    let ask = async |path: &str, host: &str| {
+        let mut stream = tokio::net::TcpStream::connect(addr).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        bounded(stream.read_to_string(&mut answer)).await.unwrap();
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    let path = format!("/{token}/api/v1/pods?limit=1");
+    assert_eq!(ask(&path, &addr.to_string()).await, "200");
+    assert_eq!(ask(&path, "rebound.example.org").await, "403");
+    assert_eq!(ask("/api/v1/pods", "localhost").await, "401");
 }
 
 #[tokio::test]
