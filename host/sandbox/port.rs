@@ -24,7 +24,7 @@ pub use wasmpod_lifecycle::exit::{Exit, ExitReason};
 
 use crate::clock::Clock;
 use crate::cpu::CpuShare;
-use crate::signal::{Role, StopSignal};
+use crate::signal::{Role, Signal};
 use crate::stdio::{GuestInput, GuestOutput, Terminal};
 use crate::tasks::PodTasks;
 
@@ -160,7 +160,7 @@ pub struct ContainerConfig {
     /// Process 1 of the container, or one more instance beside it.
     pub role: Role,
     /// What asks the container to end: `lifecycle.stopSignal`, the image's, or SIGTERM.
-    pub stop_signal: StopSignal,
+    pub stop_signal: Signal,
     /// The pod's task set. Every task that works for this container is spawned there, so that nothing outlives it.
     pub tasks: PodTasks,
     /// The pod's time.
