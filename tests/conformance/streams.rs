@@ -123,7 +123,7 @@ fn a_shell_on_a_terminal_prompts_and_ctrl_c_ends_its_command_only() {
             )
             .await;
         type_keys(&session, "test -t 0 && echo terminal $TERM\r").await;
-        read_until(&mut session, "\r\nterminal xterm\r\n# ").await;
+        read_until(&mut session, "terminal xterm\r\n# ").await;
         type_keys(&session, "sleep 100000\r").await;
         read_until(&mut session, "100000\r\n").await;
         pod.pause(Duration::from_secs(1)).await;
