@@ -95,7 +95,7 @@ impl Pod {
             stdout: GuestOutput::Log(out),
             stderr: GuestOutput::Log(err),
             terminal: None,
-            role: Role::Main(MainProcess::new(&[program.name.clone()])),
+            role: Role::Main(MainProcess::new(std::slice::from_ref(&program.name))),
             stop_signal: Signal::TERM,
             tasks: self.tasks.handle(),
             clock: self.clock,

@@ -206,6 +206,7 @@ async fn an_interactive_shell_prompts_and_survives_mistakes_and_ends_of_file_of_
     }
     keyboard.write(Bytes::from_static(b")\r")).await.unwrap();
     let complaint = read_until(output, "# ").await;
+    assert!(complaint.contains("sh: "), "{complaint:?}");
     for (typed, seen) in [
         ("sleep 1000\r", "sleep 1000\r\n"),
         ("cat\r", "cat\r\n"),

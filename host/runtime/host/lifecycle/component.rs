@@ -86,7 +86,7 @@ type Store<'a> = StoreContextMut<'a, ComponentState>;
 fn pollable<T: Pollable>(store: &mut Store<'_>, of: T) -> Result<Resource<DynPollable>> {
     let (table, _) = store.data_mut().table_and_ipc();
     let of = table.push(of)?;
-    Ok(subscribe(table, of)?)
+    subscribe(table, of)
 }
 
 /// Defines the interface `termination`.
