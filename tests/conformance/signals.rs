@@ -120,7 +120,10 @@ fn a_command_beside_a_container_signals_process_1_and_nobody_else() {
             }
             // The shell is the toolbox of every image.
             let ran = pod
-                .exec("c", &["sh", "-c", "kill -HUP 1; sleep 1; kill -QUIT 1; sleep 5"])
+                .exec(
+                    "c",
+                    &["sh", "-c", "kill -HUP 1; sleep 1; kill -QUIT 1; sleep 5"],
+                )
                 .await;
             assert_eq!(ran.code, 137, "it ends with its container: {ran:?}");
             let status = pod.gone().await;

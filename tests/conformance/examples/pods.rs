@@ -74,6 +74,8 @@ async fn hooks_run_before_and_after() {
     let name = "lifecycle-demo-container";
     let message = pod.exec(name, &["cat", "/usr/share/message"]).await;
     assert_eq!(message.stdout, "Hello from the postStart handler\n");
+    pod.log_until(name, |log| log.contains("start worker processes"))
+        .await;
     let before = pod.elapsed();
     pod.delete(None).await;
     let status = pod.gone().await;
