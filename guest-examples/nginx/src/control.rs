@@ -42,25 +42,29 @@ pub(crate) struct Control {
 
 type Loop = EventLoop<WasiNet, Server>;
 
+/// Heeds signals from now on: what comes before the server runs is found when it does.
+pub(crate) fn begin() {
+    let mut heeded = vec![
+        Signal::TERM,
+        Signal::INT,
+        Signal::QUIT,
+        Signal::HUP,
+        Signal::USR1,
+    ];
+    let called = std::env::args().next().unwrap_or_default();
+    let name = called.rsplit('/').next().unwrap_or_default();
+    if name.starts_with("httpd") {
+        heeded.push(Signal::WINCH);
+    }
+    for signal in heeded {
+        // A host that refuses keeps the default action.
+        let _ = signals::set_action(signal, Action::Handle);
+    }
+}
+
 impl Control {
-    /// Listens to signals from now on, for a server on this configuration's addresses.
+    /// For a server on this configuration's addresses.
     pub(crate) fn new(line: &CommandLine, config: &Config) -> Self {
-        let mut heeded = vec![
-            Signal::TERM,
-            Signal::INT,
-            Signal::QUIT,
-            Signal::HUP,
-            Signal::USR1,
-        ];
-        let called = std::env::args().next().unwrap_or_default();
-        let name = called.rsplit('/').next().unwrap_or_default();
-        if name.starts_with("httpd") {
-            heeded.push(Signal::WINCH);
-        }
-        for signal in heeded {
-            // A host that refuses keeps the default action.
-            let _ = signals::set_action(signal, Action::Handle);
-        }
         Self {
             line: line.clone(),
             listeners: config

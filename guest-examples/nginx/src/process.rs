@@ -66,6 +66,9 @@ pub(crate) fn read(line: &CommandLine, net: &WasiNet) -> Result<Config, ConfigEr
 }
 
 fn configured(line: &CommandLine) -> ExitCode {
+    if line.action == Action::Serve {
+        control::begin();
+    }
     let mut net = WasiNet::new();
     let mut clock = Clock::default();
     let now = net.now();
