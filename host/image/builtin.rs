@@ -30,6 +30,7 @@ pub struct BuiltIn {
     pub(crate) working_dir: &'static str,
     pub(crate) exposed_ports: &'static [u16],
     pub(crate) files: &'static [ImageFile],
+    pub(crate) stop_signal: Option<&'static str>,
 }
 
 /// The built-in images, in the order in which they are listed.
@@ -97,6 +98,7 @@ impl BuiltIn {
                     .collect(),
                 working_dir: self.working_dir.to_owned(),
                 exposed_ports: self.exposed_ports.to_vec(),
+                stop_signal: self.stop_signal.map(str::to_owned),
             },
             files: self.files,
             programs: if self.module == catalog::SHELL {

@@ -32,6 +32,7 @@ const fn shell(
         working_dir: "/",
         exposed_ports: &[],
         files: SHELL_FILES,
+        stop_signal: None,
     }
 }
 
@@ -52,6 +53,7 @@ pub(crate) static BUILT_INS: [BuiltIn; 13] = [
         working_dir: "/",
         exposed_ports: &[80],
         files: NGINX_FILES,
+        stop_signal: Some("SIGQUIT"),
     },
     shell("debian", &[], &["bash"]),
     shell("ubuntu", &[], &["/bin/bash"]),
@@ -96,6 +98,7 @@ pub(crate) static BUILT_INS: [BuiltIn; 13] = [
         working_dir: "/usr/local/apache2",
         exposed_ports: &[80],
         files: HTTPD_FILES,
+        stop_signal: Some("SIGWINCH"),
     },
     BuiltIn {
         name: "google-samples/hello-app",
@@ -112,6 +115,7 @@ pub(crate) static BUILT_INS: [BuiltIn; 13] = [
         working_dir: "/",
         exposed_ports: &[8080],
         files: SHELL_FILES,
+        stop_signal: None,
     },
     BuiltIn {
         name: "allingeek/ch6_ipc",
@@ -125,6 +129,7 @@ pub(crate) static BUILT_INS: [BuiltIn; 13] = [
         working_dir: "/",
         exposed_ports: &[],
         files: SHELL_FILES,
+        stop_signal: None,
     },
     BuiltIn {
         name: "training/webapp",
@@ -138,6 +143,7 @@ pub(crate) static BUILT_INS: [BuiltIn; 13] = [
         working_dir: "/opt/webapp",
         exposed_ports: &[5000],
         files: SHELL_FILES,
+        stop_signal: None,
     },
 ];
 

@@ -44,6 +44,8 @@ pub struct ImageConfig {
     pub working_dir: String,
     /// `ExposedPorts`: what the program usually listens on. Informative.
     pub exposed_ports: Vec<u16>,
+    /// `StopSignal`: what asks the program to end, `SIGQUIT`; SIGTERM when the image names none.
+    pub stop_signal: Option<String>,
 }
 
 /// One file of an image's root directory.

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! * Created ([`Container::create`]): the store is built, directories are open, no code of the guest has run.
-//! * Running ([`Container::start`]): the guest is a task of its pod. A signal (a stop, one that another instance of the
-//!   container sends, a terminal's `^C`) drops it where it waits, unless it handles termination (`host::Termination`):
-//!   then it is told, and goes on until it ends or is killed.
+//! * Running ([`Container::start`]): the guest is a task of its pod. A signal (a stop, one that an instance of the
+//!   container sends, a terminal's `^C`) drops it where it waits, unless it handles or ignores that
+//!   (`host::Signals`): then it goes on until it ends or is killed.
 //! * Exited: the store is gone and with it the guest's files, sockets and queues; only then is the exit told.
 //!
 //! A panic of host code on behalf of the guest ends this container and nothing else.
@@ -23,13 +23,13 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use wasmpod_ipc::ContainerIpc;
 use wasmpod_sandbox::{
-    ContainerConfig, ContainerState, CpuShare, Exit, GuestInput, MemoryShare, PodTasks, Role,
-    RuntimeError, StopSignal, Terminal, Usage,
+    ContainerConfig, ContainerState, CpuShare, Exit, GuestInput, Mailbox, MemoryShare, PodTasks,
+    RuntimeError, Signal, SignalSet, Terminal, Usage,
 };
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::exit;
-use crate::host::{ComponentState, CoreState, Held, Setting, Termination};
+use crate::host::{ComponentState, CoreState, Held, Origin, Setting, Signals};
 use crate::inspect::CORE_ENTRY;
 use crate::limits::Limits;
 use crate::link::Linked;
@@ -39,15 +39,12 @@ use crate::ticker::Ticker;
 /// Ticks of the epoch clock after which a guest yields.
 const YIELD_AFTER_TICKS: u64 = 1;
 
-/// What is added to the number of a terminal's signal in the exit code, as shells do.
-const SIGNAL_EXIT_BASE: i32 = 128;
-
 /// One container instance.
 pub(crate) struct Container {
     guest: Mutex<Option<Guest>>,
     exit: watch::Sender<Option<Exit>>,
     stop: watch::Sender<Option<Stop>>,
-    stop_signal: StopSignal,
+    stop_signal: Signal,
     cpu: CpuShare,
     memory: MemoryShare,
 }
@@ -55,14 +52,14 @@ pub(crate) struct Container {
 /// How a container is asked to end.
 #[derive(Clone, Copy, Debug)]
 struct Stop {
-    signal: StopSignal,
+    signal: Signal,
     /// When it is ended by force; `None`: never.
     kill_at: Option<Instant>,
 }
 
 impl Stop {
     const KILL: Self = Self {
-        signal: StopSignal::KILL,
+        signal: Signal::KILL,
         kill_at: None,
     };
 }
@@ -75,8 +72,7 @@ struct Guest {
     tasks: PodTasks,
     stdin: GuestInput,
     terminal: Option<Terminal>,
-    role: Role,
-    termination: Termination,
+    signals: Signals,
     interrupted: Interrupted,
 }
 
@@ -128,11 +124,11 @@ impl Container {
             clock,
         };
         let ipc = Arc::new(ipc);
-        let termination = Termination::new(role.main_process().clone());
+        let signals = Signals::new(role);
         let held = Held {
             network,
             ipc: Arc::clone(&ipc),
-            termination: termination.clone(),
+            signals: signals.clone(),
         };
         let interrupted = Interrupted::default();
         let instance = Instance::new(linked, &setting, held, &interrupted).map_err(|detail| {
@@ -148,8 +144,7 @@ impl Container {
             tasks,
             stdin,
             terminal,
-            role,
-            termination,
+            signals,
             interrupted,
         };
         Ok(Arc::new(Self {
@@ -222,7 +217,7 @@ impl Container {
 
     fn signal(&self, stop: Stop) {
         self.stop.send_if_modified(|last| {
-            let is_new = last.is_none_or(|last| last.signal != StopSignal::KILL);
+            let is_new = last.is_none_or(|last| last.signal != Signal::KILL);
             if is_new {
                 *last = Some(stop);
             }
@@ -333,43 +328,33 @@ async fn live(container: &Container, guest: Guest, ticker: Arc<Ticker>) {
         tasks: _,
         stdin,
         terminal,
-        role,
-        termination,
+        signals,
         interrupted,
     } = guest;
     let cpu = container.cpu.clone();
     let mut polled = Polled::new(instance.run(), ipc, ticker, cpu, interrupted);
     let mut stops = container.stop.subscribe();
     stops.mark_changed();
-    let mut signals = role.main_process().subscribe();
-    let is_main = matches!(role, Role::Main(_));
-    let typed = async {
-        match &terminal {
-            Some(terminal) => terminal.signalled().await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::pin!(typed);
+    let mailbox = signals.mailbox().clone();
+    let typed = terminal.as_ref().map(Terminal::signals);
     let exit = loop {
-        let stop = tokio::select! {
+        let (mut arrived, origin) = tokio::select! {
             biased;
-            stop = changed(&mut stops) => stop,
-            signal = changed(&mut signals), if is_main => Stop { signal, kill_at: None },
-            signal = &mut typed => break Exit::with_code(SIGNAL_EXIT_BASE + i32::from(signal.number())),
+            stop = changed(&mut stops) => (stop.signal.into(), Origin::Stop(stop.kill_at)),
+            arrived = mailbox.take() => (arrived, Origin::Process),
+            arrived = take(typed.as_ref()) => (arrived, Origin::Terminal),
             result = &mut polled => break match result {
                 Ok(Ok(success)) => exit::of_return(success),
                 Ok(Err(error)) => exit::of_error(&program, &error),
                 Err(message) => Exit::internal_error(message),
             },
         };
-        let Stop { signal, kill_at } = stop;
-        if signal == StopSignal::KILL {
+        let ended = std::iter::from_fn(|| arrived.pop())
+            .find(|signal| signals.deliver(*signal, origin).is_end());
+        if let Some(signal) = ended {
             break signal.exit();
         }
-        if !termination.request(kill_at) && signal.ends_by_default() {
-            break signal.exit();
-        }
-        if let GuestInput::Pipe(reader) = &stdin {
+        if let (Origin::Stop(_), GuestInput::Pipe(reader)) = (origin, &stdin) {
             reader.end();
         }
     };
@@ -388,6 +373,14 @@ async fn changed<T: Copy>(values: &mut watch::Receiver<Option<T>>) -> T {
         if let Some(value) = *values.borrow_and_update() {
             return value;
         }
+    }
+}
+
+/// What arrives in a mailbox that may be missing.
+async fn take(mailbox: Option<&Mailbox>) -> SignalSet {
+    match mailbox {
+        Some(mailbox) => mailbox.take().await,
+        None => std::future::pending().await,
     }
 }
 

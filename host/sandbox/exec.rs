@@ -18,7 +18,6 @@ use crate::container::{has_report, set_term};
 use crate::logs::{Capture, LogSink};
 use crate::port::{ContainerConfig, ContainerId, Exit, PodIdentity, RuntimeError};
 use crate::running::{MAX_EXECS_PER_CONTAINER, RunningContainer, Seat};
-use crate::signal::Role;
 use crate::stdio::{
     AttachRequest, ClientStreams, Closed, ExecRequest, GuestInput, GuestOutput, GuestStreams,
     Session, exec_streams,
@@ -279,7 +278,7 @@ impl Command {
             stdout: self.streams.stdout,
             stderr: self.streams.stderr,
             terminal: self.streams.terminal,
-            role: Role::Exec(container.main_process.clone()),
+            role: container.main_process.beside(),
             stop_signal: container.stop_signal,
             tasks: container.tasks.clone(),
             clock: container.config.clock,

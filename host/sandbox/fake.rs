@@ -237,7 +237,7 @@ impl ContainerRuntime for FakeRuntime {
         Box::pin(async move {
             self.call(&match &config.role {
                 Role::Main(_) => format!("create {}#{}", config.name, config.attempt),
-                Role::Exec(_) => format!("exec {} {}", config.name, config.args.join(" ")),
+                Role::Exec(..) => format!("exec {} {}", config.name, config.args.join(" ")),
             });
             let mut inner = self.lock();
             let scripts = inner.scripts.get(&config.name);
@@ -247,7 +247,7 @@ impl ContainerRuntime for FakeRuntime {
                 .cloned();
             let script = match &config.role {
                 Role::Main(_) => script.unwrap_or_default(),
-                Role::Exec(_) => {
+                Role::Exec(..) => {
                     let key = (config.name.clone(), config.args.join(" "));
                     let found = inner.execs.get(&key).cloned();
                     found.unwrap_or_else(|| Script::ends_after(0, 0))

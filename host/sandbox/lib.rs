@@ -49,7 +49,7 @@ pub use port::{
     PodIdentity, Progress, ProgressSink, RuntimeError, Stage, Usage,
 };
 pub use running::{ContainerUsage, MAX_EXECS_PER_CONTAINER};
-pub use signal::{MainProcess, Role, StopSignal};
+pub use signal::{MAIN_PROCESS_ID, Mailbox, MainProcess, Role, Signal, SignalSet};
 pub use stdio::{
     AttachRequest, ExecRequest, GuestInput, GuestOutput, InputWriter, OutputReader, Session,
     Terminal, TerminalSize,

@@ -25,7 +25,7 @@ pub use wasmpod_lifecycle::exit::{Exit, ExitReason};
 use crate::clock::Clock;
 use crate::cpu::CpuShare;
 use crate::memory::MemoryShare;
-use crate::signal::{Role, StopSignal};
+use crate::signal::{Role, Signal};
 use crate::stdio::{GuestInput, GuestOutput, Terminal};
 use crate::tasks::PodTasks;
 
@@ -161,7 +161,7 @@ pub struct ContainerConfig {
     /// Process 1 of the container, or one more instance beside it.
     pub role: Role,
     /// What asks the container to end: `lifecycle.stopSignal`, the image's, or SIGTERM.
-    pub stop_signal: StopSignal,
+    pub stop_signal: Signal,
     /// The pod's task set. Every task that works for this container is spawned there, so that nothing outlives it.
     pub tasks: PodTasks,
     /// The pod's time.

@@ -21,7 +21,7 @@ use crate::memory::MemoryShare;
 use crate::port::{ContainerId, Exit, PodIdentity};
 use crate::probe::Dialer;
 use crate::resources::Resources;
-use crate::signal::{MainProcess, StopSignal};
+use crate::signal::{MainProcess, Signal};
 use crate::spec;
 use crate::stdio::{Attachments, InputWriter, Terminal};
 use crate::tasks::PodTasks;
@@ -46,7 +46,7 @@ pub(crate) struct RunningContainer {
     pub(crate) cpu: CpuShare,
     pub(crate) memory: MemoryShare,
     pub(crate) main_process: MainProcess,
-    pub(crate) stop_signal: StopSignal,
+    pub(crate) stop_signal: Signal,
     pub(crate) streams: ContainerStreams,
     /// A permit for each command that may still be run beside it.
     pub(crate) seats: Semaphore,

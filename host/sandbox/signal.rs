@@ -1,11 +1,13 @@
-//! Signals that end a container, and the mailbox in which process 1 of a container finds them.
+//! Signals, and the mailboxes in which the processes of a container find them.
 //!
-//! WebAssembly has no signals. What a guest can see of one is the interface `wasmpod:lifecycle/termination`; for all
-//! others a signal has its default action. So a signal here is a number, the action that it has by default, and the
-//! exit code of a program that it ends.
+//! WebAssembly has no signals. What a guest can see of one are the interfaces of `wasmpod:lifecycle`; for all others a
+//! signal has its default action. So a signal here is a number, the action that it has by default, and the exit code of
+//! a program that it ends. As on Unix a pending signal is one bit: one that is sent twice before it is looked at is
+//! found once, and nobody can fill a mailbox.
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::sync::watch;
 
@@ -16,7 +18,7 @@ const SIGNAL_EXIT_BASE: i32 = 128;
 
 /// A signal by its number, signal(7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct StopSignal(u8);
+pub struct Signal(u8);
 
 /// The names of the standard signals and of the real-time ones that `lifecycle.stopSignal` may name, with the numbers
 /// that they have on x86 and ARM.
@@ -57,13 +59,15 @@ const NAMES: [(&str, u8); 31] = [
 /// The first and the last real-time signal.
 const REAL_TIME: (u8, u8) = (34, 64);
 
-impl StopSignal {
+impl Signal {
     /// SIGTERM, which stops a container unless it says otherwise.
     pub const TERM: Self = Self(15);
     /// SIGKILL, which no program can handle.
     pub const KILL: Self = Self(9);
     /// SIGINT.
     pub const INT: Self = Self(2);
+    /// SIGQUIT.
+    pub const QUIT: Self = Self(3);
 
     /// The signal of that name, with or without `SIG` (`SIGTERM`, `SIGRTMIN+3`), or number.
     #[must_use]
@@ -82,6 +86,21 @@ impl StopSignal {
             last.checked_sub(offset.strip_prefix('-').map_or(Ok(0), str::parse).ok()?)?
         };
         (number <= last).then_some(Self(number))
+    }
+
+    /// The signal of that number; `None` unless it is 1 to 64.
+    #[must_use]
+    pub const fn of_number(number: u8) -> Option<Self> {
+        if number == 0 || number > REAL_TIME.1 {
+            return None;
+        }
+        Some(Self(number))
+    }
+
+    /// Whether a program may handle or ignore it: all but KILL and STOP.
+    #[must_use]
+    pub const fn can_be_handled(self) -> bool {
+        !matches!(self.0, 9 | 19)
     }
 
     /// The number.
@@ -112,13 +131,13 @@ impl StopSignal {
     }
 }
 
-impl Default for StopSignal {
+impl Default for Signal {
     fn default() -> Self {
         Self::TERM
     }
 }
 
-impl fmt::Display for StopSignal {
+impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match NAMES.iter().find(|(_, number)| *number == self.0) {
             Some((name, _)) => write!(f, "SIG{name}"),
@@ -127,45 +146,147 @@ impl fmt::Display for StopSignal {
     }
 }
 
-/// The mailbox of one container's process 1: the instance that was made for the container's own command. Instances
-/// that `exec` runs beside it get a clone, and what `kill -TERM 1` sends arrives here. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct MainProcess {
-    signal: Arc<watch::Sender<Option<StopSignal>>>,
+/// A set of signals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SignalSet(u64);
+
+impl SignalSet {
+    const fn bit(signal: Signal) -> u64 {
+        // Numbers are 1 to 64.
+        1 << (signal.0.saturating_sub(1) & 63)
+    }
+
+    /// Whether the set has no signal.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether the signal is in the set.
+    #[must_use]
+    pub const fn contains(self, signal: Signal) -> bool {
+        self.0 & Self::bit(signal) != 0
+    }
+
+    /// Puts a signal in; false if it was there.
+    pub const fn insert(&mut self, signal: Signal) -> bool {
+        let before = self.0;
+        self.0 |= Self::bit(signal);
+        before != self.0
+    }
+
+    /// Takes a signal out; false if it was not there.
+    pub const fn remove(&mut self, signal: Signal) -> bool {
+        let before = self.0;
+        self.0 &= !Self::bit(signal);
+        before != self.0
+    }
+
+    /// Takes out the signal that is delivered first: KILL, then by number, as Linux delivers standard signals.
+    pub fn pop(&mut self) -> Option<Signal> {
+        if self.remove(Signal::KILL) {
+            return Some(Signal::KILL);
+        }
+        let first = u8::try_from(self.0.trailing_zeros()).ok()?.checked_add(1)?;
+        let signal = Signal::of_number(first)?;
+        self.remove(signal);
+        Some(signal)
+    }
 }
 
-impl MainProcess {
-    /// The mailbox of an instance that is about to be made.
+impl From<Signal> for SignalSet {
+    fn from(signal: Signal) -> Self {
+        Self(Self::bit(signal))
+    }
+}
+
+/// Where a process finds what was sent to it. Clones are the same mailbox.
+#[derive(Clone, Debug)]
+pub struct Mailbox {
+    pending: Arc<watch::Sender<SignalSet>>,
+}
+
+impl Mailbox {
+    /// An empty mailbox.
     #[must_use]
     pub fn new() -> Self {
         Self {
-            signal: Arc::new(watch::Sender::new(None)),
+            pending: Arc::new(watch::Sender::default()),
         }
     }
 
-    /// Sends a signal. SIGKILL is kept whatever comes after it.
-    pub fn send(&self, signal: StopSignal) {
-        self.signal.send_if_modified(|last| {
-            let is_new = *last != Some(StopSignal::KILL);
-            if is_new {
-                *last = Some(signal);
-            }
-            is_new
-        });
+    /// Sends a signal.
+    pub fn send(&self, signal: Signal) {
+        self.pending.send_if_modified(|all| all.insert(signal));
     }
 
-    /// The signals that arrive, from the first one.
-    #[must_use]
-    pub fn subscribe(&self) -> watch::Receiver<Option<StopSignal>> {
-        let mut signals = self.signal.subscribe();
-        signals.mark_changed();
-        signals
+    /// Waits for signals and takes them all. Dropping the future loses nothing.
+    pub async fn take(&self) -> SignalSet {
+        let mut pending = self.pending.subscribe();
+        loop {
+            // An error cannot be: this holds the sender.
+            drop(pending.wait_for(|all| !all.is_empty()).await);
+            let mut taken = SignalSet::default();
+            self.pending.send_if_modified(|all| {
+                taken = std::mem::take(all);
+                false
+            });
+            if !taken.is_empty() {
+                return taken;
+            }
+        }
     }
 }
 
-impl Default for MainProcess {
+impl Default for Mailbox {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// The number of process 1: the instance that was made for the container's own command.
+pub const MAIN_PROCESS_ID: u32 = 1;
+
+/// Process numbers begin again behind this one: the kernel's `pid_max` on 64 bits, proc(5).
+const MAX_PROCESS_ID: u32 = 4_194_304;
+
+/// Process 1 of one container, as the instances that `exec` runs beside it know it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct MainProcess {
+    mailbox: Mailbox,
+    command: Arc<[String]>,
+    further: Arc<AtomicU32>,
+}
+
+impl MainProcess {
+    /// Of an instance that is about to be made with this command.
+    #[must_use]
+    pub fn new(command: &[String]) -> Self {
+        Self {
+            mailbox: Mailbox::new(),
+            command: command.into(),
+            further: Arc::default(),
+        }
+    }
+
+    /// What it finds in its mailbox.
+    #[must_use]
+    pub const fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
+    /// Its arguments, the program's name first.
+    #[must_use]
+    pub fn command(&self) -> &[String] {
+        &self.command
+    }
+
+    /// The role of one more instance beside it, with a process number of its own.
+    #[must_use]
+    pub fn beside(&self) -> Role {
+        let count = self.further.fetch_add(1, Ordering::Relaxed);
+        let first = MAIN_PROCESS_ID + 1;
+        Role::Exec(self.clone(), first + count % (MAX_PROCESS_ID - first))
     }
 }
 
@@ -174,8 +295,8 @@ impl Default for MainProcess {
 pub enum Role {
     /// Process 1: the container ends with it.
     Main(MainProcess),
-    /// One more beside it; the mailbox is process 1's.
-    Exec(MainProcess),
+    /// One more beside process 1, and its own process number.
+    Exec(MainProcess, u32),
 }
 
 impl Role {
@@ -183,14 +304,17 @@ impl Role {
     #[must_use]
     pub const fn main_process(&self) -> &MainProcess {
         match self {
-            Self::Main(main) | Self::Exec(main) => main,
+            Self::Main(main) | Self::Exec(main, _) => main,
         }
     }
-}
 
-impl Default for Role {
-    fn default() -> Self {
-        Self::Main(MainProcess::new())
+    /// The instance's own process number.
+    #[must_use]
+    pub const fn process_id(&self) -> u32 {
+        match self {
+            Self::Main(_) => MAIN_PROCESS_ID,
+            Self::Exec(_, id) => *id,
+        }
     }
 }
 
@@ -211,7 +335,7 @@ mod tests {
             ("SIGRTMAX", 64, "SIGRTMIN+30"),
             ("SIGRTMAX-14", 50, "SIGRTMIN+16"),
         ] {
-            let signal = StopSignal::parse(text).unwrap();
+            let signal = Signal::parse(text).unwrap();
             assert_eq!(
                 (signal.number(), signal.to_string().as_str()),
                 (number, shown)
@@ -227,27 +351,52 @@ mod tests {
             "SIGRTMAX-99",
             "-1",
         ] {
-            assert_eq!(StopSignal::parse(wrong), None, "{wrong:?}");
+            assert_eq!(Signal::parse(wrong), None, "{wrong:?}");
         }
     }
 
     #[test]
     fn default_actions_are_those_of_unix() {
-        assert_eq!(StopSignal::TERM.exit(), Exit::terminated());
-        assert_eq!(StopSignal::KILL.exit(), Exit::killed());
-        assert_eq!(StopSignal::INT.exit().code, 130);
-        assert!(StopSignal::parse("SIGUSR1").unwrap().ends_by_default());
-        assert!(!StopSignal::parse("SIGWINCH").unwrap().ends_by_default());
-        assert!(!StopSignal::parse("SIGSTOP").unwrap().ends_by_default());
+        assert_eq!(Signal::TERM.exit(), Exit::terminated());
+        assert_eq!(Signal::KILL.exit(), Exit::killed());
+        assert_eq!(Signal::INT.exit().code, 130);
+        assert!(Signal::parse("SIGUSR1").unwrap().ends_by_default());
+        assert!(!Signal::parse("SIGWINCH").unwrap().ends_by_default());
+        assert!(!Signal::parse("SIGSTOP").unwrap().ends_by_default());
+    }
+
+    #[tokio::test]
+    async fn signals_that_were_sent_before_anyone_looked_are_all_found_once_and_a_kill_comes_first()
+    {
+        let main = MainProcess::new(&[]);
+        for signal in [Signal::TERM, Signal::INT, Signal::KILL, Signal::TERM] {
+            main.mailbox().send(signal);
+        }
+        let mut taken = main.clone().mailbox().take().await;
+        let order = [taken.pop(), taken.pop(), taken.pop(), taken.pop()];
+        assert_eq!(
+            order,
+            [
+                Some(Signal::KILL),
+                Some(Signal::INT),
+                Some(Signal::TERM),
+                None
+            ]
+        );
+        let last = Signal::of_number(64).unwrap();
+        main.mailbox().send(last);
+        assert_eq!(main.mailbox().take().await.pop(), Some(last));
     }
 
     #[test]
-    fn a_signal_that_was_sent_before_anyone_looked_is_found_and_a_kill_stays() {
-        let main = MainProcess::new();
-        main.send(StopSignal::KILL);
-        main.send(StopSignal::TERM);
-        let mut signals = main.subscribe();
-        assert!(signals.has_changed().unwrap());
-        assert_eq!(*signals.borrow_and_update(), Some(StopSignal::KILL));
+    fn processes_of_a_container_have_numbers_of_their_own() {
+        let main = MainProcess::new(&["nginx".to_owned()]);
+        assert_eq!(Role::Main(main.clone()).process_id(), 1);
+        assert_eq!(
+            [main.beside().process_id(), main.beside().process_id()],
+            [2, 3]
+        );
+        main.further.store(MAX_PROCESS_ID - 2, Ordering::Relaxed);
+        assert_eq!(main.beside().process_id(), 2, "they begin again");
     }
 }

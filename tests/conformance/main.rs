@@ -7,6 +7,9 @@
 //!
 //! Beside them the examples of Kubernetes' documentation, a row each.
 //!
+//! Two more modules hold what guests see of signals and of their streams, which upstream tests on processes:
+//! `signals` and `streams`.
+//!
 //! In reading order: `table` (what a row is), `themes` and `examples` (the rows), `pod`, `node` and `host` (how a pod,
 //! a whole agent, or an agent with its objects is played), `script` (guests that tell what they did when), `objects`,
 //! `env`, `files`, `downward` and `stored` (what tests of environments and volumes share), `document` (the document).
@@ -29,6 +32,8 @@ mod node;
 mod objects;
 mod pod;
 mod script;
+mod signals;
 mod stored;
+mod streams;
 mod table;
 mod themes;

@@ -22,9 +22,9 @@ use wasmpod_manifest::{Manifests, Source, read};
 use wasmpod_network::Network;
 use wasmpod_runtime::{Runtime, RuntimeConfig};
 use wasmpod_sandbox::{
-    BoxFuture, Clock, ContainerUsage, ExecRequest, HostFacts, ImageFailure, ImageSource, IpcLimits,
-    LogItem, LogLimits, LogOptions, Placement, PodEvent, PodSources, SandboxConfig, SandboxHandle,
-    SandboxStatus,
+    AttachRequest, BoxFuture, Clock, ContainerUsage, ExecRequest, HostFacts, ImageFailure,
+    ImageSource, IpcLimits, LogItem, LogLimits, LogOptions, Placement, PodEvent, PodSources,
+    SandboxConfig, SandboxHandle, SandboxStatus, Session,
 };
 use wasmpod_volume::VolumePolicy;
 
@@ -63,7 +63,12 @@ pub(crate) fn engine() -> Arc<Runtime> {
 
 /// The module that plays the modes of upstream's test image, as a file's image.
 pub(crate) fn agnhost() -> String {
-    unpacked("agnhost").to_str().unwrap().to_owned()
+    guest("agnhost")
+}
+
+/// A guest of tests/guests, as a file's image.
+pub(crate) fn guest(name: &str) -> String {
+    unpacked(name).to_str().unwrap().to_owned()
 }
 
 /// A guest of tests/guests, unpacked once for all tests of this checkout.
@@ -371,6 +376,12 @@ impl Pod {
             stdout: String::from_utf8_lossy(&stdout).into_owned(),
             stderr: String::from_utf8_lossy(&stderr).into_owned(),
         }
+    }
+
+    /// Joins a client with a container's own streams.
+    pub(crate) async fn attach(&self, container: &str, request: AttachRequest) -> Session {
+        let attached = timeout(PATIENCE, self.sandbox.attach(container, request)).await;
+        attached.unwrap().unwrap()
     }
 
     /// Lets virtual time pass.

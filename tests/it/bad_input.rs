@@ -282,7 +282,7 @@ fn a_port_that_a_neighbour_has_is_told_with_its_name() {
     assert_eq!(end.code, Some(0), "{end:?}");
     let (loses, goes_on) = (
         format!("web/{loser}: Error (exit code 1)"),
-        format!("web/{winner}: Stopped"),
+        format!("web/{winner}: Completed"),
     );
     assert!(
         end.stderr.contains(&loses) && end.stderr.contains(&goes_on),

@@ -513,3 +513,45 @@ fn the_pods_of_several_wasmpods_are_listed_together() {
     succeeded(&one.look(&["describe", "pod", "another"]));
     drop(two);
 }
+
+const READER: &str = "\
+apiVersion: v1
+kind: Pod
+metadata: {name: reader}
+spec:
+  restartPolicy: Never
+  containers:
+  - {name: c, image: busybox, command: [sh, -c, 'cat; echo over'], stdin: true, stdinOnce: true}
+";
+
+#[test]
+fn attach_feeds_a_program_whose_input_ends_with_its_first_client() {
+    let pod = Wasmpod::up_text(READER, &[]).start();
+    pod.look_until(&["wait", "pod/reader", "--for=condition=Ready"], |end| {
+        end.code == Some(0)
+    });
+    let attached = Wasmpod::new(&["attach", "-i", "reader"])
+        .state(&pod.state())
+        .stdin(b"fed by attach\n")
+        .run();
+    succeeded(&attached);
+    assert_eq!(attached.stdout, "fed by attach\nover\n", "{attached:?}");
+    succeeded(&pod.wait());
+}
+
+#[test]
+fn a_command_beside_a_server_can_end_it_well() {
+    let manifest = "\
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec: {restartPolicy: Never, containers: [{name: c, image: nginx}]}
+";
+    let pod = Wasmpod::up_text(manifest, &[]).start();
+    pod.look_until(&["wait", "pod/web", "--for=condition=Ready"], |end| {
+        end.code == Some(0)
+    });
+    pod.look(&["exec", "web", "--", "nginx", "-s", "quit"]);
+    let end = pod.wait();
+    succeeded(&end);
+}

@@ -148,6 +148,8 @@ impl Stream for FakeStream {
 #[derive(Debug, Default)]
 pub struct FakeNet {
     arriving: VecDeque<FakeStream>,
+    /// The loop listens no more.
+    pub is_closed: bool,
     servers: HashMap<SocketAddr, Result<(), ConnectError>>,
     /// Connections that the loop has made, in their order.
     pub connections: Vec<(SocketAddr, Peer)>,
@@ -194,7 +196,7 @@ impl Net for FakeNet {
 
     fn accept(&mut self, listener: usize) -> Option<(FakeStream, SocketAddr)> {
         let peer = SocketAddr::from((Ipv4Addr::new(10, 0, 0, 9), 40_000));
-        if listener == 0 {
+        if listener == 0 && !self.is_closed {
             self.arriving.pop_front().map(|stream| (stream, peer))
         } else {
             None
@@ -207,10 +209,14 @@ impl Net for FakeNet {
         Ok(stream)
     }
 
+    fn close_listener(&mut self, _: usize) {
+        self.is_closed = true;
+    }
+
     fn wait<'a>(
         &'a mut self,
         set: Vec<&'a FakePollable>,
-        listeners: usize,
+        listeners: &[usize],
         until: Option<Instant>,
     ) -> Vec<u32> {
         self.waited_for = set.len();
@@ -225,7 +231,7 @@ impl Net for FakeNet {
                 ready.push(index);
             }
         }
-        if listeners > 0 && !self.arriving.is_empty() {
+        if !listeners.is_empty() && !self.arriving.is_empty() {
             ready.push(u32::try_from(set.len()).unwrap_or(u32::MAX));
         }
         self.slept_until = if ready.is_empty() { until } else { None };

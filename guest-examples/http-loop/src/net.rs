@@ -100,12 +100,15 @@ pub trait Net {
     /// When it fails at once.
     fn connect(&mut self, to: SocketAddr) -> Result<Self::Stream, ConnectError>;
 
-    /// Waits for any of `set`, for a connection on one of the first `listeners` listeners, or for the moment `until`.
+    /// Listens no more: whoever connects from now on is refused.
+    fn close_listener(&mut self, listener: usize);
+
+    /// Waits for any of `set`, for a connection on one of these listeners, or for the moment `until`.
     /// Gives the indexes of what is ready, the listeners counting on behind `set`; higher indexes mean nothing.
     fn wait<'a>(
         &'a mut self,
         set: Vec<&'a Self::Pollable>,
-        listeners: usize,
+        listeners: &[usize],
         until: Option<Instant>,
     ) -> Vec<u32>;
 

@@ -168,7 +168,10 @@ struct Timer {
 /// The network of this guest.
 #[derive(Debug)]
 pub struct WasiNet {
-    listeners: Vec<Listener>,
+    /// By number; those that were closed are gone.
+    listeners: Vec<Option<Listener>>,
+    /// What else ends a wait.
+    wake: Option<Pollable>,
     timer: Option<Timer>,
     /// The clock when it was last read.
     now: Instant,
@@ -187,13 +190,19 @@ impl WasiNet {
     pub fn new() -> Self {
         Self {
             listeners: Vec::new(),
+            wake: None,
             timer: None,
             now: 0,
             network: instance_network(),
         }
     }
 
-    /// Listens on one more address; listeners are counted from 0.
+    /// Ends each wait while this is ready, too.
+    pub fn wake_on(&mut self, wake: Pollable) {
+        self.wake = Some(wake);
+    }
+
+    /// Listens on one more address; listeners are counted from 0, closed ones included.
     ///
     /// # Errors
     /// With the operating system's error when the address is in use, not ours, or not allowed.
@@ -214,7 +223,7 @@ impl WasiNet {
         let _ = socket.set_listen_backlog_size(LISTEN_BACKLOG);
         socket.start_listen().map_err(at("listen"))?;
         until_done(&pollable, || socket.finish_listen()).map_err(at("listen"))?;
-        self.listeners.push(Listener { pollable, socket });
+        self.listeners.push(Some(Listener { pollable, socket }));
         Ok(())
     }
 
@@ -285,7 +294,8 @@ impl Net for WasiNet {
     type Stream = WasiStream;
 
     fn accept(&mut self, listener: usize) -> Option<(WasiStream, SocketAddr)> {
-        let (socket, input, output) = self.listeners.get(listener)?.socket.accept().ok()?;
+        let listener = self.listeners.get(listener)?.as_ref()?;
+        let (socket, input, output) = listener.socket.accept().ok()?;
         note_progress();
         let peer = socket
             .remote_address()
@@ -306,18 +316,23 @@ impl Net for WasiNet {
         Ok(WasiStream::new(socket, None))
     }
 
+    fn close_listener(&mut self, listener: usize) {
+        if let Some(listener) = self.listeners.get_mut(listener) {
+            *listener = None;
+        }
+    }
+
     fn wait<'a>(
         &'a mut self,
         mut set: Vec<&'a Pollable>,
-        listeners: usize,
+        listeners: &[usize],
         until: Option<Instant>,
     ) -> Vec<u32> {
-        set.extend(
-            self.listeners
-                .iter()
-                .take(listeners)
-                .map(|listener| &listener.pollable),
-        );
+        // All of these are open: the loop closes them itself.
+        let open = listeners
+            .iter()
+            .filter_map(|number| self.listeners.get(*number)?.as_ref());
+        set.extend(open.map(|listener| &listener.pollable));
         if let Some(until) = until {
             // A timer that comes too early costs one turn; one that would come too late is made anew.
             let stands = self
@@ -332,6 +347,7 @@ impl Net for WasiNet {
             }
             set.extend(self.timer.as_ref().map(|timer| &timer.pollable));
         }
+        set.extend(&self.wake);
         if set.is_empty() {
             return Vec::new();
         }

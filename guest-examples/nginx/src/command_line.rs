@@ -11,6 +11,33 @@ pub enum Action {
     Version,
     /// `-h`, `-?`
     Help,
+    /// `-s`: tells the nginx of this container.
+    Signal(Command),
+}
+
+/// What `-s` tells a running nginx.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// To end at once: SIGTERM.
+    Stop,
+    /// To end when all requests are answered: SIGQUIT.
+    Quit,
+    /// To read its configuration again: SIGHUP.
+    Reload,
+    /// To open its log files again: SIGUSR1.
+    Reopen,
+}
+
+impl Command {
+    fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "stop" => Self::Stop,
+            "quit" => Self::Quit,
+            "reload" => Self::Reload,
+            "reopen" => Self::Reopen,
+            _ => return None,
+        })
+    }
 }
 
 /// The arguments, read.
@@ -55,7 +82,7 @@ pub fn parse(args: impl Iterator<Item = String>) -> Result<CommandLine, String> 
                 'v' | 'V' => read.action = Action::Version,
                 'h' | '?' => read.action = Action::Help,
                 'q' => read.quiet = true,
-                'c' | 'g' | 'p' | 'e' => {
+                'c' | 'g' | 'p' | 'e' | 's' => {
                     let rest: String = letters.by_ref().collect();
                     let value = if rest.is_empty() {
                         args.next()
@@ -67,20 +94,23 @@ pub fn parse(args: impl Iterator<Item = String>) -> Result<CommandLine, String> 
                             'c' => "option \"-c\" requires file name".to_owned(),
                             'p' => "option \"-p\" requires directory name".to_owned(),
                             'e' => "option \"-e\" requires file name".to_owned(),
+                            's' => "option \"-s\" requires parameter".to_owned(),
                             _ => "option \"-g\" requires parameter".to_owned(),
                         });
                     };
                     match letter {
                         'c' => read.config = value,
                         'g' => read.globals = value,
+                        's' => {
+                            let command = Command::parse(&value);
+                            let command =
+                                command.ok_or_else(|| format!("invalid option: \"-s {value}\""))?;
+                            read.action = Action::Signal(command);
+                        }
                         'p' => prefix = format!("{}/", value.trim_end_matches('/')),
                         _ => {}
                     }
                 }
-                's' => return Err(
-                    "option \"-s\" is not supported: a container of wasmpod is stopped by its pod"
-                        .to_owned(),
-                ),
                 other => return Err(format!("invalid option: \"{other}\"")),
             }
         }
@@ -125,12 +155,22 @@ mod tests {
             }
         );
         assert_eq!(read("-V").unwrap().action, Action::Version);
+        for (args, command) in [
+            ("-s|quit", Command::Quit),
+            ("-sstop", Command::Stop),
+            ("-c|/a.conf|-s|reload", Command::Reload),
+            ("-s|reopen", Command::Reopen),
+        ] {
+            assert_eq!(read(args).unwrap().action, Action::Signal(command));
+        }
     }
 
     #[test]
     fn unknown_options_are_named() {
         assert_eq!(read("-z"), Err("invalid option: \"z\"".to_owned()));
         assert_eq!(read("start"), Err("invalid option: \"start\"".to_owned()));
+        let wrong = "invalid option: \"-s start\"".to_owned();
+        assert_eq!(read("-s|start"), Err(wrong));
         assert_eq!(
             read("-c"),
             Err("option \"-c\" requires file name".to_owned())

@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 
 #[cfg(target_os = "wasi")]
+mod control;
+#[cfg(target_os = "wasi")]
 mod process;
 
 #[cfg(target_os = "wasi")]

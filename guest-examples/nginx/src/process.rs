@@ -1,22 +1,26 @@
 //! From arguments to a serving process, with the messages and exit codes of nginx.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
 
 use http_loop::clock::Clock;
 use http_loop::event_loop::EventLoop;
 use http_loop::net::Net;
-use http_loop::wasi::{Stdio, WasiNet};
+use http_loop::wasi::{ListenError, Stdio, WasiNet};
 use nginx::command_line::{self, Action, CommandLine};
 use nginx::config::error::ConfigError;
 use nginx::config::model::{Config, ErrorLog, Level, Target};
 use nginx::config::{build, tree};
 use nginx::serve::logs::Logs;
 use nginx::serve::{BEHAVES_AS, Server};
+use wasmpod_lifecycle::signals;
+
+use crate::control::{self, Control};
 
 /// Writes a line to standard error; there is nowhere else to say that it failed.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let mut stderr = Stdio::stderr();
     let _ = stderr
         .write_all(format!("{line}\n").as_bytes())
@@ -46,20 +50,25 @@ pub(crate) fn run() -> ExitCode {
         }
         Action::Help => {
             say(&version());
-            say("Usage: nginx [-?hvVtTq] [-p prefix] [-e filename] [-c filename] [-g directives]");
+            say(
+                "Usage: nginx [-?hvVtTq] [-s signal] [-p prefix] [-e filename] [-c filename] [-g directives]",
+            );
             ExitCode::SUCCESS
         }
-        Action::Test | Action::Serve => configured(&line),
+        Action::Test | Action::Serve | Action::Signal(_) => configured(&line),
     }
 }
 
-fn read(line: &CommandLine, net: &WasiNet) -> Result<Config, ConfigError> {
+pub(crate) fn read(line: &CommandLine, net: &WasiNet) -> Result<Config, ConfigError> {
     let mut nodes = tree::read_text(&tree::RealFiles, &line.globals, "command line")?;
     nodes.extend(tree::read(&tree::RealFiles, &line.config)?);
     build::build(&nodes, &|name| net.resolve(name))
 }
 
 fn configured(line: &CommandLine) -> ExitCode {
+    if line.action == Action::Serve {
+        control::begin();
+    }
     let mut net = WasiNet::new();
     let mut clock = Clock::default();
     let now = net.now();
@@ -69,7 +78,7 @@ fn configured(line: &CommandLine) -> ExitCode {
         Ok(config) => config,
         Err(error) => {
             // As in the image, where the error log is standard error too, the message comes in both forms.
-            if line.action == Action::Serve {
+            if line.action != Action::Test {
                 let log = ErrorLog {
                     target: Target::Stderr,
                     level: Level::Notice,
@@ -104,18 +113,25 @@ fn configured(line: &CommandLine) -> ExitCode {
         logs.flush();
         return ExitCode::SUCCESS;
     }
-    serve(config, net, &clock, logs)
+    if let Action::Signal(command) = line.action {
+        return control::send(command, &config, &clock, logs);
+    }
+    serve(line, config, net, &clock, logs)
 }
 
-fn serve(mut config: Config, mut net: WasiNet, clock: &Clock, mut logs: Logs) -> ExitCode {
+/// Listens where a configuration says and takes its addresses out where nobody can: a pod without IPv6 serves it on
+/// IPv4 alone, as does `[::]` where it means both.
+pub(crate) fn listen(
+    config: &mut Config,
+    mut open: impl FnMut(SocketAddr) -> Result<(), ListenError>,
+) -> Result<(), String> {
     let mut refused = None;
     config.listens.retain(|listen| {
         if refused.is_some() {
             return false;
         }
-        match net.listen(listen.address) {
+        match open(listen.address) {
             Ok(()) => true,
-            // A pod without IPv6 serves the same configuration on IPv4 alone; so does `[::]` where it means both.
             Err(error) if listen.address.is_ipv6() && error.is_unsupported_family() => false,
             Err(error) => {
                 refused = Some(format!(
@@ -128,10 +144,23 @@ fn serve(mut config: Config, mut net: WasiNet, clock: &Clock, mut logs: Logs) ->
             }
         }
     });
-    if refused.is_none() && config.listens.is_empty() {
-        refused = Some("no address to listen on: the configuration has no \"server\"".to_owned());
+    match refused {
+        Some(message) => Err(message),
+        None if config.listens.is_empty() => {
+            Err("no address to listen on: the configuration has no \"server\"".to_owned())
+        }
+        None => Ok(()),
     }
-    if let Some(message) = refused {
+}
+
+fn serve(
+    line: &CommandLine,
+    mut config: Config,
+    mut net: WasiNet,
+    clock: &Clock,
+    mut logs: Logs,
+) -> ExitCode {
+    if let Err(message) = listen(&mut config, |address| net.listen(address)) {
         logs.error(clock, &config.error_log, Level::Emerg, None, &message);
         logs.flush();
         say(&format!("nginx: [emerg] {message}"));
@@ -144,7 +173,7 @@ fn serve(mut config: Config, mut net: WasiNet, clock: &Clock, mut logs: Logs) ->
         logs.error(clock, &config.error_log, Level::Notice, None, &message);
     }
     if let Some(path) = &config.pid
-        && let Err(error) = std::fs::write(path, "1\n")
+        && let Err(error) = std::fs::write(path, format!("{}\n", signals::process_id()))
     {
         let message = format!("open() \"{path}\" failed ({})", tree::errno_text(&error));
         logs.error(clock, &config.error_log, Level::Warn, None, &message);
@@ -154,6 +183,9 @@ fn serve(mut config: Config, mut net: WasiNet, clock: &Clock, mut logs: Logs) ->
         .ok()
         .or_else(|| std::fs::read_to_string("/etc/hostname").ok())
         .map_or_else(|| "localhost".to_owned(), |name| name.trim().to_owned());
+    net.wake_on(signals::subscribe());
     let listeners = config.listens.len();
-    EventLoop::new(net, listeners, Server::new(Rc::new(config), logs, hostname)).run()
+    let mut control = Control::new(line, &config);
+    let server = Server::new(Rc::new(config), logs, hostname);
+    EventLoop::new(net, listeners, server).run_until(|event_loop| control.heed(event_loop))
 }

@@ -159,7 +159,10 @@ impl Fd {
         let input = self.input()?;
         let mut block = vec![0; READ_BYTES];
         let count = match self {
-            Self::Stdin(_) if !input.ended.get() => io::stdin().lock().read(&mut block)?,
+            Self::Stdin(_) if !input.ended.get() => {
+                crate::signals::input_ready().await;
+                io::stdin().lock().read(&mut block)?
+            }
             Self::File(file, _) => (&**file).read(&mut block)?,
             Self::Reader(end, _) => {
                 let pipe = &end.0;

@@ -7,8 +7,9 @@
 //!
 //! On a terminal it prompts (`PS1`, `PS2`); editing a line is the work of the host's line discipline.
 //!
-//! Deliberately not done: a line editor, job control, signals (WASI has none; `trap … EXIT` works),
-//! processes other than our own.
+//! Signals come from the host and from `kill` ([`signals`]).
+//!
+//! Deliberately not done: a line editor, job control, processes other than our own.
 
 pub mod applet;
 pub mod builtin;
@@ -18,12 +19,16 @@ pub mod expand;
 pub mod io;
 pub mod rt;
 pub mod shell;
+pub mod signals;
 pub mod syntax;
 
 use exec::{Done, Flow, command};
 use rt::Fut;
 use shell::Shell;
+use signals::{Interrupted, Signal};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Instant;
 use syntax::SyntaxError;
 
@@ -68,7 +73,17 @@ pub fn main(
 /// The shell as a program, with its own arguments (XCU sh).
 pub fn invoke<'a>(mut shell: Shell, args: Vec<String>) -> Fut<'a, i32> {
     Box::pin(async move {
-        let result = with_arguments(&mut shell, args).await;
+        let process = Rc::clone(&shell.process);
+        let result = match signals::interruptible(
+            process,
+            Interrupted::Shell,
+            with_arguments(&mut shell, args),
+        )
+        .await
+        {
+            Ok(result) => result,
+            Err(signal) => Err(Flow::Exit(signals::status_of(signal))),
+        };
         exec::finish(&mut shell, result).await
     })
 }
@@ -158,18 +173,80 @@ async fn prompt(shell: &Shell, name: &str, default: &str) {
     }
 }
 
+/// Runs something in an interactive shell until `^C` is typed; in others to its end.
+async fn unless_typed<T>(
+    process: Rc<signals::Process>,
+    is_interactive: bool,
+    work: impl Future<Output = T>,
+) -> Result<T, Signal> {
+    if is_interactive {
+        signals::interruptible(process, Interrupted::Line, work).await
+    } else {
+        Ok(work.await)
+    }
+}
+
+/// What an interactive shell does after `^C`: goes on, in a new line, which the terminal has begun.
+fn interrupted(shell: &mut Shell, signal: Signal) -> i32 {
+    shell.status = signals::status_of(signal);
+    shell.status
+}
+
+/// What a command changes while it runs and puts back at its end, which it does not reach when it is interrupted.
+struct Depths {
+    fds: BTreeMap<u32, io::Fd>,
+    positional: Vec<String>,
+    condition: usize,
+    calls: usize,
+    loops: usize,
+    locals: usize,
+}
+
+impl Depths {
+    fn of(shell: &Shell) -> Self {
+        Self {
+            fds: shell.fds.clone(),
+            positional: shell.positional.clone(),
+            condition: shell.condition_depth,
+            calls: shell.call_depth,
+            loops: shell.loop_depth,
+            locals: shell.locals.len(),
+        }
+    }
+
+    fn restore(self, shell: &mut Shell) {
+        shell.fds = self.fds;
+        shell.positional = self.positional;
+        shell.condition_depth = self.condition;
+        shell.call_depth = self.calls;
+        shell.loop_depth = self.loops;
+        shell.locals.truncate(self.locals);
+    }
+}
+
 /// Commands from stdin, each executed as soon as it is complete: commands may read the lines that follow. An
 /// interactive shell goes on after a syntax error.
 async fn from_input(shell: &mut Shell, is_interactive: bool) -> Done {
     let mut text = String::new();
     let mut status = 0;
+    if is_interactive {
+        shell.process.is_interactive();
+    }
     while let Some(input) = shell.fd(0) {
         if is_interactive && text.is_empty() {
             prompt(shell, "PS1", PRIMARY_PROMPT).await;
         } else if is_interactive {
             prompt(shell, "PS2", SECONDARY_PROMPT).await;
         }
-        let line = input.read_until(b'\n').await.unwrap_or_default();
+        let line = input.read_until(b'\n');
+        let line = match unless_typed(shell.process.clone(), is_interactive, line).await {
+            Ok(line) => line.unwrap_or_default(),
+            Err(signal) => {
+                status = interrupted(shell, signal);
+                text.clear();
+                continue;
+            }
+        };
         let ended = line.is_empty();
         text.push_str(&String::from_utf8_lossy(&line));
         if ended && text.trim().is_empty() {
@@ -177,11 +254,19 @@ async fn from_input(shell: &mut Shell, is_interactive: bool) -> Done {
         }
         match syntax::parse(&text) {
             Err(SyntaxError::Incomplete) if !ended => continue,
-            Ok(program) => match exec::run(shell, &program).await {
-                Ok(last) => status = last,
-                Err(Flow::Return(last)) => status = last,
-                Err(flow) => return Err(flow),
-            },
+            Ok(program) => {
+                let before = Depths::of(shell);
+                let process = shell.process.clone();
+                let work = exec::run(shell, &program);
+                match unless_typed(process, is_interactive, work).await {
+                    Ok(Ok(last) | Err(Flow::Return(last))) => status = last,
+                    Ok(Err(flow)) => return Err(flow),
+                    Err(signal) => {
+                        before.restore(shell);
+                        status = interrupted(shell, signal);
+                    }
+                }
+            }
             // Running it says what is wrong with it.
             Err(_) => match command::script(shell, &text).await {
                 Err(Flow::Exit(last)) if is_interactive => status = last,

@@ -3,10 +3,11 @@
 //! A pipeline's stages and background jobs are futures. A future that cannot go on says why: it waits for
 //! another task ([`wait`]) or for a moment ([`sleep`]). When nobody can go on, the guest sleeps in the host until the
 //! earliest moment, so an idle shell costs no CPU. Deliberately without wakers: a shell has a handful of tasks, and
-//! polling them all after each progress is simpler than knowing which.
+//! polling them all after each progress is simpler than knowing which. A signal from outside wakes it too ([`signals`]).
 //!
 //! Reading the real stdin or a socket blocks the whole guest; everything else gives way.
 
+use crate::signals;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
@@ -62,11 +63,8 @@ pub async fn sleep(duration: Option<Duration>) {
     .await;
 }
 
-/// Lets the other tasks run once. Costs nothing while there is none.
-pub async fn give_way() {
-    if ALIVE.get() == 0 {
-        return;
-    }
+/// Lets everyone else run once.
+pub async fn turn() {
     let mut gave_way = false;
     std::future::poll_fn(|_| {
         if std::mem::replace(&mut gave_way, true) {
@@ -76,6 +74,14 @@ pub async fn give_way() {
         Poll::Pending
     })
     .await;
+}
+
+/// Lets the other tasks run once. Costs nothing while there is none.
+pub async fn give_way() {
+    if ALIVE.get() == 0 {
+        return;
+    }
+    turn().await;
 }
 
 /// Starts a task beside the caller; the returned cell holds its result once it has ended.
@@ -130,6 +136,7 @@ pub fn block_on<T>(main: impl Future<Output = T>) -> T {
     let result = loop {
         PROGRESS.set(false);
         DEADLINE.set(None);
+        signals::collect();
         if let Poll::Ready(value) = main.as_mut().poll(&mut context) {
             break value;
         }
@@ -144,7 +151,7 @@ pub fn block_on<T>(main: impl Future<Output = T>) -> T {
         let pause = DEADLINE.get().map_or(LONGEST_SLEEP, |end| {
             end.saturating_duration_since(Instant::now())
         });
-        std::thread::sleep(pause);
+        signals::pause(pause);
     };
     TASKS.take();
     SPAWNED.take();

@@ -1,6 +1,7 @@
 //! The state of a shell: variables, options, descriptors, where it is. A subshell is a clone of it.
 
 use crate::io::Fd;
+use crate::signals::Process;
 use crate::syntax::ast::Node;
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
@@ -54,8 +55,21 @@ pub struct Options {
     pub pipefail: bool,
 }
 
-/// A background job: its number as `$!` gives it, and its exit status once it has ended.
-pub type Job = (u32, Rc<Cell<Option<i32>>>);
+/// A background job: how signals reach it (its number is `$!`), and its exit status once it has ended.
+#[derive(Clone)]
+pub struct Job {
+    /// Its process.
+    pub process: Rc<Process>,
+    /// Its exit status.
+    pub result: Rc<Cell<Option<i32>>>,
+}
+
+impl Job {
+    /// Whether it still runs.
+    pub fn is_running(&self) -> bool {
+        self.result.get().is_none()
+    }
+}
 
 /// A shell.
 #[derive(Clone)]
@@ -78,6 +92,12 @@ pub struct Shell {
     pub status: i32,
     /// Commands by signal name (`EXIT`, `TERM`, …).
     pub traps: HashMap<String, String>,
+    /// Where signals reach this shell.
+    pub process: Rc<Process>,
+    /// `$$`: that of the shell of which this is a subshell.
+    pub shell_process: Rc<Process>,
+    /// The next program that it calls takes its place: the last thing that it does.
+    pub is_replaced: bool,
     /// Jobs that this shell started.
     pub jobs: Vec<Job>,
     /// The next job's number; shared with subshells, so that it is unique in the container.
@@ -117,8 +137,11 @@ impl Shell {
             options: Options::default(),
             status: 0,
             traps: HashMap::new(),
+            shell_process: Process::program(),
+            process: Process::program(),
+            is_replaced: true,
             jobs: Vec::new(),
-            next_pid: Rc::new(Cell::new(2)),
+            next_pid: Rc::new(Cell::new(Process::program().id + 1)),
             random: Rc::new(Cell::new(
                 std::time::SystemTime::now()
                     .elapsed()
@@ -153,6 +176,13 @@ impl Shell {
             shell.put(name, value.into());
         }
         shell
+    }
+
+    /// A number for one more process.
+    pub fn take_pid(&self) -> u32 {
+        let pid = self.next_pid.get();
+        self.next_pid.set(pid + 1);
+        pid
     }
 
     /// The text of a variable; of an array its first element. `None` when it has none.

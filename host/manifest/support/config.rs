@@ -11,11 +11,7 @@ pub(super) const TABLES: &[Table] = &[
             Field::yes("apiVersion"),
             Field::yes("binaryData"),
             Field::yes("data"),
-            Field::ignored(
-                "immutable",
-                "the objects of a file do not change while its pods run",
-            )
-            .unless(&["false"]),
+            Field::yes("immutable"),
             Field::yes("kind"),
             Field::yes("metadata"),
         ],
@@ -26,11 +22,7 @@ pub(super) const TABLES: &[Table] = &[
         fields: &[
             Field::yes("apiVersion"),
             Field::yes("data"),
-            Field::ignored(
-                "immutable",
-                "the objects of a file do not change while its pods run",
-            )
-            .unless(&["false"]),
+            Field::yes("immutable"),
             Field::yes("kind"),
             Field::yes("metadata"),
             Field::yes("stringData"),

@@ -28,7 +28,7 @@ pub(super) const TABLES: &[Table] = &[
             Field::yes("preStop"),
             Field::partly(
                 "stopSignal",
-                "a program that does not ask for its end gets what the signal does by default",
+                "a program that handles no signals gets what it does by default, as process 1 too",
             ),
         ],
     },

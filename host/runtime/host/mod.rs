@@ -10,7 +10,7 @@
 //! | the pod's time | `time` |
 //! | `wasi:sockets` over the pod's network | `sockets` |
 //! | message queues | `ipc` |
-//! | termination | `lifecycle` |
+//! | signals and termination | `lifecycle` |
 //! | what one guest holds | `state` |
 
 use wasmtime::Result;
@@ -30,7 +30,7 @@ mod state;
 mod stdio;
 mod time;
 
-pub(crate) use lifecycle::Termination;
+pub(crate) use lifecycle::{Origin, Signals};
 pub(crate) use state::{ComponentState, CoreState, Held, Setting};
 
 type Components = Linker<ComponentState>;
@@ -101,7 +101,8 @@ pub const COMPONENT_CAPABILITIES: &[Capability] = &[
     component!("wasi:sockets/udp-create-socket@0.2.12", "new UDP sockets", sockets::link_udp_create_socket),
     component!("wasi:sockets/ip-name-lookup@0.2.12", "localhost, the pod's name, its host aliases", sockets::link_ip_name_lookup),
     component!("wasmpod:ipc/message-queue@0.1.0", "the pod's message queues", ipc::link_component),
-    component!("wasmpod:lifecycle/termination@0.1.0", "handling termination, ending the container", lifecycle::link_component),
+    component!("wasmpod:lifecycle/termination@0.1.0", "learning of the request to end", lifecycle::link_termination),
+    component!("wasmpod:lifecycle/signals@0.1.0", "handling signals, sending them within the container", lifecycle::link_signals),
 ];
 
 /// What core modules can get: WASI 0.1, and the pod's message queues.

@@ -14,7 +14,7 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::ipc::Descriptors;
-use super::lifecycle::Termination;
+use super::lifecycle::Signals;
 use super::stdio::{Farewell, Stdin, Stdout};
 use super::time;
 use crate::limits::{Limits, MAX_HOST_OBJECTS};
@@ -29,7 +29,7 @@ pub(crate) struct ComponentState {
     wasi: WasiCtx,
     network: ContainerNetwork,
     ipc: Arc<ContainerIpc>,
-    pub(super) termination: Termination,
+    pub(super) signals: Signals,
     pub(crate) limits: Limits,
 }
 
@@ -45,14 +45,14 @@ impl ComponentState {
         let Held {
             network,
             ipc,
-            termination,
+            signals,
         } = held;
         Ok(Self {
             table,
             wasi,
             network,
             ipc,
-            termination,
+            signals,
             limits: limits(setting),
         })
     }
@@ -82,7 +82,7 @@ pub(crate) struct CoreState {
     pub(super) wasi: WasiP1Ctx,
     pub(super) queues: Descriptors,
     pub(super) ipc: Arc<ContainerIpc>,
-    pub(super) termination: Termination,
+    pub(super) signals: Signals,
     pub(crate) limits: Limits,
     /// WASI 0.1 has no sockets; the container keeps its seat in the pod's network all the same.
     _network: ContainerNetwork,
@@ -99,13 +99,13 @@ impl CoreState {
         let Held {
             network,
             ipc,
-            termination,
+            signals,
         } = held;
         Ok(Self {
             wasi,
             queues: Descriptors::default(),
             ipc,
-            termination,
+            signals,
             limits: limits(setting),
             _network: network,
         })
@@ -140,8 +140,8 @@ pub(crate) struct Held {
     pub(crate) network: ContainerNetwork,
     /// Its queues; also held by who polls the guest, to settle its wakes.
     pub(crate) ipc: Arc<ContainerIpc>,
-    /// How it learns that it is to end; also held by who ends it.
-    pub(crate) termination: Termination,
+    /// What it learns of signals; also held by who sends them.
+    pub(crate) signals: Signals,
 }
 
 fn limits(setting: &Setting) -> Limits {

@@ -11,8 +11,8 @@ use wasmpod_network::{PodNetwork, PodNetworkConfig};
 use wasmpod_sandbox::logs::Capture;
 use wasmpod_sandbox::{
     Clock, ContainerConfig, ContainerId, ContainerRuntime as _, CpuShare, Exit, GuestInput,
-    GuestOutput, LogSink, MemoryShare, PodIdentity, PodTaskSet, Progress, Role, RuntimeError,
-    StopSignal,
+    GuestOutput, LogSink, MainProcess, MemoryShare, PodIdentity, PodTaskSet, Progress, Role,
+    RuntimeError, Signal,
 };
 use wasmpod_volume::ContainerRoot;
 
@@ -95,8 +95,8 @@ impl Pod {
             stdout: GuestOutput::Log(out),
             stderr: GuestOutput::Log(err),
             terminal: None,
-            role: Role::default(),
-            stop_signal: StopSignal::TERM,
+            role: Role::Main(MainProcess::new(std::slice::from_ref(&program.name))),
+            stop_signal: Signal::TERM,
             tasks: self.tasks.handle(),
             clock: self.clock,
         };

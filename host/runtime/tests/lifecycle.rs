@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use wasmpod_manifest::k8s::{Container as Spec, PodSpec};
 use wasmpod_sandbox::{
-    Clock, ContainerRuntime as _, ContainerState, Exit, MainProcess, Role, StopSignal,
+    Clock, ContainerRuntime as _, ContainerState, Exit, MainProcess, Role, Signal,
 };
 use wasmpod_volume::{PodVolumes, RootFiles, VolumePolicy};
 
@@ -67,12 +67,12 @@ async fn futures_ready<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
 async fn another_instance_of_the_container_can_ask_process_1_to_end() {
     let pod = Pod::new();
     for (guest, code) in [("lifecycle_wait", 255), ("cpu_endless_loop", 143)] {
-        let main = MainProcess::new();
+        let main = MainProcess::new(&[]);
         let role = Role::Main(main.clone());
         let first = pod.start(guest, |config| config.role = role).await.unwrap();
         until_handled(&pod, &first).await;
-        let exec = |config: &mut wasmpod_sandbox::ContainerConfig| config.role = Role::Exec(main);
-        let (exit, _) = pod.run_with("lifecycle_request", exec).await;
+        let exec = |config: &mut wasmpod_sandbox::ContainerConfig| config.role = main.beside();
+        let (exit, _) = pod.run_with("lifecycle_kill", exec).await;
         assert_eq!(exit, Exit::with_code(0), "who asks is not who ends");
         assert_eq!(pod.exit(&first).await.code, code, "{guest}");
     }
@@ -80,11 +80,8 @@ async fn another_instance_of_the_container_can_ask_process_1_to_end() {
 
 #[tokio::test]
 async fn process_1_can_end_itself_as_kill_does() {
-    assert_eq!(
-        Pod::new().run("lifecycle_request").await.code,
-        0,
-        "it had returned before it was seen"
-    );
+    let exit = Pod::new().run("lifecycle_kill").await;
+    assert_eq!(exit, Exit::terminated(), "before the call returns");
 }
 
 #[tokio::test]
@@ -92,7 +89,7 @@ async fn a_stop_signal_of_its_own_has_its_own_exit_code_or_is_ignored() {
     let pod = Pod::new();
     let with = |name: &'static str| {
         move |config: &mut wasmpod_sandbox::ContainerConfig| {
-            config.stop_signal = StopSignal::parse(name).unwrap();
+            config.stop_signal = Signal::parse(name).unwrap();
         }
     };
     let quit = pod

@@ -8,7 +8,7 @@ use wasmpod_image::Program;
 use wasmpod_sandbox::logs::Stream;
 use wasmpod_sandbox::stdio::{ClientStreams, ExecRequest, PIPE_BYTES, exec_streams, input};
 use wasmpod_sandbox::{
-    ContainerConfig, ContainerRuntime as _, Exit, GuestInput, MemoryShare, OutputReader,
+    ContainerConfig, ContainerRuntime as _, Exit, GuestInput, MemoryShare, OutputReader, Signal,
 };
 
 use super::fixture::{Container, Pod, in_time, program};
@@ -167,7 +167,7 @@ async fn a_terminal_echoes_and_edits_and_its_interrupt_ends_the_guest() {
         .await
         .unwrap();
     assert_eq!(read_until(&mut client.output, "\n").await, "half^C\r\n");
-    assert_eq!(pod.exit(&container).await, Exit::with_code(130));
+    assert_eq!(pod.exit(&container).await, Signal::INT.exit());
 }
 
 #[tokio::test]
@@ -207,6 +207,20 @@ async fn an_interactive_shell_prompts_and_survives_mistakes_and_ends_of_file_of_
     keyboard.write(Bytes::from_static(b")\r")).await.unwrap();
     let complaint = read_until(output, "# ").await;
     assert!(complaint.contains("sh: "), "{complaint:?}");
+    for (typed, seen) in [
+        ("sleep 1000\r", "sleep 1000\r\n"),
+        ("cat\r", "cat\r\n"),
+        ("echo half", "half"),
+    ] {
+        let typed = Bytes::from_static(typed.as_bytes());
+        keyboard.write(typed).await.unwrap();
+        read_until(output, seen).await;
+        keyboard.write(Bytes::from_static(b"\x03")).await.unwrap();
+        read_until(output, "# ").await;
+    }
+    let asks = Bytes::from_static(b"echo $?\r");
+    keyboard.write(asks).await.unwrap();
+    assert_eq!(read_until(output, "# ").await, "echo $?\r\n130\r\n# ");
     keyboard
         .write(Bytes::from_static(b"exit 7\r"))
         .await

@@ -24,7 +24,7 @@ use crate::resources::Resources;
 use crate::running::{
     ContainerStreams, MAX_EXECS_PER_CONTAINER, RunningContainer, RunningContainers,
 };
-use crate::signal::{MainProcess, Role, StopSignal};
+use crate::signal::{MainProcess, Role, Signal};
 use crate::spec;
 use crate::stdio::{
     Attachments, ContainerOutput, GuestInput, GuestOutput, GuestStreams, Terminal, TerminalSize,
@@ -146,8 +146,8 @@ impl Job {
         // When this fails the log stays open: the next try goes on with it.
         let root = self.make_root(spec, &prepared)?;
         let (guest, streams) = standard_streams(spec, &log);
-        let main_process = MainProcess::new();
-        let stop_signal = stop_signal(spec);
+        let main_process = MainProcess::new(&prepared.args);
+        let stop_signal = stop_signal(spec, prepared.image.config.stop_signal.as_deref());
         let shares = &self.resources.shares;
         let (memory, cpu) = (shares.memory(spec), shares.cpu(spec));
         let config = ContainerConfig {
@@ -347,13 +347,13 @@ fn standard_streams(spec: &Container, log: &Arc<LogFile>) -> (GuestStreams, Cont
     (guest, streams)
 }
 
-/// `lifecycle.stopSignal`; the manifest's rules have checked the name.
-fn stop_signal(spec: &Container) -> StopSignal {
+/// `lifecycle.stopSignal`, whose name the manifest's rules have checked; else the image's.
+fn stop_signal(spec: &Container, image: Option<&str>) -> Signal {
     let named = spec
         .lifecycle
         .as_ref()
         .and_then(|l| l.stop_signal.as_deref());
-    named.and_then(StopSignal::parse).unwrap_or_default()
+    named.or(image).and_then(Signal::parse).unwrap_or_default()
 }
 
 fn runtime_error(error: &RuntimeError) -> StartFailure {

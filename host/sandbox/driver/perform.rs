@@ -12,6 +12,7 @@ use crate::hook::HookRun;
 use crate::probe::Prober;
 use crate::resources::Resources;
 use crate::running::RunningContainer;
+use crate::tasks::CatchPanic;
 
 impl Driver {
     pub(super) async fn perform(&mut self, action: &Action) {
@@ -103,7 +104,13 @@ impl Driver {
 
     fn probe(&mut self, index: ContainerIndex, attempt: u32, probe: ProbeKind, timeout: Duration) {
         let container = self.instance(index, attempt);
-        self.answer(index, async move {
+        let told = move |outcome| What::Probed {
+            attempt,
+            probe,
+            outcome,
+        };
+        let panicked = move |panic: String| told(ProbeOutcome::Failure(internal_error(&panic)));
+        self.answer(index, panicked, async move {
             let outcome = match container {
                 Some(container) => {
                     let prober = Prober {
@@ -115,11 +122,7 @@ impl Driver {
                 }
                 None => ProbeOutcome::Unknown("the container does not run".to_owned()),
             };
-            What::Probed {
-                attempt,
-                probe,
-                outcome,
-            }
+            told(outcome)
         });
     }
 
@@ -132,7 +135,13 @@ impl Driver {
     ) {
         let container = self.instance(index, attempt);
         let deadline = deadline.map(|at| self.config.clock.instant_at(at));
-        self.answer(index, async move {
+        let told = move |result| What::HookFinished {
+            attempt,
+            hook,
+            result,
+        };
+        let panicked = move |panic: String| told(Err(internal_error(&panic)));
+        self.answer(index, panicked, async move {
             let result = match container {
                 Some(container) => {
                     let run = HookRun {
@@ -144,24 +153,21 @@ impl Driver {
                 }
                 None => Err("the container does not run".to_owned()),
             };
-            What::HookFinished {
-                attempt,
-                hook,
-                result,
-            }
+            told(result)
         });
     }
 
-    /// Runs `work` as a task whose result comes back as an outcome. A panic in it ends the task alone, and its answer
-    /// never comes.
+    /// Runs `work` as a task whose result comes back as an outcome. A panic in it (a bug of the host) ends the task
+    /// alone; then `panicked` says what comes back, so that nobody waits for ever.
     fn answer(
         &mut self,
         container: ContainerIndex,
+        panicked: impl FnOnce(String) -> What + Send + 'static,
         work: impl Future<Output = What> + Send + 'static,
     ) {
         let report = self.report.clone();
         self.spawn(async move {
-            let what = work.await;
+            let what = caught(work, panicked).await;
             // An error means that the driver is gone, and with it the pod.
             drop(report.send(Outcome { container, what }).await);
         });
@@ -180,5 +186,39 @@ impl Driver {
     fn instance(&self, index: ContainerIndex, attempt: u32) -> Option<Arc<RunningContainer>> {
         self.running_container(index)
             .filter(|running| running.attempt == attempt)
+    }
+}
+
+/// What `work` gives, or what `panicked` makes of its panic.
+async fn caught<T>(work: impl Future<Output = T> + Send, panicked: impl FnOnce(String) -> T) -> T {
+    let caught = CatchPanic {
+        future: Box::pin(work),
+    };
+    caught.await.unwrap_or_else(panicked)
+}
+
+/// A bug of this host, as an event tells it.
+fn internal_error(panic: &str) -> String {
+    format!("internal error: {panic}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_probe_or_hook_is_an_answer_too() {
+        let text = |panic: String| internal_error(&panic);
+        assert_eq!(caught(async { "done".to_owned() }, text).await, "done");
+        let panics = async {
+            tokio::task::yield_now().await;
+            assert_eq!(1, 2, "a bug");
+            String::new()
+        };
+        let told = caught(panics, text).await;
+        assert!(
+            told.starts_with("internal error: ") && told.contains("a bug"),
+            "{told}"
+        );
     }
 }

@@ -1,8 +1,11 @@
 //! Standard output and error: to a log, to a client, or to both.
 //!
-//! A log is always ready. A client's pipe is bounded: the guest waits while its reader is slow, and gets an error once
-//! the reader is gone. A container's output goes to its log and to whoever is attached; a slow client then slows the
-//! container down, as with other runtimes, and one that leaves is forgotten.
+//! A log is always ready. The pipe to the client of a command is bounded: the guest waits while its reader is slow, and
+//! gets an error once the reader is gone.
+//!
+//! A container's own output goes to its log and to whoever is attached, and the container never waits for these: what
+//! a client has no room for ([`PIPE_BYTES`]) is lost to it alone. It stays attached, goes on when it has read half of
+//! what it was behind, and is told how much is missing where it is missing, if it wants standard error.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -44,7 +47,7 @@ impl GuestOutput {
         match self {
             Self::Log(_) => Ok(LogSink::MAX_WRITE_BYTES),
             Self::Pipe(writer) => writer.capacity(),
-            Self::Container(output) => Ok(output.capacity()),
+            Self::Container(_) => Ok(LogSink::MAX_WRITE_BYTES),
             Self::Terminal(screen) => screen.capacity(),
         }
     }
@@ -70,9 +73,8 @@ impl GuestOutput {
     /// Ready when `least` bytes fit, or the reader is gone.
     pub(super) fn poll_room(&self, cx: &mut Context<'_>, least: usize) -> Poll<()> {
         match self {
-            Self::Log(_) => Poll::Ready(()),
+            Self::Log(_) | Self::Container(_) => Poll::Ready(()),
             Self::Pipe(writer) => writer.poll_room(cx, least),
-            Self::Container(output) => output.poll_room(cx, least),
             Self::Terminal(screen) => screen.poll_print(cx),
         }
     }
@@ -145,6 +147,8 @@ struct State {
     held_bytes: usize,
     writers: usize,
     is_abandoned: bool,
+    /// What an attached client had no room for since it was last told.
+    lost_bytes: u64,
     readers: Wakers,
     waiting_writers: Wakers,
 }
@@ -188,6 +192,21 @@ impl State {
             .saturating_sub(PIECE_OVERHEAD_BYTES)
             .saturating_sub(self.held_bytes)
     }
+
+    fn push(&mut self, stream: Stream, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.held_bytes += bytes.len();
+        match self.pieces.back_mut() {
+            Some((last, piece)) if *last == stream => piece.extend_from_slice(bytes),
+            _ => {
+                self.held_bytes += PIECE_OVERHEAD_BYTES;
+                self.pieces.push_back((stream, BytesMut::from(bytes)));
+            }
+        }
+        self.readers.wake();
+    }
 }
 
 impl OutputWriter {
@@ -206,19 +225,33 @@ impl OutputWriter {
             return Err(Closed);
         }
         let taken = bytes.get(..state.room()).unwrap_or(bytes);
-        if taken.is_empty() {
-            return Ok(0);
+        state.push(self.stream, taken);
+        Ok(taken.len())
+    }
+
+    /// Takes all of `bytes`, or loses what does not fit; says how much is missing where it is, if `tells`.
+    fn write_or_lose(&self, bytes: &[u8], tells: bool) {
+        let mut state = self.pipe.0.lock();
+        if state.is_abandoned {
+            return;
         }
-        state.held_bytes += taken.len();
-        match state.pieces.back_mut() {
-            Some((stream, piece)) if *stream == self.stream => piece.extend_from_slice(taken),
-            _ => {
-                state.held_bytes += PIECE_OVERHEAD_BYTES;
-                state.pieces.push_back((self.stream, BytesMut::from(taken)));
+        if state.lost_bytes > 0 && state.held_bytes <= PIPE_BYTES / 2 {
+            let lost = std::mem::take(&mut state.lost_bytes);
+            if tells {
+                let notice = format!(
+                    "\nwasmpod: {lost} bytes of output are missing here: they were not read in time\n"
+                );
+                state.push(Stream::Stderr, notice.as_bytes());
             }
         }
-        state.readers.wake();
-        Ok(taken.len())
+        let fits = if state.lost_bytes > 0 {
+            &[]
+        } else {
+            bytes.get(..state.room()).unwrap_or(bytes)
+        };
+        state.push(self.stream, fits);
+        let lost = bytes.len().saturating_sub(fits.len());
+        state.lost_bytes += u64::try_from(lost).unwrap_or(u64::MAX);
     }
 
     fn poll_room(&self, cx: &mut Context<'_>, least: usize) -> Poll<()> {
@@ -277,34 +310,11 @@ pub struct ContainerOutput {
 }
 
 impl ContainerOutput {
-    fn capacity(&self) -> usize {
-        self.attachments
-            .fold(LogSink::MAX_WRITE_BYTES, self.stream, |least, writer| {
-                writer.capacity().map_or(least, |room| least.min(room))
-            })
-    }
-
     fn try_write(&self, bytes: &[u8]) -> usize {
-        let fits = self.capacity();
-        let bytes = bytes.get(..fits).unwrap_or(bytes);
         let taken = self.log.try_write(bytes);
         let bytes = bytes.get(..taken).unwrap_or(bytes);
-        self.attachments.fold((), self.stream, |(), writer| {
-            // All of it fits; one who left meanwhile misses nothing.
-            let _all_of_it = writer.try_write(bytes);
-        });
+        self.attachments.write(self.stream, bytes);
         taken
-    }
-
-    fn poll_room(&self, cx: &mut Context<'_>, least: usize) -> Poll<()> {
-        self.attachments
-            .fold(Poll::Ready(()), self.stream, |ready, writer| {
-                if writer.poll_room(cx, least).is_ready() {
-                    ready
-                } else {
-                    Poll::Pending
-                }
-            })
     }
 }
 
@@ -316,7 +326,15 @@ pub struct Attachments(Arc<Attached>);
 struct Attached {
     /// How many there are, so that a container without any takes no lock.
     count: AtomicUsize,
-    clients: Mutex<Vec<OutputWriter>>,
+    clients: Mutex<Vec<Client>>,
+}
+
+/// One client of one output.
+#[derive(Debug)]
+struct Client {
+    writer: OutputWriter,
+    /// It has asked for standard error too, where it is told what it has lost.
+    wants_stderr: bool,
 }
 
 impl Attachments {
@@ -331,12 +349,12 @@ impl Attachments {
     pub fn attach(&self, stdout: bool, stderr: bool) -> OutputReader {
         let (writers, reader) = output();
         let mut clients = self.clients();
-        if stdout {
-            clients.push(writers.stdout);
-        }
-        if stderr {
-            clients.push(writers.stderr);
-        }
+        let wanted = [(stdout, writers.stdout), (stderr, writers.stderr)];
+        let wanted = wanted.into_iter().filter(|(is_wanted, _)| *is_wanted);
+        clients.extend(wanted.map(|(_, writer)| Client {
+            writer,
+            wants_stderr: stderr,
+        }));
         self.0.count.store(clients.len(), Ordering::Release);
         reader
     }
@@ -348,21 +366,22 @@ impl Attachments {
         self.0.count.store(0, Ordering::Release);
     }
 
-    /// Goes through the clients of one output; those that left are forgotten.
-    fn fold<T>(&self, start: T, stream: Stream, with: impl FnMut(T, &OutputWriter) -> T) -> T {
+    /// Gives the clients of one output what was printed; those that left are forgotten.
+    fn write(&self, stream: Stream, bytes: &[u8]) {
         if self.0.count.load(Ordering::Acquire) == 0 {
-            return start;
+            return;
         }
         let mut clients = self.clients();
-        clients.retain(|writer| writer.capacity().is_ok());
+        clients.retain(|client| client.writer.capacity().is_ok());
         self.0.count.store(clients.len(), Ordering::Release);
-        clients
-            .iter()
-            .filter(|writer| writer.stream == stream)
-            .fold(start, with)
+        for client in clients.iter() {
+            if client.writer.stream == stream {
+                client.writer.write_or_lose(bytes, client.wants_stderr);
+            }
+        }
     }
 
-    fn clients(&self) -> MutexGuard<'_, Vec<OutputWriter>> {
+    fn clients(&self) -> MutexGuard<'_, Vec<Client>> {
         self.0
             .clients
             .lock()
@@ -475,18 +494,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_slow_client_holds_the_container_up_until_it_reads_or_leaves() {
-        let attachments = Attachments::new();
-        let output = GuestOutput::Container(ContainerOutput {
-            log: LogSink::discard(),
-            stream: Stream::Stdout,
-            attachments: attachments.clone(),
-        });
-        let reader = attachments.attach(true, false);
-        while output.try_write(b"0123456789abcdef") != Ok(0) {}
-        assert_eq!(output.capacity(), Ok(0));
-        let ready = poll_fn(|cx| output.poll_ready(cx));
-        tokio::join!(ready, async { drop(reader) });
-        assert_eq!(output.try_write(b"more"), Ok(4));
+    async fn a_client_that_does_not_read_loses_output_is_told_and_holds_up_nobody() {
+        for wants_stderr in [true, false] {
+            let (log, captured) = LogSink::capture(1 << 20);
+            let attachments = Attachments::new();
+            let output = GuestOutput::Container(ContainerOutput {
+                log,
+                stream: Stream::Stdout,
+                attachments: attachments.clone(),
+            });
+            let mut slow = attachments.attach(true, wants_stderr);
+            let line = b"0123456789abcde\n";
+            let lines = 2 * PIPE_BYTES / line.len();
+            for _ in 0..lines {
+                assert_eq!(output.try_write(line), Ok(line.len()));
+            }
+            assert_eq!(captured.text().len(), lines * line.len(), "the log has all");
+            let (_, first) = slow.next().await.unwrap();
+            assert!(first.len() <= PIPE_BYTES && first.len() > PIPE_BYTES / 2);
+            assert_eq!(output.try_write(b"again\n"), Ok(6));
+            let lost = lines * line.len() - first.len();
+            if wants_stderr {
+                let (stream, notice) = text(slow.next().await).unwrap();
+                assert_eq!(stream, Stream::Stderr);
+                assert!(notice.contains(&format!(" {lost} bytes ")), "{notice}");
+            }
+            assert_eq!(
+                text(slow.next().await),
+                Some((Stream::Stdout, "again\n".into()))
+            );
+        }
     }
 }

@@ -3,7 +3,6 @@
 //! Typed bytes that make the guest's input too full wait with their sender. Echo that the user's side has no room for is
 //! dropped, as Linux drops it: waiting for it could make a user wait for output that only more input would free.
 
-use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -15,6 +14,7 @@ use super::input::{GuestInput, InputWriter, Pipe};
 use super::output::GuestOutput;
 use super::session::GuestStreams;
 use super::{Closed, MAX_CANONICAL_BYTES};
+use crate::signal::{Mailbox, Signal};
 
 /// The most that a printed byte becomes: a newline becomes two.
 const PRINTED_PER_BYTE: usize = 2;
@@ -49,7 +49,7 @@ struct Shared {
     state: Mutex<State>,
     input: Arc<Pipe>,
     size: watch::Sender<TerminalSize>,
-    signal: watch::Sender<Option<TerminalSignal>>,
+    signals: Mailbox,
 }
 
 #[derive(Debug, Default)]
@@ -93,7 +93,7 @@ impl Terminal {
             state: Mutex::new(state),
             input,
             size: watch::Sender::new(size),
-            signal: watch::Sender::new(None),
+            signals: Mailbox::new(),
         };
         let terminal = Self {
             shared: Arc::new(shared),
@@ -140,18 +140,10 @@ impl Terminal {
         self.state().discipline.modes = modes;
     }
 
-    /// Resolves when the user has typed a signal character; at once if that was before. It does not borrow the
-    /// terminal.
-    pub fn signalled(&self) -> impl Future<Output = TerminalSignal> + Send + use<> {
-        let mut signal = self.shared.signal.subscribe();
-        async move {
-            let typed = signal.wait_for(Option::is_some).await.map(|signal| *signal);
-            match typed {
-                Ok(Some(signal)) => signal,
-                // The terminal is gone: nobody will type any more.
-                _ => std::future::pending().await,
-            }
-        }
+    /// Where the signals arrive that the user types: `^C` and `^\\`.
+    #[must_use]
+    pub fn signals(&self) -> Mailbox {
+        self.shared.signals.clone()
     }
 
     /// Takes typed bytes as long as a whole line would fit into the guest's input.
@@ -160,7 +152,7 @@ impl Terminal {
         cx: &mut Context<'_>,
         bytes: &mut Bytes,
     ) -> Poll<Result<(), Closed>> {
-        let Shared { input, signal, .. } = &*self.shared;
+        let Shared { input, signals, .. } = &*self.shared;
         let mut state = self.state();
         let State {
             discipline,
@@ -189,7 +181,10 @@ impl Terminal {
                 Typed::Record(record) => input.push_record(record),
                 Typed::Signal(typed) => {
                     input.flush();
-                    signal.send_replace(Some(typed));
+                    signals.send(match typed {
+                        TerminalSignal::Interrupt => Signal::INT,
+                        TerminalSignal::Quit => Signal::QUIT,
+                    });
                 }
             }
         }
@@ -333,7 +328,7 @@ mod tests {
         .is_ok()
         {}
         type_text(&terminal, "\x03").await;
-        assert_eq!(terminal.signalled().await, TerminalSignal::Interrupt);
+        assert_eq!(terminal.signals().take().await.pop(), Some(Signal::INT));
         assert_eq!(
             keyboard.try_read(9),
             Poll::Pending,

@@ -7,6 +7,7 @@ use wasmpod_store::Kind;
 use super::{examples, parsed, refusal};
 use crate::host::{CAPACITY, Host, is_ready, phase_of};
 use crate::pod::{Pod, agnhost, container};
+use crate::script::ended;
 use crate::table::rows;
 
 rows! {
@@ -14,7 +15,7 @@ rows! {
     "pods/config/example-redis-config.yaml" => passes a_value_of_continued_lines;
     "pods/config/redis-pod.yaml" => differs "There is no redis here. With a shell in its place the pod finds its configuration: `redis_finds_its_configuration`.";
     "pods/image-volumes.yaml" => differs "Volumes of images are refused (`an_image_volume_is_refused`): they come with images from registries.";
-    "pods/lifecycle-events.yaml" => differs "The hooks run as documented (`hooks_run_before_and_after`), but a command beside nginx cannot signal it: `nginx -s quit` does nothing, and nginx ends by SIGTERM.";
+    "pods/lifecycle-events.yaml" => passes hooks_run_before_and_after;
     "pods/multi-container/ambassador.yaml" => differs "There is no socat here.";
     "pods/multi-container/resources.yaml" => passes a_pod_requests_what_runs_at_once;
     "pods/multi-container/startup-coordination.yaml" => passes a_sidecar_starts_first;
@@ -64,26 +65,27 @@ fn an_image_volume_is_refused() {
     assert!(said.contains("spec.volumes[0].image"), "{said}");
 }
 
-#[test]
-fn hooks_run_before_and_after() {
-    crate::pod::play(async {
-        let Some(manifest) = examples(&["pods/lifecycle-events.yaml"]) else {
-            return;
-        };
-        let pod = Pod::start(&manifest).await;
-        pod.is_ready().await;
-        let name = "lifecycle-demo-container";
-        let message = pod.exec(name, &["cat", "/usr/share/message"]).await;
-        assert_eq!(message.stdout, "Hello from the postStart handler\n");
-        let before = pod.elapsed();
-        pod.delete(None).await;
-        pod.gone().await;
-        assert!(
-            pod.elapsed() - before < Duration::from_secs(30),
-            "within the grace period"
-        );
-        assert!(!pod.told().contains("FailedPreStopHook"), "{}", pod.told());
-    });
+async fn hooks_run_before_and_after() {
+    let Some(manifest) = examples(&["pods/lifecycle-events.yaml"]) else {
+        return;
+    };
+    let pod = Pod::start(&manifest).await;
+    pod.is_ready().await;
+    let name = "lifecycle-demo-container";
+    let message = pod.exec(name, &["cat", "/usr/share/message"]).await;
+    assert_eq!(message.stdout, "Hello from the postStart handler\n");
+    pod.log_until(name, |log| log.contains("start worker processes"))
+        .await;
+    let before = pod.elapsed();
+    pod.delete(None).await;
+    let status = pod.gone().await;
+    assert!(
+        pod.elapsed() - before < Duration::from_secs(10),
+        "the hook makes it end, not the grace period"
+    );
+    let log = pod.log(name).await;
+    assert!(log.contains("signal 3 (SIGQUIT) received"), "{log}");
+    assert_eq!(ended(&status, name).exit_code, 0);
 }
 
 async fn a_pod_requests_what_runs_at_once() {

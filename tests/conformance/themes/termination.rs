@@ -1,8 +1,8 @@
 //! How pods and containers are ended: upstream's `test/e2e_node/container_lifecycle_test.go`, and the grace periods of
 //! probes in `test/e2e/common/node/container_probe.go`.
 //!
-//! Upstream's containers linger after SIGTERM by a trap. A Wasm guest has none: SIGTERM ends it at once. What is to
-//! linger here has a hook that takes its time, or a `stopSignal` that programs ignore.
+//! Upstream's containers linger after SIGTERM by a trap. What is to linger here has a hook that takes its time, or a
+//! `stopSignal` that programs ignore; traps have tests of their own (`signals`).
 
 use std::time::Duration;
 

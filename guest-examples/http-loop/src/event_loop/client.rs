@@ -581,6 +581,27 @@ impl<St: Stream, R> Client<St, R> {
         }
     }
 
+    /// Takes what has come, and serves no further request: see [`EventLoop::close_clients`](super::EventLoop).
+    pub(super) fn dismiss<N, S>(&mut self, shared: &mut Shared<N, S>) -> Fate
+    where
+        N: Net<Stream = St, Pollable = St::Pollable>,
+        S: Service<Record = R>,
+    {
+        let fate = self.on_ready(shared);
+        if fate == Fate::Gone {
+            return fate;
+        }
+        let is_idle =
+            matches!(self.state, State::Head) && self.input.is_empty() && self.unsent() == 0;
+        if is_idle {
+            return Fate::Gone;
+        }
+        if !matches!(self.state, State::Head) || self.unsent() > 0 {
+            self.keep_alive = None;
+        }
+        fate
+    }
+
     pub(super) fn take_exchange(&mut self) -> Option<Box<Exchange<St, R>>> {
         match std::mem::replace(&mut self.state, State::Head) {
             State::Exchange(exchange) => Some(exchange),

@@ -54,7 +54,8 @@ enum Waiter {
 /// A server on a set of listeners.
 pub struct EventLoop<N: Net, S: Service> {
     shared: Shared<N, S>,
-    listeners: usize,
+    /// The numbers of those that are open.
+    listeners: Vec<usize>,
     clients: Vec<Option<Client<N::Stream, S::Record>>>,
     free: Vec<usize>,
     /// The next sweep over the deadlines.
@@ -87,7 +88,7 @@ impl<N: Net, S: Service> EventLoop<N, S> {
         };
         Self {
             shared,
-            listeners,
+            listeners: (0..listeners).collect(),
             clients: Vec::new(),
             free: Vec::new(),
             sweep_at: None,
@@ -99,6 +100,52 @@ impl<N: Net, S: Service> EventLoop<N, S> {
         loop {
             self.turn();
         }
+    }
+
+    /// Serves until `control`, which is asked before each wait, gives something.
+    pub fn run_until<T>(mut self, mut control: impl FnMut(&mut Self) -> Option<T>) -> T {
+        loop {
+            if let Some(end) = control(&mut self) {
+                self.shared.service.end_turn(&self.shared.clock);
+                return end;
+            }
+            self.turn();
+        }
+    }
+
+    /// Listens on these from now on; others of them that were open are closed, after whoever waits there was accepted.
+    pub fn set_listeners(&mut self, listeners: Vec<usize>) {
+        for old in std::mem::replace(&mut self.listeners, listeners) {
+            if !self.listeners.contains(&old) {
+                self.accept(old);
+                self.shared.net.close_listener(old);
+            }
+        }
+    }
+
+    /// Lets the clients go that are there: one that has asked for something gets its answer and is closed then, the
+    /// others are closed at once.
+    pub fn close_clients(&mut self) {
+        for key in 0..self.clients.len() {
+            self.handle(key, |client, shared| client.dismiss(shared));
+        }
+    }
+
+    /// How many clients there are.
+    #[must_use]
+    pub fn clients(&self) -> u64 {
+        self.shared.counters.active
+    }
+
+    /// How many clients there were ever.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.shared.counters.accepted
+    }
+
+    /// The service, and the time of this turn.
+    pub fn service_and_clock(&mut self) -> (&mut S, &Clock) {
+        (&mut self.shared.service, &self.shared.clock)
     }
 
     /// The service.
@@ -150,7 +197,7 @@ impl<N: Net, S: Service> EventLoop<N, S> {
             until = Some(until.map_or(idle.until, |until| until.min(idle.until)));
         }
         let mut set =
-            Vec::with_capacity(self.clients.len() + self.listeners + self.shared.idle.len());
+            Vec::with_capacity(self.clients.len() + self.listeners.len() + self.shared.idle.len());
         let mut waiters = Vec::with_capacity(set.capacity());
         // The idle streams are polled so that their end wakes the loop, which then drops them.
         let Shared {
@@ -160,7 +207,7 @@ impl<N: Net, S: Service> EventLoop<N, S> {
             client.subscribe();
         }
         let full = self.clients.len() - self.free.len() >= service.max_connections();
-        let listeners = if full { 0 } else { self.listeners };
+        let listeners = if full { &[] } else { self.listeners.as_slice() };
         for (key, client) in self.clients.iter().enumerate() {
             if let Some(client) = client {
                 client.gather(key, &mut set, &mut waiters);
@@ -172,7 +219,7 @@ impl<N: Net, S: Service> EventLoop<N, S> {
                 waiters.push(Waiter::Idle);
             }
         }
-        waiters.extend((0..listeners).map(Waiter::Listener));
+        waiters.extend(listeners.iter().copied().map(Waiter::Listener));
         net.wait(set, listeners, until)
             .into_iter()
             .filter_map(|index| waiters.get(usize::try_from(index).ok()?).copied())

@@ -515,6 +515,47 @@ fn bodies_are_gathered_with_their_length_up_to_the_limit() {
     assert!(client.is_closed());
 }
 
+#[test]
+fn clients_that_are_let_go_get_what_they_have_asked_for_and_nobody_else_is_let_in() {
+    let mut fixture = Fixture::new();
+    fixture.0.service().max_connections = Some(10);
+    fixture.0.net().server(server(1), Ok(()));
+    let [idle, fresh, asking, half, waiting] = [(); 5].map(|()| fixture.0.net().client());
+    assert_eq!(fixture.ask(&idle, &get("/a")), "/a;");
+    assert_eq!(fixture.ask(&asking, &get("/ask")), "");
+    assert_eq!(fixture.ask(&half, "GET /half"), "");
+    // What has come and was not looked at yet is no reason to be sent away.
+    waiting.send(get("/w"));
+    let last = fixture.0.net().client();
+    last.send(get("/last"));
+    fixture.0.set_listeners(Vec::new());
+    fixture.0.close_clients();
+    assert!(idle.is_closed() && fresh.is_closed());
+    let late = fixture.0.net().client();
+    assert_eq!(fixture.ask(&late, &get("/late")), "");
+    assert_eq!(
+        (waiting.take(), last.take()),
+        ("/w;".into(), "/last;".into())
+    );
+    assert!(!asking.is_closed() && !half.is_closed());
+    assert_eq!(fixture.ask(&half, GET), "/half;");
+    fixture.0.net().connections[0]
+        .1
+        .send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx");
+    fixture.settle();
+    assert_eq!(asking.take(), "200 Length(1):x");
+    assert!(asking.is_closed(), "although it would have been kept");
+    for client in [asking, waiting, last] {
+        client.close();
+    }
+    fixture.settle();
+    assert_eq!(
+        fixture.0.clients(),
+        1,
+        "only the one whose service keeps it"
+    );
+}
+
 proptest! {
     #[test]
     fn no_bytes_in_any_pieces_break_the_loop(

@@ -8,7 +8,6 @@ use http_loop::request::Request;
 use http_loop::service::{Answer, Content as Sent, Context, FileBody};
 
 use super::answer::{self, Entry, Head};
-use super::deliver::keep_alive;
 use super::files::{Found, OpenFile};
 use super::rewrite::Rewritten;
 use super::state::{Record, State, go_to};
@@ -94,7 +93,8 @@ impl Server {
                 let rewritten = state.rewritten;
                 let mut target = state.uri.clone();
                 target.extend_from_slice(name.as_bytes());
-                let Some(base) = self
+                let Some(base) = state
+                    .generation
                     .config
                     .servers
                     .get(state.server)
@@ -179,7 +179,7 @@ impl Server {
                 }
             }
         }
-        let keep_alive = keep_alive(context, request, &state, status);
+        let keep_alive = self.keep_alive(context, request, &state, status);
         state.status = status;
         let page = if status == 416 {
             answer::error_page(416)

@@ -86,7 +86,8 @@ impl Server {
             .uri
             .value(&self.view(context, Some(request), request.line, &state));
         if let Some(name) = target.strip_prefix(b"@") {
-            let base = self
+            let base = state
+                .generation
                 .config
                 .servers
                 .get(state.server)
@@ -165,7 +166,7 @@ impl Server {
         location: Option<&[u8]>,
         out: &mut Vec<u8>,
     ) -> Answer<Record> {
-        let keep_alive = keep_alive(context, request, &state, status);
+        let keep_alive = self.keep_alive(context, request, &state, status);
         state.status = status;
         let start = out.len();
         let absolute = location.map(|location| absolute(request, location));
@@ -202,6 +203,24 @@ impl Server {
         }
     }
 
+    /// For how long the connection is kept after this answer.
+    pub(super) fn keep_alive(
+        &self,
+        context: &Context<'_>,
+        request: &Request<'_>,
+        state: &State,
+        status: u16,
+    ) -> Option<Instant> {
+        let settings = &state.location.settings;
+        let is_fatal = matches!(status, 400 | 413 | 414 | 500 | 501);
+        let kept = request.keep_alive
+            && !is_fatal
+            && settings.keepalive_timeout > 0
+            && context.connection.serial > self.closing_up_to
+            && context.connection.requests < settings.keepalive_requests;
+        kept.then_some(settings.keepalive_timeout)
+    }
+
     fn forward(
         &mut self,
         context: &Context<'_>,
@@ -226,10 +245,11 @@ impl Server {
             limit => limit.min(MAX_GATHERED_BODY_BYTES),
         };
         // Other connections than those to HTTP/1.1 servers that are told so end with their response.
-        let keeps = self
-            .balancers
+        let balancers = state.generation.balancers.borrow();
+        let keeps = balancers
             .get(pass.upstream)
             .map_or(0, |balancer| balancer.keepalive);
+        drop(balancers);
         let forward = Forward {
             head,
             connect_timeout: settings.proxy_connect_timeout,
@@ -245,28 +265,12 @@ impl Server {
                 state,
             },
         };
-        let keep_alive = keep_alive(context, request, &forward.record.state, 200);
+        let keep_alive = self.keep_alive(context, request, &forward.record.state, 200);
         Answer {
             content: Sent::Forward(Box::new(forward)),
             keep_alive,
         }
     }
-}
-
-/// For how long the connection is kept after this answer.
-pub(super) fn keep_alive(
-    context: &Context<'_>,
-    request: &Request<'_>,
-    state: &State,
-    status: u16,
-) -> Option<Instant> {
-    let settings = &state.location.settings;
-    let is_fatal = matches!(status, 400 | 413 | 414 | 500 | 501);
-    let kept = request.keep_alive
-        && !is_fatal
-        && settings.keepalive_timeout > 0
-        && context.connection.requests < settings.keepalive_requests;
-    kept.then_some(settings.keepalive_timeout)
 }
 
 /// A path as an absolute URL, since nginx's redirections are absolute.

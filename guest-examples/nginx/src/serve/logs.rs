@@ -87,6 +87,12 @@ impl Logs {
         line.push(b'\n');
     }
 
+    /// Opens the files anew, which may have been moved away.
+    pub fn reopen(&mut self) {
+        self.flush();
+        self.files.clear();
+    }
+
     /// Writes what was gathered.
     pub fn flush(&mut self) {
         self.stderr.flush();

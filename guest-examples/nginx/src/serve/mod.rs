@@ -9,6 +9,7 @@ pub mod balance;
 mod content;
 mod deliver;
 pub mod files;
+mod generation;
 pub mod logs;
 mod proxy;
 mod rewrite;
@@ -29,8 +30,8 @@ use http_loop::response::Response;
 use http_loop::service::{Answer, Content as Sent, Context, Failure, Service, Timeouts, Transfer};
 
 use self::answer::Head;
-use self::balance::Balancer;
 use self::files::FileCache;
+use self::generation::Generation;
 use self::logs::Logs;
 use self::rewrite::Rewritten;
 pub use self::state::Record;
@@ -61,25 +62,43 @@ enum Verdict {
 /// A server, as the loop sees it.
 #[derive(Debug)]
 pub struct Server {
-    config: Rc<Config>,
+    current: Rc<Generation>,
     files: FileCache,
     logs: Logs,
-    balancers: Vec<Balancer>,
     hostname: String,
+    /// Connections up to this number are not kept after an answer.
+    closing_up_to: u64,
 }
 
 impl Server {
     /// A server for a configuration.
     #[must_use]
     pub fn new(config: Rc<Config>, logs: Logs, hostname: String) -> Self {
-        let balancers = config.upstreams.iter().map(Balancer::new).collect();
         Self {
-            config,
+            current: Rc::new(Generation::first(config)),
             files: FileCache::default(),
             logs,
-            balancers,
             hostname,
+            closing_up_to: 0,
         }
+    }
+
+    /// The configuration that is served.
+    #[must_use]
+    pub fn config(&self) -> &Rc<Config> {
+        &self.current.config
+    }
+
+    /// Serves another configuration from now on; `slots` are its addresses by the numbers of the loop's listeners.
+    /// Requests that are under way end as they began.
+    pub fn reload(&mut self, config: Rc<Config>, slots: Vec<Option<usize>>) {
+        self.current = Rc::new(Generation::new(config, slots));
+        self.files = FileCache::default();
+    }
+
+    /// Does not keep connections up to this number after an answer.
+    pub fn close_up_to(&mut self, serial: u64) {
+        self.closing_up_to = serial;
     }
 
     /// The logs.
@@ -88,14 +107,17 @@ impl Server {
     }
 
     fn new_state(&self, server: usize, path: Vec<u8>, args: Vec<u8>) -> Option<State> {
-        let location = Rc::clone(&self.config.servers.get(server)?.base);
+        let generation = Rc::clone(&self.current);
+        let location = Rc::clone(&generation.config.servers.get(server)?.base);
+        let set = vec![Vec::new(); generation.config.set_variables];
         Some(State {
+            generation,
             server,
             location,
             uri: path,
             args,
             captures: Vec::new(),
-            set: vec![Vec::new(); self.config.set_variables],
+            set,
             rewritten: false,
             internal: false,
             redirects: 0,
@@ -118,11 +140,9 @@ impl Server {
         if level > log.level {
             return;
         }
-        let server = self
-            .config
-            .servers
-            .get(state.server)
-            .map_or("", |server| server.name.as_str());
+        let config = &state.generation.config;
+        let server = config.servers.get(state.server);
+        let server = server.map_or("", |server| server.name.as_str());
         let mut full = format!(
             "{message}, client: {}, server: {server}, request: \"{}\"",
             context.connection.peer.ip().to_canonical(),
@@ -156,7 +176,8 @@ impl Server {
                 );
                 return Verdict::Status(500);
             }
-            let Some(base) = self
+            let Some(base) = state
+                .generation
                 .config
                 .servers
                 .get(state.server)
@@ -241,7 +262,7 @@ impl Server {
         state: &'a State,
     ) -> View<'a> {
         View {
-            config: &self.config,
+            config: &state.generation.config,
             hostname: &self.hostname,
             context,
             request,
@@ -262,7 +283,7 @@ impl Server {
         whole: bool,
     ) {
         let view = View {
-            config: &self.config,
+            config: &state.generation.config,
             hostname: &self.hostname,
             context,
             request,
@@ -279,9 +300,10 @@ impl Server {
         }
     }
 
-    fn end_asking(&mut self, state: &mut State, failed: bool, now: Instant) {
+    fn end_asking(state: &mut State, failed: bool, now: Instant) {
+        let mut balancers = state.generation.balancers.borrow_mut();
         if let (Some(upstream), Some(peer)) = (state.asked.upstream, state.asked.current.take())
-            && let Some(balancer) = self.balancers.get_mut(upstream)
+            && let Some(balancer) = balancers.get_mut(upstream)
         {
             balancer.end(peer, failed, now);
         }
@@ -320,18 +342,18 @@ impl Service for Server {
         request: &Request<'_>,
         out: &mut Vec<u8>,
     ) -> Answer<Record> {
-        let config = Rc::clone(&self.config);
+        let current = Rc::clone(&self.current);
         let listener = context.connection.listener;
-        let is_only = config
-            .listens
-            .get(listener)
+        let is_only = current
+            .listen(listener)
             .is_some_and(|listen| listen.servers.len() == 1);
         let host = if is_only {
             Vec::new()
         } else {
             state::host(request)
         };
-        let server = route::server(&config, listener, &host);
+        let listen = current.listen_index(listener).unwrap_or(usize::MAX);
+        let server = route::server(&current.config, listen, &host);
         let (path, args) = match uri::split(request.target) {
             Some(split) => split,
             None => {
@@ -376,9 +398,8 @@ impl Service for Server {
         out: &mut Vec<u8>,
     ) {
         let server = self
-            .config
-            .listens
-            .get(context.connection.listener)
+            .current
+            .listen(context.connection.listener)
             .and_then(|listen| listen.servers.first());
         let Some(mut state) =
             self.new_state(server.copied().unwrap_or(0), b"/".to_vec(), Vec::new())
@@ -431,9 +452,11 @@ impl Service for Server {
             reread(&record.head, |request| {
                 self.error(context, request, state, Level::Error, &message)
             });
-            self.end_asking(state, true, now);
+            Self::end_asking(state, true, now);
         }
-        let balancer = self.balancers.get_mut(state.asked.upstream?)?;
+        let generation = Rc::clone(&state.generation);
+        let mut balancers = generation.balancers.borrow_mut();
+        let balancer = balancers.get_mut(state.asked.upstream?)?;
         let peer = balancer.choose(&state.asked.tried, now)?;
         let address = balancer.address(peer)?;
         state.asked.tried.push(peer);
@@ -453,12 +476,14 @@ impl Service for Server {
         transfer: Transfer,
         out: &mut Vec<u8>,
     ) {
-        self.end_asking(&mut record.state, false, context.clock.now());
+        Self::end_asking(&mut record.state, false, context.clock.now());
         record.state.status = response.status;
         record.state.asked.status = response.status;
         let start = out.len();
         reread(&record.head, |request| {
-            let keep = deliver::keep_alive(context, request, &record.state, 200).is_some()
+            let keep = self
+                .keep_alive(context, request, &record.state, 200)
+                .is_some()
                 && transfer != Transfer::UntilClose;
             let view = self.view(context, Some(request), request.line, &record.state);
             if let Content::Proxy(pass) = &record.state.location.content {
@@ -492,7 +517,7 @@ impl Service for Server {
                     Level::Error,
                     &proxy::failure_text(failure),
                 );
-                self.end_asking(&mut state, true, context.clock.now());
+                Self::end_asking(&mut state, true, context.clock.now());
             } else if state.asked.tried.is_empty() {
                 self.error(
                     context,
@@ -512,7 +537,7 @@ impl Service for Server {
 
     fn finished(&mut self, context: &Context<'_>, record: Record, body_bytes: u64, whole: bool) {
         let Record { head, mut state } = record;
-        self.end_asking(&mut state, false, context.clock.now());
+        Self::end_asking(&mut state, false, context.clock.now());
         if !whole && state.status == 0 {
             // The client went away before there was an answer.
             state.status = 499;
@@ -530,12 +555,10 @@ impl Service for Server {
     }
 
     fn timeouts(&self, listener: usize) -> Timeouts {
-        let server = self
-            .config
-            .listens
-            .get(listener)
-            .and_then(|listen| listen.servers.first());
-        let Some(server) = server.and_then(|server| self.config.servers.get(*server)) else {
+        let config = &self.current.config;
+        let listen = self.current.listen(listener);
+        let server = listen.and_then(|listen| listen.servers.first());
+        let Some(server) = server.and_then(|server| config.servers.get(*server)) else {
             return Timeouts::default();
         };
         let settings = &server.base.settings;
@@ -547,7 +570,7 @@ impl Service for Server {
     }
 
     fn max_connections(&self) -> usize {
-        self.config.worker_connections
+        self.current.config.worker_connections
     }
 
     fn end_turn(&mut self, _clock: &Clock) {

@@ -188,7 +188,8 @@ impl Server {
         match fallback {
             Fallback::Status(status) => Rewritten::Verdict(Verdict::Status(*status)),
             Fallback::Named(name) => {
-                let base = self
+                let base = state
+                    .generation
                     .config
                     .servers
                     .get(state.server)

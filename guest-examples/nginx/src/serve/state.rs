@@ -8,6 +8,7 @@ use http_loop::decimal::{push_decimal, push_two_digits};
 use http_loop::request::Request;
 use http_loop::service::Context;
 
+use super::generation::Generation;
 use super::uri;
 use crate::config::model::{Config, Content, Location};
 use crate::config::template::{Values, Variable};
@@ -15,6 +16,8 @@ use crate::config::template::{Values, Variable};
 /// One request's way through the configuration.
 #[derive(Debug)]
 pub(super) struct State {
+    /// The configuration under which it began.
+    pub(super) generation: Rc<Generation>,
     pub(super) server: usize,
     pub(super) location: Rc<Location>,
     /// The path, decoded.
@@ -100,9 +103,9 @@ impl View<'_> {
     }
 
     fn listen(&self) -> Option<std::net::SocketAddr> {
-        self.config
-            .listens
-            .get(self.context.connection.listener)
+        self.state
+            .generation
+            .listen(self.context.connection.listener)
             .map(|listen| listen.address)
     }
 

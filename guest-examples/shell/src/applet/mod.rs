@@ -10,6 +10,7 @@ pub mod find;
 pub mod grep;
 pub mod list;
 pub mod net;
+mod nginx;
 pub mod programs;
 pub mod sed;
 pub mod sort;

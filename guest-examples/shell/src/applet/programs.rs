@@ -71,6 +71,7 @@ pub async fn timeout(call: &mut Call<'_>) -> Outcome {
     let argv = std::mem::take(&mut call.args);
     let mut child: Shell = call.shell.clone();
     child.traps.clear();
+    child.is_replaced = false;
     let over = Cell::new(false);
     let mut work = Box::pin(async move { command::call(&mut child, argv).await });
     let mut clock = Box::pin(rt::sleep(limit));

@@ -2,6 +2,7 @@
 //! container's usual answer.
 
 use super::{Call, Outcome};
+use crate::signals::{self, Process};
 use std::time::Duration;
 
 /// `hostname [-fisd]`: what the host wrote into /etc/hostname, else `$HOSTNAME`.
@@ -97,17 +98,18 @@ pub async fn uname(call: &mut Call<'_>) -> Outcome {
     Ok(0)
 }
 
-/// `ps`: the container's own process; jobs of this shell are tasks in it.
+/// `ps`: process 1 of the container, this program, and its jobs.
 pub async fn ps(call: &mut Call<'_>) -> Outcome {
     call.line("PID   USER     TIME  COMMAND").await?;
+    let main = signals::main_command().join(" ");
+    call.line(format!("    1 root      0:00 {main}")).await?;
     let name = call.shell.name.clone();
-    call.line(format!("    1 root      0:00 {name}")).await?;
-    let jobs: Vec<u32> = call
-        .shell
-        .jobs
-        .iter()
-        .filter(|(_, result)| result.get().is_none())
-        .map(|(pid, _)| *pid)
+    let own = Process::program().id;
+    let jobs = call.shell.jobs.iter().filter(|job| job.is_running());
+    let jobs: Vec<u32> = (own != 1)
+        .then_some(own)
+        .into_iter()
+        .chain(jobs.map(|job| job.process.id))
         .collect();
     for pid in jobs {
         call.line(format!("{pid:5} root      0:00 {name}")).await?;

@@ -20,9 +20,9 @@ macro_rules! table {
 }
 
 use super::{
-    awk, date, files, find, grep, list, net, programs, sed, sort, stress, system, tar, text,
+    awk, date, files, find, grep, list, net, nginx, programs, sed, sort, stress, system, tar, text,
 };
-use crate::builtin::{control, echo, options, printf, read, test, variables};
+use crate::builtin::{control, echo, options, printf, read, test, trap, variables};
 
 table! {
     builtins:
@@ -30,7 +30,7 @@ table! {
     "source" => control::source, "break" => control::leave_loop, "continue" => control::leave_loop,
     "return" => control::return_, "exit" => control::exit, "eval" => control::eval, "exec" => control::exec,
     "command" => control::command, "builtin" => control::command, "type" => control::type_, "wait" => control::wait, "jobs" => control::jobs,
-    "kill" => control::kill, "trap" => control::trap, "times" => control::times, "hash" => control::colon,
+    "kill" => trap::kill, "trap" => trap::trap, "times" => control::times, "hash" => control::colon,
     "alias" => control::colon, "unalias" => control::colon, "umask" => control::umask, "ulimit" => control::ulimit,
     "cd" => variables::cd, "pwd" => variables::pwd, "export" => variables::export, "readonly" => variables::export,
     "local" => variables::local, "declare" => variables::declare, "typeset" => variables::declare,
@@ -43,10 +43,10 @@ table! {
     "curl" => net::curl, "cut" => sort::cut, "date" => date::date, "df" => list::df, "diff" => text::diff,
     "dirname" => files::dirname, "du" => list::du, "egrep" => grep::grep, "env" => programs::env, "expr" => programs::expr,
     "fgrep" => grep::grep, "find" => find::find, "fold" => text::fold, "free" => system::free, "getent" => net::getent, "grep" => grep::grep, "head" => text::head, "hostname" => system::hostname, "id" => system::id,
-    "killall" => control::killall, "ln" => files::ln, "ls" => list::ls, "mkdir" => files::mkdir,
-    "mktemp" => files::mktemp, "mv" => files::mv, "nc" => net::nc, "nice" => programs::nohup, "nl" => text::nl,
-    "nohup" => programs::nohup, "nproc" => system::nproc, "nslookup" => net::nslookup, "paste" => text::paste, "pause" => programs::pause, "pidof" => control::killall,
-    "pgrep" => control::killall, "pkill" => control::killall,
+    "killall" => trap::by_name, "ln" => files::ln, "ls" => list::ls, "mkdir" => files::mkdir,
+    "mktemp" => files::mktemp, "mv" => files::mv, "nc" => net::nc, "nice" => programs::nohup, "nginx" => nginx::nginx, "nl" => text::nl,
+    "nohup" => programs::nohup, "nproc" => system::nproc, "nslookup" => net::nslookup, "paste" => text::paste, "pause" => programs::pause, "pidof" => trap::by_name,
+    "pgrep" => trap::by_name, "pkill" => trap::by_name,
     "printenv" => programs::printenv, "ps" => system::ps, "readlink" => files::readlink, "realpath" => files::readlink,
     "rev" => text::rev, "rm" => files::rm, "rmdir" => files::rmdir, "sed" => sed::sed, "seq" => sort::seq,
     "setsid" => programs::nohup, "sleep" => programs::sleep, "sort" => sort::sort, "stat" => list::stat, "stress" => stress::stress,
@@ -58,7 +58,7 @@ table! {
 
 /// Whether a name is a built-in or a utility.
 pub fn exists(name: &str) -> bool {
-    is_builtin(name) || UTILITIES.contains(&name)
+    is_builtin(name) || (UTILITIES.contains(&name) && (name != "nginx" || nginx::is_here()))
 }
 
 /// Whether a name is a built-in of the shell.
@@ -68,5 +68,6 @@ pub fn is_builtin(name: &str) -> bool {
 
 /// All names.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    BUILTINS.iter().chain(UTILITIES).copied()
+    let all = BUILTINS.iter().chain(UTILITIES).copied();
+    all.filter(|name| exists(name))
 }

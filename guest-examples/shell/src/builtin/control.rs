@@ -1,25 +1,11 @@
 //! Built-ins about what is executed: `exit`, `eval`, `exec`, jobs, traps.
 
 use crate::applet::{self, Call, Fail, Outcome};
-use crate::builtin::test::signal;
 use crate::exec::{Flow, command as commands};
 use crate::rt;
-
-/// Names and numbers of signals (POSIX and Linux); 0 is the end of the shell.
-const SIGNALS: [(&str, i32); 12] = [
-    ("EXIT", 0),
-    ("HUP", 1),
-    ("INT", 2),
-    ("QUIT", 3),
-    ("ABRT", 6),
-    ("KILL", 9),
-    ("USR1", 10),
-    ("USR2", 12),
-    ("PIPE", 13),
-    ("ALRM", 14),
-    ("TERM", 15),
-    ("CHLD", 17),
-];
+use crate::shell::Job;
+use crate::signals;
+use std::rc::Rc;
 
 /// `:`, `true`, and what has nothing to do here.
 pub async fn colon(_: &mut Call<'_>) -> Outcome {
@@ -120,6 +106,8 @@ pub async fn exec(call: &mut Call<'_>) -> Outcome {
     }
     // The shell is replaced: its traps are gone.
     call.shell.traps.clear();
+    call.shell.process.exec();
+    call.shell.is_replaced = true;
     let argv = std::mem::take(&mut call.args);
     let status = call.run(argv).await?;
     Err(Flow::Exit(status).into())
@@ -177,187 +165,71 @@ async fn describe(call: &mut Call<'_>, long: bool) -> Outcome {
     Ok(status)
 }
 
-/// `wait [pid…]`: until jobs have ended.
+/// `wait [pid…]`: until jobs have ended, or a signal has come that has a trap.
 pub async fn wait(call: &mut Call<'_>) -> Outcome {
     call.flush().await?;
     let jobs = call.shell.jobs.clone();
+    let process = Rc::clone(&call.shell.process);
     if call.args.is_empty() || call.args.first().is_some_and(|arg| arg == "-n") {
         let any = !call.args.is_empty();
         rt::wait(|| {
-            let mut ended = jobs.iter().map(|(_, result)| result.get().is_some());
-            if any {
+            let mut ended = jobs.iter().map(|job| !job.is_running());
+            let is_over = if any {
                 ended.any(|ended| ended) || jobs.is_empty()
             } else {
                 ended.all(|ended| ended)
-            }
+            };
+            is_over || process.pending_trap().is_some()
         })
         .await;
+        if let Some(signal) = process.pending_trap() {
+            return Ok(signals::status_of(signal));
+        }
         let status = jobs
             .iter()
-            .find_map(|(_, result)| result.get())
+            .find_map(|job| job.result.get())
             .filter(|_| any)
             .unwrap_or(0);
-        call.shell.jobs.retain(|(_, result)| result.get().is_none());
+        call.shell.jobs.retain(Job::is_running);
         return Ok(status);
     }
-    let mut status = 127;
+    let mut status = NO_SUCH_JOB;
     for arg in std::mem::take(&mut call.args) {
-        let wanted = arg.trim_start_matches('%');
-        let job = jobs.iter().enumerate().find(|(at, (pid, _))| {
-            pid.to_string() == wanted || (arg.starts_with('%') && (at + 1).to_string() == wanted)
-        });
-        status = match job {
-            Some((_, (_, result))) => {
-                rt::wait(|| result.get().is_some()).await;
-                result.get().unwrap_or_default()
-            }
-            None => 127,
+        let Some(job) = job(&jobs, &arg) else {
+            status = NO_SUCH_JOB;
+            continue;
         };
+        rt::wait(|| !job.is_running() || process.pending_trap().is_some()).await;
+        if let (Some(signal), true) = (process.pending_trap(), job.is_running()) {
+            return Ok(signals::status_of(signal));
+        }
+        status = job.result.get().unwrap_or_default();
     }
     Ok(status)
 }
 
+/// What `wait` gives for a job that is none of this shell's (XCU wait).
+const NO_SUCH_JOB: i32 = 127;
+
+/// The job that `%2` or a process number names.
+fn job<'a>(jobs: &'a [Job], name: &str) -> Option<&'a Job> {
+    match name.strip_prefix('%') {
+        Some(number) => jobs.get(number.parse::<usize>().ok()?.checked_sub(1)?),
+        None => jobs.iter().find(|job| job.process.id.to_string() == name),
+    }
+}
+
 /// `jobs`.
 pub async fn jobs(call: &mut Call<'_>) -> Outcome {
-    for (at, (pid, result)) in call.shell.jobs.clone().into_iter().enumerate() {
-        let state = if result.get().is_some() {
-            "Done"
-        } else {
-            "Running"
-        };
+    for (at, job) in call.shell.jobs.clone().into_iter().enumerate() {
+        let state = if job.is_running() { "Running" } else { "Done" };
+        let pid = job.process.id;
         let text = if call.args.iter().any(|arg| arg == "-p") {
             pid.to_string()
         } else {
             format!("[{}] {state} {pid}", at + 1)
         };
         call.line(text).await?;
-    }
-    Ok(0)
-}
-
-/// The name and number that `SIGTERM`, `TERM` or `15` stand for.
-fn signal_of(text: &str) -> Option<(&'static str, i32)> {
-    let upper = text.to_uppercase();
-    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-    SIGNALS
-        .into_iter()
-        .find(|(known, number)| *known == name || number.to_string() == name)
-}
-
-/// `kill [-signal] pid…`: this shell is process 1; jobs cannot be interrupted, as WASI knows no signals.
-pub async fn kill(call: &mut Call<'_>) -> Outcome {
-    let mut wanted = Some(("TERM", 15));
-    let mut args = std::mem::take(&mut call.args);
-    if args.first().is_some_and(|arg| arg == "-l") {
-        let names: Vec<&str> = SIGNALS.iter().skip(1).map(|(name, _)| *name).collect();
-        call.line(names.join(" ")).await?;
-        return Ok(0);
-    }
-    if let Some(option) = args
-        .first()
-        .and_then(|arg| arg.strip_prefix('-'))
-        .map(str::to_owned)
-    {
-        args.remove(0);
-        let name = if option == "s" || option == "n" {
-            if args.is_empty() {
-                String::new()
-            } else {
-                args.remove(0)
-            }
-        } else {
-            option
-        };
-        wanted = if name == "0" {
-            Some(("0", 0))
-        } else {
-            signal_of(&name)
-        };
-        if wanted.is_none() {
-            return Err(Fail::new(format!("unknown signal {name}")));
-        }
-    }
-    let (name, number) = wanted.unwrap_or(("TERM", 15));
-    let mut status = 0;
-    for arg in args {
-        let is_job = call
-            .shell
-            .jobs
-            .iter()
-            .any(|(pid, result)| pid.to_string() == arg && result.get().is_none());
-        match (arg.as_str(), number) {
-            ("1", 0) => {}
-            (_, 0) if is_job => {}
-            ("1", _) => {
-                call.flush().await?;
-                signal(call.shell, name, number).await?;
-            }
-            _ if is_job => {
-                call.warn(format!("({arg}) - Operation not supported"))
-                    .await?;
-                status = 1;
-            }
-            _ => {
-                call.warn(format!("({arg}) - No such process")).await?;
-                status = 1;
-            }
-        }
-    }
-    Ok(status)
-}
-
-/// `killall`, `pkill`, `pgrep`, `pidof`: no process here has a name but the container's first, the shell itself.
-pub async fn killall(call: &mut Call<'_>) -> Outcome {
-    let name = call
-        .args
-        .iter()
-        .find(|arg| !arg.starts_with('-'))
-        .cloned()
-        .unwrap_or_default();
-    if call.name == "killall" {
-        call.warn(format!("{name}: no process found")).await?;
-    }
-    Ok(1)
-}
-
-/// `trap [action signal…]`. Only `EXIT` ever comes from outside, and what this shell sends itself by `kill`.
-pub async fn trap(call: &mut Call<'_>) -> Outcome {
-    let mut args = std::mem::take(&mut call.args);
-    args.retain(|arg| arg != "--");
-    if args.is_empty() || args.first().is_some_and(|arg| arg == "-p") {
-        let mut traps: Vec<_> = call.shell.traps.clone().into_iter().collect();
-        traps.sort();
-        for (name, action) in traps {
-            call.line(format!("trap -- {} {name}", commands::quote(&action)))
-                .await?;
-        }
-        return Ok(0);
-    }
-    if args.first().is_some_and(|arg| arg == "-l") {
-        return Ok(0);
-    }
-    let resets = args.len() == 1 || args.first().is_some_and(|arg| arg == "-");
-    let action = if args.len() == 1 {
-        String::new()
-    } else {
-        args.remove(0)
-    };
-    for name in args {
-        let known = signal_of(&name).map(|(name, _)| name.to_owned());
-        let Some(signal) = known.or_else(|| {
-            matches!(
-                name.as_str(),
-                "ERR" | "DEBUG" | "RETURN" | "WINCH" | "CONT" | "STOP" | "TSTP"
-            )
-            .then_some(name.clone())
-        }) else {
-            return Err(Fail::new(format!("{name}: bad trap")));
-        };
-        if resets {
-            call.shell.traps.remove(&signal);
-        } else {
-            call.shell.traps.insert(signal, action.clone());
-        }
     }
     Ok(0)
 }

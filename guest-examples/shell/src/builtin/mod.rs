@@ -6,4 +6,5 @@ pub mod options;
 pub mod printf;
 pub mod read;
 pub mod test;
+pub mod trap;
 pub mod variables;

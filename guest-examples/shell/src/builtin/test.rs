@@ -1,7 +1,6 @@
 //! `test` and `[` (XCU test), by the number of their arguments, and the operators that `[[` shares.
 
 use crate::applet::{Call, Fail, Outcome};
-use crate::exec::{Flow, command};
 use crate::shell::Shell;
 
 /// `test expression`, `[ expression ]`.
@@ -183,16 +182,4 @@ pub fn unary(shell: &Shell, operator: &str, operand: &str) -> Option<bool> {
 fn exists(shell: &Shell, operand: &str) -> bool {
     // An empty name is not the current directory.
     !operand.is_empty() && (shell.path(operand).exists() || operand == "/dev/null")
-}
-
-/// Runs a trap's command, if there is one for a signal; otherwise ends the shell as the signal would.
-pub async fn signal(shell: &mut Shell, name: &str, number: i32) -> Result<i32, Flow> {
-    match shell.traps.get(name).cloned() {
-        Some(trap) => {
-            let status = shell.status;
-            command::script(shell, &trap).await?;
-            Ok(status)
-        }
-        None => Err(Flow::Exit(128 + number)),
-    }
 }

@@ -248,6 +248,14 @@ fn new_program(shell: &Shell) -> Shell {
     let mut program = Shell::new(shell.cwd.clone(), shell.environment().into_iter());
     program.fds.clone_from(&shell.fds);
     program.next_pid = Rc::clone(&shell.next_pid);
+    program.process = if shell.is_replaced {
+        shell.process.exec();
+        Rc::clone(&shell.process)
+    } else {
+        shell.process.child(shell.take_pid())
+    };
+    program.shell_process = Rc::clone(&program.process);
+    program.is_replaced = false;
     program.call_depth = shell.call_depth + 1;
     program
 }

@@ -9,7 +9,8 @@ pub use redirect::open_path;
 use crate::expand;
 use crate::io::{self, Fd};
 use crate::rt::{self, Fut};
-use crate::shell::{MAX_CALLS, Shell};
+use crate::shell::{Job, MAX_CALLS, Shell};
+use crate::signals::{self, Interrupted};
 use crate::syntax::ast::Node;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -136,6 +137,9 @@ pub fn run<'a>(shell: &'a mut Shell, node: &'a Node) -> Fut<'a, Done> {
             }
         };
         shell.status = status;
+        if shell.process.pending_trap().is_some() {
+            signals::run_traps(shell).await?;
+        }
         Ok(status)
     })
 }
@@ -253,20 +257,40 @@ fn background(shell: &mut Shell, command: &Rc<Node>) {
     let mut child = shell.clone();
     // A job reads nothing of what the shell would read (XCU 2.9.3).
     child.fds.insert(0, Fd::Null);
-    let pid = shell.next_pid.get();
-    shell.next_pid.set(pid + 1);
-    let result = rt::spawn(subshell(child, Rc::clone(command)));
+    let process = shell.process.child(shell.take_pid());
+    child.process = Rc::clone(&process);
+    // A single program takes the place of the shell that was forked for it, so that `$!` is the program's number.
+    child.is_replaced = matches!(**command, Node::Simple(_));
+    let body = match &**command {
+        Node::Subshell(body) => body,
+        _ => command,
+    };
+    let job = job(child, Rc::clone(body));
+    let result = rt::spawn(signals::until_killed(Rc::clone(&process), job));
     shell
         .jobs
-        .retain(|(_, result)| result.get().is_none() || Rc::strong_count(result) > 1);
-    shell.jobs.push((pid, result));
+        .retain(|job| job.is_running() || Rc::strong_count(&job.result) > 1);
+    shell.jobs.push(Job { process, result });
 }
 
 /// Runs a command in a shell of its own and gives its exit status.
 pub async fn subshell(mut shell: Shell, body: Rc<Node>) -> i32 {
-    shell.traps.clear();
+    shell.process = shell.process.child(shell.take_pid());
+    shell.is_replaced = false;
+    job(shell, body).await
+}
+
+/// As [`subshell`], with the process that the shell has got.
+async fn job(mut shell: Shell, body: Rc<Node>) -> i32 {
+    // What is ignored stays so (XCU 2.12).
+    shell.traps.retain(|_, action| action.is_empty());
     shell.loop_depth = 0;
-    let result = run(&mut shell, &body).await;
+    let process = Rc::clone(&shell.process);
+    let result =
+        match signals::interruptible(process, Interrupted::Shell, run(&mut shell, &body)).await {
+            Ok(result) => result,
+            Err(signal) => Err(Flow::Exit(signals::status_of(signal))),
+        };
     finish(&mut shell, result).await
 }
 

@@ -188,8 +188,8 @@ fn special(shell: &Shell, name: &str) -> Option<String> {
     match name {
         "?" => Some(shell.status.to_string()),
         "#" => Some(shell.positional.len().to_string()),
-        "$" => Some("1".into()),
-        "!" => shell.jobs.last().map(|(pid, _)| pid.to_string()),
+        "$" => Some(shell.shell_process.id.to_string()),
+        "!" => shell.jobs.last().map(|job| job.process.id.to_string()),
         "0" => Some(shell.name.clone()),
         "-" => Some(
             [

@@ -180,7 +180,7 @@ pub(super) const CONTAINER: &[Row] = &[
     row(
         "lifecycle.stopSignal",
         Podman::Yes,
-        "signals_have_the_names_and_numbers_of_signal_7",
+        "a_stop_signal_is_told_by_its_name",
     ),
     row(
         "terminationMessagePath",
@@ -241,7 +241,19 @@ pub(super) const CONTAINER: &[Row] = &[
         Podman::No,
         "",
     ),
-    row("stdin", Podman::No, "a_terminal_ends_with_its_guest"),
-    row("stdinOnce", Podman::No, "a_terminal_ends_with_its_guest"),
-    row("tty", Podman::No, "a_terminal_ends_with_its_guest"),
+    row(
+        "stdin",
+        Podman::No,
+        "an_attached_client_feeds_the_program_and_the_next_one_goes_on",
+    ),
+    row(
+        "stdinOnce",
+        Podman::No,
+        "stdin_once_ends_the_input_with_its_first_client",
+    ),
+    row(
+        "tty",
+        Podman::No,
+        "a_shell_on_a_terminal_prompts_and_ctrl_c_ends_its_command_only",
+    ),
 ];

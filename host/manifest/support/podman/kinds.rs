@@ -39,7 +39,11 @@ pub(super) const CONFIG_MAP: &[Row] = &[
         Podman::Yes,
         "keys_are_files_behind_links_that_a_guest_can_follow",
     ),
-    row("immutable", Podman::No, ""),
+    row(
+        "immutable",
+        Podman::No,
+        "an_immutable_object_stays_as_the_pod_has_seen_it",
+    ),
 ];
 
 pub(super) const DEPLOYMENT: &[Row] = &[
