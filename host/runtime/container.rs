@@ -21,7 +21,6 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
-use wasmpod_ipc::ContainerIpc;
 use wasmpod_sandbox::{
     ContainerConfig, ContainerState, CpuShare, Exit, GuestInput, PodTasks, Role, RuntimeError,
     StopSignal, Terminal, Usage,
@@ -71,7 +70,6 @@ impl Stop {
 struct Guest {
     instance: Instance,
     program: String,
-    ipc: Arc<ContainerIpc>,
     tasks: PodTasks,
     stdin: GuestInput,
     terminal: Option<Terminal>,
@@ -129,11 +127,10 @@ impl Container {
             stderr,
             clock,
         };
-        let ipc = Arc::new(ipc);
         let termination = Termination::new(role.main_process().clone());
         let held = Held {
             network,
-            ipc: Arc::clone(&ipc),
+            ipc: Arc::new(ipc),
             termination: termination.clone(),
         };
         let interrupted = Interrupted::default();
@@ -146,7 +143,6 @@ impl Container {
         let guest = Guest {
             instance,
             program: program.name.clone(),
-            ipc,
             tasks,
             stdin,
             terminal,
@@ -331,7 +327,6 @@ async fn live(container: &Container, guest: Guest, ticker: Arc<Ticker>) {
     let Guest {
         instance,
         program,
-        ipc,
         tasks: _,
         stdin,
         terminal,
@@ -340,7 +335,7 @@ async fn live(container: &Container, guest: Guest, ticker: Arc<Ticker>) {
         interrupted,
     } = guest;
     let cpu = container.cpu.clone();
-    let mut polled = Polled::new(instance.run(), ipc, ticker, cpu, interrupted);
+    let mut polled = Polled::new(instance.run(), ticker, cpu, interrupted);
     let mut stops = container.stop.subscribe();
     stops.mark_changed();
     let mut signals = role.main_process().subscribe();
