@@ -21,7 +21,6 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
-use wasmpod_ipc::ContainerIpc;
 use wasmpod_sandbox::{
     ContainerConfig, ContainerState, CpuShare, Exit, GuestInput, Mailbox, MemoryShare, PodTasks,
     RuntimeError, Signal, SignalSet, Terminal, Usage,
@@ -68,7 +67,6 @@ impl Stop {
 struct Guest {
     instance: Instance,
     program: String,
-    ipc: Arc<ContainerIpc>,
     tasks: PodTasks,
     stdin: GuestInput,
     terminal: Option<Terminal>,
@@ -123,11 +121,10 @@ impl Container {
             stderr,
             clock,
         };
-        let ipc = Arc::new(ipc);
         let signals = Signals::new(role);
         let held = Held {
             network,
-            ipc: Arc::clone(&ipc),
+            ipc: Arc::new(ipc),
             signals: signals.clone(),
         };
         let interrupted = Interrupted::default();
@@ -140,7 +137,6 @@ impl Container {
         let guest = Guest {
             instance,
             program: program.name.clone(),
-            ipc,
             tasks,
             stdin,
             terminal,
@@ -324,7 +320,6 @@ async fn live(container: &Container, guest: Guest, ticker: Arc<Ticker>) {
     let Guest {
         instance,
         program,
-        ipc,
         tasks: _,
         stdin,
         terminal,
@@ -332,7 +327,7 @@ async fn live(container: &Container, guest: Guest, ticker: Arc<Ticker>) {
         interrupted,
     } = guest;
     let cpu = container.cpu.clone();
-    let mut polled = Polled::new(instance.run(), ipc, ticker, cpu, interrupted);
+    let mut polled = Polled::new(instance.run(), ticker, cpu, interrupted);
     let mut stops = container.stop.subscribe();
     stops.mark_changed();
     let mailbox = signals.mailbox().clone();

@@ -4,7 +4,6 @@
 //! given up ([`Job::cancelled`]); what follows takes microseconds and is carried through.
 //!
 //! * `prepare`: what is found out before there is an instance: image, environment, process
-//! * `limits`: what the spec says of memory and CPU
 
 mod prepare;
 

@@ -3,7 +3,6 @@
 mod component;
 mod core;
 
-use std::future::poll_fn;
 use std::time::Duration;
 
 use wasmpod_ipc::Queue;
@@ -22,15 +21,16 @@ enum Readiness {
 
 /// Waits until it is worth to try, for as long as `limit` says. False when the time is over.
 async fn wait(queue: &Queue, what: Readiness, limit: Option<Duration>) -> bool {
-    let ready = poll_fn(|cx| match what {
-        Readiness::Receive => queue.poll_receive_ready(cx),
-        Readiness::Send => queue.poll_send_ready(cx),
-    });
+    let turn = match what {
+        Readiness::Receive => queue.wait_receive(),
+        Readiness::Send => queue.wait_send(),
+    };
+    // An error is for the attempt that follows to find.
     match limit {
         None => {
-            ready.await;
+            let _end = turn.await;
             true
         }
-        Some(limit) => tokio::time::timeout(limit, ready).await.is_ok(),
+        Some(limit) => tokio::time::timeout(limit, turn).await.is_ok(),
     }
 }
