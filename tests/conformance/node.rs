@@ -175,7 +175,11 @@ impl Node {
         let run = self.agent.run_dir().unwrap();
         let listener = Listener::bind(Path::new(&run)).unwrap();
         let address = listener.address().clone();
-        let serving = serve(Arc::clone(&self.agent), vec![listener], std::future::pending());
+        let serving = serve(
+            Arc::clone(&self.agent),
+            vec![listener],
+            std::future::pending(),
+        );
         self.server = Some(tokio::spawn(serving).abort_handle());
         Client::connect(address).await.unwrap()
     }
