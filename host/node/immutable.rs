@@ -119,12 +119,9 @@ fn immutable_service(old: &Service, new: &Service) -> Option<String> {
 
 fn immutable_claim(old: &PersistentVolumeClaim, new: &PersistentVolumeClaim) -> Option<String> {
     let (old, mut same) = (old.spec.as_ref()?, new.spec.clone()?);
-    let requests = |spec: &wasmpod_manifest::k8s::PersistentVolumeClaimSpec| {
-        spec.resources
-            .as_ref()
-            .and_then(|found| found.requests.clone())
-    };
-    same.resources.get_or_insert_default().requests = requests(old);
+    let requests = old.resources.as_ref();
+    same.resources.get_or_insert_default().requests =
+        requests.and_then(|found| found.requests.clone());
     // Who binds the claim names its volume.
     if old.volume_name.is_none() {
         same.volume_name = None;

@@ -25,7 +25,7 @@ pub(super) fn parse(text: &[u8]) -> serde_json::Result<(Value, Vec<String>)> {
 
 /// One step from the root to a value.
 struct Step<'a> {
-    before: Option<&'a Step<'a>>,
+    before: Option<&'a Self>,
     seg: Seg<'a>,
 }
 

@@ -126,7 +126,7 @@ pub(super) async fn write(
         (&Method::PATCH, Some(name)) => {
             let options = WriteOptions::of("PatchOptions", query)?;
             let input = Input::read(request).await?;
-            let object = asked.patch(agent, name, input, target, options, &mut told)?;
+            let object = asked.patch(agent, name, &input, target, options, &mut told)?;
             (object, StatusCode::OK)
         }
         _ => return Err(error::method_not_allowed()),
@@ -219,7 +219,7 @@ impl<'a> Asked<'a> {
         &self,
         agent: &Agent,
         name: &str,
-        input: Input,
+        input: &Input,
         target: Target,
         options: WriteOptions,
         told: &mut Told,

@@ -27,7 +27,7 @@ pub(super) enum Change {
 
 impl Change {
     /// Reads a body, and names the fields that it has twice.
-    pub(super) fn of(input: Input) -> Result<(Self, Vec<String>), Status> {
+    pub(super) fn of(input: &Input) -> Result<(Self, Vec<String>), Status> {
         let media = input.media.as_deref().unwrap_or("nothing");
         if ![JSON_PATCH, MERGE_PATCH, STRATEGIC].contains(&media) {
             // Server-side apply among them: clients say then that it is not available, and what to do.

@@ -27,7 +27,7 @@ pub(super) fn of(object: &Object) -> Option<Value> {
         "creationTimestamp",
     ] {
         if let (Some(found), Value::Object(metadata)) =
-            (value["metadata"].get(field), &mut metadata)
+            (value.pointer(&format!("/metadata/{field}")), &mut metadata)
         {
             metadata.insert(field.to_owned(), found.clone());
         }

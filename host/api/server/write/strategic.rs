@@ -94,7 +94,7 @@ fn merge(
                     _ => Vec::new(),
                 };
                 let order = order_of(patch, key)?;
-                let merged = merge_list(before, patch_items, order, key, place)?;
+                let merged = merge_list(&before, patch_items, order, key, place)?;
                 original.insert(key.clone(), merged.into());
             }
             scalar => {
@@ -108,7 +108,7 @@ fn merge(
         let is_untouched = !matches!(patch.get(key), Some(Value::Array(_) | Value::Null));
         if is_untouched && let Some(Value::Array(before)) = original.get_mut(key) {
             let items = std::mem::take(before);
-            *before = merge_list(items, &[], order, key, place)?;
+            *before = merge_list(&items, &[], order, key, place)?;
         }
     }
     Ok(original)
@@ -186,7 +186,7 @@ fn delete_primitives(
 }
 
 fn merge_list(
-    before: Vec<Value>,
+    before: &[Value],
     patch: &[Value],
     order: Option<&[Value]>,
     field: &str,
@@ -200,7 +200,7 @@ fn merge_list(
         }),
         List::Replaced => Ok(patch.to_vec()),
         List::Primitives => {
-            let mut merged = before.clone();
+            let mut merged = before.to_vec();
             for value in patch {
                 if !merged.contains(value) {
                     merged.push(value.clone());
@@ -208,7 +208,7 @@ fn merge_list(
             }
             Ok(ordered(
                 merged,
-                &before,
+                before,
                 order.unwrap_or(patch),
                 |one, other| one == other,
             ))
@@ -219,13 +219,13 @@ fn merge_list(
 
 /// Merges a list whose elements are known by one of their fields.
 fn merge_elements(
-    before: Vec<Value>,
+    before: &[Value],
     patch: &[Value],
     order: Option<&[Value]>,
     key: &'static str,
     element: Place,
 ) -> Result<Vec<Value>> {
-    let mut merged = before.clone();
+    let mut merged = before.to_vec();
     let (mut replaces, mut named) = (false, Vec::new());
     for item in patch {
         let Value::Object(map) = item else {
@@ -267,7 +267,7 @@ fn merge_elements(
     }
     Ok(ordered(
         merged,
-        &before,
+        before,
         order.unwrap_or(&named),
         |one, other| one.get(key).is_some() && one.get(key) == other.get(key),
     ))
