@@ -74,6 +74,10 @@ pub const MAX_WAITING_TASKS: usize = 32;
 /// Events that wait to be fetched from a pod's network. At the limit the oldest is dropped.
 pub const MAX_PENDING_EVENTS: usize = 64;
 
+/// Connections of one published port that wait in the host kernel's listen queue: tokio's and mio's usual number. Beyond it
+/// clients try again, as TCP has them do.
+pub const PUBLISH_BACKLOG: u32 = 1024;
+
 /// Connections that one publication carries at a time. At the limit no more are accepted: they wait in the host kernel's
 /// own listen queue.
 pub const MAX_PUBLISHED_CONNECTIONS: usize = 1024;

@@ -6,6 +6,7 @@ mod command_line;
 mod four_pods;
 mod isolation;
 mod looking_in;
+mod services;
 mod support;
 #[cfg(target_os = "linux")]
 mod terminal;

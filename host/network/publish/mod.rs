@@ -105,7 +105,7 @@ pub async fn publish(config: PublishConfig) -> Result<Published, PublishError> {
         pod: config.pod,
         port: config.port,
     };
-    let bound = bind(config.host, config.protocol, target).await;
+    let bound = bind(config.host, config.protocol, target);
     bound.map_err(|source| PublishError {
         what: format!("pod {:?}", config.pod_name),
         pod: Some(config.pod_name),
@@ -117,18 +117,19 @@ pub async fn publish(config: PublishConfig) -> Result<Published, PublishError> {
 }
 
 /// Binds a host port for a port of a service: each connection goes to the endpoint that kube-proxy's rules choose then.
-/// A client of a service without endpoints is reset, as the host's kernel has accepted it before anybody could refuse.
+/// A client of a service without endpoints is reset, as the host's kernel has accepted it before anybody could refuse. To be
+/// called within a tokio runtime with I/O.
 ///
 /// # Errors
 /// As [`publish`].
-pub async fn publish_service(config: PublishServiceConfig) -> Result<Published, PublishError> {
+pub fn publish_service(config: PublishServiceConfig) -> Result<Published, PublishError> {
     let what = format!("service \"{}\"", config.service);
     let target = Target::Service {
         network: config.network,
         service: config.service,
         port: config.port,
     };
-    let bound = bind(config.host, config.protocol, target).await;
+    let bound = bind(config.host, config.protocol, target);
     bound.map_err(|source| PublishError {
         what,
         pod: None,
@@ -139,15 +140,15 @@ pub async fn publish_service(config: PublishServiceConfig) -> Result<Published, 
     })
 }
 
-async fn bind(host: SocketAddr, protocol: Protocol, target: Target) -> std::io::Result<Published> {
+fn bind(host: SocketAddr, protocol: Protocol, target: Target) -> std::io::Result<Published> {
     let counters = Arc::new(Counters::default());
     let (kind, local) = match protocol {
         Protocol::Tcp => {
-            let (bound, local) = tcp::Publication::bind(host, target, &counters).await?;
+            let (bound, local) = tcp::Publication::bind(host, target, &counters)?;
             (Kind::Tcp(bound), local)
         }
         Protocol::Udp => {
-            let (bound, local) = udp::Publication::bind(host, target, &counters).await?;
+            let (bound, local) = udp::Publication::bind(host, target, &counters)?;
             (Kind::Udp(Box::new(bound)), local)
         }
     };
@@ -169,18 +170,45 @@ pub async fn check(
     pod_name: &str,
     port: u16,
 ) -> Result<(), PublishError> {
-    let bound = match protocol {
+    try_bind(host, protocol)
+        .await
+        .map_err(|source| PublishError {
+            what: format!("pod {pod_name:?}"),
+            pod: Some(pod_name.to_owned()),
+            port,
+            protocol,
+            host,
+            source,
+        })
+}
+
+/// As [`check`], for a port of a service.
+///
+/// # Errors
+/// As [`publish`].
+pub async fn check_service(
+    host: SocketAddr,
+    protocol: Protocol,
+    service: &ServiceName,
+    port: u16,
+) -> Result<(), PublishError> {
+    try_bind(host, protocol)
+        .await
+        .map_err(|source| PublishError {
+            what: format!("service \"{service}\""),
+            pod: None,
+            port,
+            protocol,
+            host,
+            source,
+        })
+}
+
+async fn try_bind(host: SocketAddr, protocol: Protocol) -> std::io::Result<()> {
+    match protocol {
         Protocol::Tcp => tokio::net::TcpListener::bind(host).await.map(drop),
         Protocol::Udp => tokio::net::UdpSocket::bind(host).await.map(drop),
-    };
-    bound.map_err(|source| PublishError {
-        what: format!("pod {pod_name:?}"),
-        pod: Some(pod_name.to_owned()),
-        port,
-        protocol,
-        host,
-        source,
-    })
+    }
 }
 
 impl Published {

@@ -49,7 +49,7 @@ async fn service_of_three(
         port: 80,
         protocol,
     });
-    let published = published.await.unwrap();
+    let published = published.unwrap();
     let (at, traffic) = (published.local_addr(), published.traffic());
     let mut tasks = vec![Running(tokio::spawn(published.serve()).abort_handle())];
     for (pod, _) in &pods {

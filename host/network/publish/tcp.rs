@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::net::{TcpListener, TcpStream as HostStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream as HostStream};
 use tokio::task::JoinSet;
 
 use super::Counters;
@@ -13,7 +13,7 @@ use super::carry::{carry, reset};
 use super::handover::Handover;
 use super::target::Target;
 use crate::counters::Protocol;
-use crate::limits::{MAX_PUBLISHED_CONNECTIONS, PUBLISH_ACCEPT_PAUSE};
+use crate::limits::{MAX_PUBLISHED_CONNECTIONS, PUBLISH_ACCEPT_PAUSE, PUBLISH_BACKLOG};
 use crate::network::Network;
 use crate::service::ServiceName;
 
@@ -25,12 +25,21 @@ pub(super) struct Publication {
 }
 
 impl Publication {
-    pub(super) async fn bind(
+    pub(super) fn bind(
         host: SocketAddr,
         target: Target,
         counters: &Arc<Counters>,
     ) -> io::Result<(Self, SocketAddr)> {
-        let listener = TcpListener::bind(host).await?;
+        // What `TcpListener::bind` does, without its detour over name lookup.
+        let socket = match host {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // Elsewhere than on Unix it lets two programs have one port.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        socket.bind(host)?;
+        let listener = socket.listen(PUBLISH_BACKLOG)?;
         let local = listener.local_addr()?;
         let counters = Arc::clone(counters);
         let this = Self {

@@ -45,12 +45,14 @@ struct Flow {
 }
 
 impl Publication {
-    pub(super) async fn bind(
+    pub(super) fn bind(
         host: SocketAddr,
         target: Target,
         counters: &Arc<Counters>,
     ) -> io::Result<(Self, SocketAddr)> {
-        let socket = UdpSocket::bind(host).await?;
+        let socket = std::net::UdpSocket::bind(host)?;
+        socket.set_nonblocking(true)?;
+        let socket = UdpSocket::from_std(socket)?;
         let local = socket.local_addr()?;
         let publication = Self {
             socket,
