@@ -68,17 +68,25 @@ impl Reconciler {
         let wanted = service
             .map(|service| node_ports(service))
             .unwrap_or_default();
+        let mut closing = Vec::new();
         self.node_ports.retain(|(owner, port), task| {
             let stays = owner != object || wanted.contains(port);
             if !stays {
                 task.abort();
+                closing.push(port.host);
             }
             stays
         });
         let mut open = Vec::new();
         for port in wanted {
             let key = (object.clone(), port);
-            if self.node_ports.contains_key(&key) || self.open(name, &key, service) {
+            if self.node_ports.contains_key(&key) {
+                open.push(port);
+            } else if closing.contains(&port.host) {
+                // It leads to another port of the service now, and is free when its task has ended: at its next turn.
+                let now = self.shared.store.now();
+                self.wake_at(object, now);
+            } else if self.open(name, &key, service) {
                 open.push(port);
             }
         }
