@@ -218,7 +218,7 @@ fn datagrams_go_between_pods_and_show_their_senders_ip() {
 #[test]
 fn a_service_spreads_connections_over_its_ready_pods_and_follows_changes_at_once() {
     let network = Network::new();
-    let [(_1, a), (_2, b), (_3, c), (_4, client)] = pods(&network);
+    let [(_one, a), (_two, b), (_three, c), (_four, client)] = pods(&network);
     let servers = [&a, &b, &c].map(|container| listen(container, "0.0.0.0:80"));
     let servers = servers.each_ref();
     network.set_service(
@@ -272,7 +272,7 @@ fn a_pod_reaches_itself_by_its_ip_and_by_its_service() {
 #[tokio::test(start_paused = true)]
 async fn a_client_with_affinity_stays_until_it_was_away_for_the_timeout() {
     let network = Network::new();
-    let [(_1, a), (_2, b), (_3, client)] = pods(&network);
+    let [(_one, a), (_two, b), (_three, client)] = pods(&network);
     let servers = [&a, &b].map(|container| listen(container, "0.0.0.0:80"));
     let servers = servers.each_ref();
     let sticky = Service {
@@ -300,7 +300,7 @@ async fn a_client_with_affinity_stays_until_it_was_away_for_the_timeout() {
 #[test]
 fn datagrams_to_a_service_stay_with_one_pod_and_are_answered_by_the_service() {
     let network = Network::new();
-    let [(_1, a), (_2, b), (_3, client)] = pods(&network);
+    let [(_one, a), (_two, b), (_three, client)] = pods(&network);
     let servers = [udp(&a, 53), udp(&b, 53)];
     network.set_service(service_name("dns"), service("10.96.0.20", &[53], &[2, 3]));
     let at: SocketAddr = ([10, 96, 0, 20], 53).into();

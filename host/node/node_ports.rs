@@ -27,12 +27,15 @@ pub(crate) struct NodePort {
 /// The node ports that are open, by their services.
 #[derive(Debug, Default)]
 pub(crate) struct NodePorts {
-    open: Mutex<BTreeMap<ObjectRef, (Arc<Service>, Vec<NodePort>)>>,
+    open: Mutex<BTreeMap<ObjectRef, Open>>,
 }
+
+/// A service and those of its ports that are open.
+type Open = (Arc<Service>, Vec<NodePort>);
 
 impl NodePorts {
     /// Says which ports of a service are open.
-    pub(crate) fn set(&self, service: &ObjectRef, ports: Option<(Arc<Service>, Vec<NodePort>)>) {
+    pub(crate) fn set(&self, service: &ObjectRef, ports: Option<Open>) {
         let mut open = lock(&self.open);
         match ports.filter(|(_, ports)| !ports.is_empty()) {
             Some(ports) => drop(open.insert(service.clone(), ports)),
