@@ -94,7 +94,7 @@ fn decoded(text: &str) -> Vec<u8> {
     const DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let (mut bytes, mut bits, mut count) = (Vec::new(), 0_u32, 0);
     for digit in text.trim_end_matches('=').chars() {
-        bits = bits << 6 | u32::try_from(DIGITS.find(digit).unwrap()).unwrap();
+        bits = (bits << 6) | u32::try_from(DIGITS.find(digit).unwrap()).unwrap();
         count += 6;
         if count >= 8 {
             count -= 8;
