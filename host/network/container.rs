@@ -53,7 +53,7 @@ impl ContainerNetwork {
     /// # Errors
     /// As [`crate::PodNetwork::resolve`].
     pub fn resolve(&self, name: &str) -> Result<Vec<std::net::IpAddr>, crate::ResolveError> {
-        self.container.pod.hosts.resolve(name)
+        self.container.pod.resolve(name)
     }
 
     /// Closes all sockets as the end of a process does: ports are free, listeners refuse, a peer reads what was sent to it

@@ -71,7 +71,7 @@ pub struct SocketInfo {
     pub local: Option<SocketAddr>,
     /// The other end's address.
     pub peer: Option<SocketAddr>,
-    /// The other end's container, where there is one.
+    /// The other end's container, where there is one; `POD/CONTAINER` in another pod.
     pub peer_container: Option<Arc<str>>,
     /// What went over it. Nothing for a listener: each accepted connection counts for itself.
     pub traffic: Traffic,

@@ -35,6 +35,9 @@ pub enum Errno {
     /// A destination is needed and none is set.
     #[error("EDESTADDRREQ")]
     DestAddrReq,
+    /// The address is of the pods' or the services' network, and nobody has it.
+    #[error("EHOSTUNREACH")]
+    HostUnreach,
     /// An argument or the socket's state does not allow this.
     #[error("EINVAL")]
     Inval,
@@ -50,7 +53,7 @@ pub enum Errno {
     /// The pod's network has been closed.
     #[error("ENETDOWN")]
     NetDown,
-    /// The address is outside the pod and there is no route to it.
+    /// The address is outside of the pods' network and there is no route to it.
     #[error("ENETUNREACH")]
     NetUnreach,
     /// The socket is not connected.
@@ -78,6 +81,7 @@ impl Errno {
             Self::ConnRefused => 14,
             Self::ConnReset => 15,
             Self::DestAddrReq => 17,
+            Self::HostUnreach => 23,
             Self::Inval => 28,
             Self::IsConn => 30,
             Self::MFile => 33,

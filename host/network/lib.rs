@@ -4,6 +4,10 @@
 //! table of Rust objects, [`PodNetwork`], with the behaviour of TCP and UDP sockets as a program sees it and no packets
 //! beneath: a connection is two bounded queues of [`bytes::Bytes`], which move by reference.
 //!
+//! The pods of a host make one [`Network`]: they reach each other by their IPs, and services by their addresses and names.
+//! Beyond that there is nothing: an address that nobody here has is unreachable, and a name outside of the cluster's zone
+//! does not exist.
+//!
 //! This crate knows neither Wasm nor Kubernetes objects. It starts no task of its own: everything wakes by
 //! [`std::task::Waker`], and a publication is a future that the caller spawns. No guest ever holds a host socket; only
 //! [`publish`] opens real ones.
@@ -32,8 +36,11 @@
 //! # }
 //! ```
 
+mod fabric;
 mod network;
 mod pod;
+mod serve;
+mod service;
 
 mod container;
 mod tcp;
@@ -53,6 +60,8 @@ mod ports;
 mod wakers;
 
 #[cfg(test)]
+mod between_pods;
+#[cfg(test)]
 mod tests;
 
 pub use address::{AddressFamily, GATEWAY, GATEWAY6};
@@ -60,8 +69,10 @@ pub use container::ContainerNetwork;
 pub use counters::{Protocol, SocketInfo, SocketState, Traffic};
 pub use errno::Errno;
 pub use event::NetworkEvent;
+pub use fabric::{NAMESERVER, POD_CIDR, SERVICE_CIDR};
 pub use names::ResolveError;
-pub use network::{Network, NetworkError, POD_CIDR};
+pub use network::{Network, NetworkError};
 pub use pod::{HOST, PodNetwork, PodNetworkConfig};
+pub use service::{Conditions, Endpoint, NamedPort, Service, ServiceAddress, ServiceName};
 pub use tcp::{ReadHalf, Shutdown, TcpOptions, TcpSocket, TcpStream, WriteHalf};
 pub use udp::{Datagram, UdpSocket};

@@ -74,6 +74,10 @@ pub const MAX_WAITING_TASKS: usize = 32;
 /// Events that wait to be fetched from a pod's network. At the limit the oldest is dropped.
 pub const MAX_PENDING_EVENTS: usize = 64;
 
+/// Connections of one published port that wait in the host kernel's listen queue: tokio's and mio's usual number. Beyond it
+/// clients try again, as TCP has them do.
+pub const PUBLISH_BACKLOG: u32 = 1024;
+
 /// Connections that one publication carries at a time. At the limit no more are accepted: they wait in the host kernel's
 /// own listen queue.
 pub const MAX_PUBLISHED_CONNECTIONS: usize = 1024;
@@ -103,3 +107,44 @@ pub const UDP_FLOW_IDLE: Duration = Duration::from_secs(120);
 
 /// Addresses that the host can give to pods at a time: those of [`crate::POD_CIDR`] without its first two and its last.
 pub const MAX_POD_ADDRESSES: usize = 65_533;
+
+/// Clients that one port of a service with `sessionAffinity: ClientIP` remembers: more than a host has pods in practice,
+/// below 1 MiB. The client that was away longest is forgotten, and gets a new endpoint.
+pub const MAX_AFFINITY_CLIENTS: usize = 8192;
+
+/// Services to which one UDP socket may talk at a time and still be answered. One more replaces the one that it has not
+/// sent to for longest.
+pub const MAX_SERVICE_FLOWS: usize = 64;
+
+/// How long a UDP socket keeps the endpoint of a service after its last datagram there: Linux
+/// `nf_conntrack_udp_timeout_stream`, as kube-proxy's connections have it.
+pub const SERVICE_FLOW_IDLE: Duration = UDP_FLOW_IDLE;
+
+/// Connections that were accepted for a service on the host and wait for their pod to take them. At the limit the next is
+/// reset: the pod's thread is far behind.
+pub const MAX_HANDED_OVER: usize = 128;
+
+/// The largest question to the name server, in bytes. A question has one name (255 bytes, RFC 1035 3.1) and a few options
+/// (RFC 6891); a larger one is not answered over UDP and ends the connection over TCP.
+pub const MAX_DNS_QUERY_BYTES: usize = 4096;
+
+/// The largest answer over UDP to who does not say what it can take: RFC 1035 4.2.1. A larger one is cut and marked.
+pub const MIN_DNS_UDP_BYTES: usize = 512;
+
+/// The largest answer over UDP to who can take more (RFC 6891 6.2.5 suggests 4096). A larger one is cut and marked.
+pub const MAX_DNS_UDP_BYTES: usize = 4096;
+
+/// The largest answer over TCP, in bytes: its length has 16 bits (RFC 1035 4.2.2). A larger one is cut and marked.
+pub const MAX_DNS_TCP_BYTES: usize = 65535;
+
+/// Connections of one pod to its name server that are served at a time; more wait in the listen queue.
+pub const MAX_DNS_CONNECTIONS: usize = 32;
+
+/// How long a connection to the name server may be silent; then it is closed (RFC 7766 6.2.3: in the order of seconds).
+pub const DNS_IDLE: Duration = Duration::from_secs(10);
+
+/// How long an answer of the name server may be kept, in seconds: CoreDNS's for names of the cluster.
+pub const DNS_TTL_SECONDS: u32 = 5;
+
+/// Aliases that are followed from one name (`ExternalName` of another `ExternalName`); then it has no address.
+pub const MAX_ALIASES: usize = 8;

@@ -1,21 +1,16 @@
-//! The networks of all pods of one host: it hands out pod IPs, and finds a pod by its IP.
+//! The network of all pods of one host: it hands out pod IPs, knows the services, and finds a pod by its IP.
 //!
-//! What it deliberately does not do yet: carry anything from one pod's guests to another. [`Network::pod`] is the door
-//! for it; the host itself uses it for hooks that call another pod.
+//! This is the host's own handle. What a pod's guests reach is decided in `fabric`.
 
-use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, Weak};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
+use crate::counters::Protocol;
+use crate::errno::Errno;
+use crate::fabric::{Fabric, POD_CIDR, Route};
 use crate::limits::MAX_POD_ADDRESSES;
-use crate::lock::lock;
-use crate::pod::{Handle, Pod, PodNetwork, PodNetworkConfig};
-
-/// The range of pod IPs in CIDR notation: kubeadm's and flannel's usual one. Its first address after the network's own is
-/// the [`crate::GATEWAY`].
-pub const POD_CIDR: &str = "10.244.0.0/16";
-
-const FIRST_POD_IP: u32 = u32::from_be_bytes([10, 244, 0, 2]);
+use crate::pod::{PodNetwork, PodNetworkConfig};
+use crate::service::{Service, ServiceName};
 
 /// Why a pod got no network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,29 +23,36 @@ pub enum NetworkError {
     },
 }
 
-/// The networks of a host. Cheap to clone; all clones are the same.
+/// The network of a host. Cheap to clone; all clones are the same.
+///
+/// ```
+/// use wasmpod_network::{AddressFamily, Errno, Network, PodNetworkConfig};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let [one, two] = [
+///     network.create_pod(PodNetworkConfig { hostname: "one".into(), ..Default::default() })?,
+///     network.create_pod(PodNetworkConfig { hostname: "two".into(), ..Default::default() })?,
+/// ];
+/// let (server, client) = (one.attach("server"), two.attach("client"));
+/// let listener = server.tcp_socket(AddressFamily::Ipv4)?;
+/// listener.bind(([0, 0, 0, 0], 80).into())?;
+/// listener.listen()?;
+///
+/// let socket = client.tcp_socket(AddressFamily::Ipv4)?;
+/// socket.connect((one.pod_ip(), 80).into())?;
+/// socket.try_connect()?;
+/// assert_eq!(listener.try_accept()?.peer_addr()?.ip(), two.pod_ip());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Network {
-    pods: Arc<Mutex<Pods>>,
-}
-
-#[derive(Debug, Default)]
-struct Pods {
-    by_ip: BTreeMap<Ipv4Addr, Known>,
-    next: usize,
-}
-
-/// A pod that has an IP.
-#[derive(Debug, Default)]
-struct Known {
-    /// Lives as long as anything of the pod, a socket included.
-    pod: Weak<Pod>,
-    /// Lives as long as somebody holds the pod's [`PodNetwork`].
-    handle: Weak<Handle>,
+    fabric: Arc<Fabric>,
 }
 
 impl Network {
-    /// A host without pods.
+    /// A host without pods and services.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -62,72 +64,100 @@ impl Network {
     /// # Errors
     /// [`NetworkError::Exhausted`] when no IP is free.
     pub fn create_pod(&self, mut config: PodNetworkConfig) -> Result<PodNetwork, NetworkError> {
-        let mut pods = lock(&self.pods);
-        let Some(ip) = pods.free_ip() else {
-            return Err(NetworkError::Exhausted {
-                pod: config.hostname,
-            });
-        };
-        config.pod_ip = ip;
-        let lease = Lease {
-            pods: Arc::downgrade(&self.pods),
-            ip,
-        };
-        let pod = PodNetwork::with_lease(config, Some(lease));
-        let (handle, weak) = pod.weak();
-        pods.by_ip.insert(ip, Known { pod: weak, handle });
-        Ok(pod)
+        let hostname = config.hostname.clone();
+        let pod = self.fabric.add_pod(|lease| {
+            config.pod_ip = lease.ip;
+            let pod = PodNetwork::with_lease(config, Some(lease));
+            let (handle, weak) = pod.weak();
+            (pod, handle, weak)
+        });
+        pod.ok_or(NetworkError::Exhausted { pod: hostname })
     }
 
     /// How many pods have an IP.
     #[must_use]
     pub fn pods(&self) -> usize {
-        lock(&self.pods).by_ip.len()
+        self.fabric.pods()
     }
 
     /// Whether a pod has this IP.
     #[must_use]
     pub fn is_pod(&self, ip: Ipv4Addr) -> bool {
-        lock(&self.pods)
-            .by_ip
-            .get(&ip)
-            .is_some_and(|known| known.pod.strong_count() > 0)
+        self.fabric.pod(ip).is_some()
     }
 
     /// The network of the pod that has this IP, while somebody holds it.
     #[must_use]
     pub fn pod(&self, ip: Ipv4Addr) -> Option<PodNetwork> {
-        let handle = lock(&self.pods).by_ip.get(&ip)?.handle.upgrade()?;
-        Some(PodNetwork::of(handle))
+        self.fabric.handle(ip).map(PodNetwork::of)
     }
-}
 
-impl Pods {
-    /// The next address that is free, going round, so that a pod does not get its predecessor's at once.
-    fn free_ip(&mut self) -> Option<Ipv4Addr> {
-        for _ in 0..MAX_POD_ADDRESSES {
-            let offset = u32::try_from(self.next).ok()?;
-            self.next = self.next.saturating_add(1) % MAX_POD_ADDRESSES;
-            let ip = Ipv4Addr::from(FIRST_POD_IP.saturating_add(offset));
-            if !self.by_ip.contains_key(&ip) {
-                return Some(ip);
+    /// Lets there be a service, in the place of what had its name. It counts for the next connection; those that there are
+    /// stay where they are.
+    pub fn set_service(&self, name: ServiceName, service: Service) {
+        self.fabric.change_service(name, Some(service));
+    }
+
+    /// Removes a service.
+    pub fn remove_service(&self, name: &ServiceName) {
+        self.fabric.change_service(name.clone(), None);
+    }
+
+    /// A service as it was set.
+    #[must_use]
+    pub fn service(&self, name: &ServiceName) -> Option<Service> {
+        self.fabric.services().get(name).cloned()
+    }
+
+    /// The names of all services.
+    #[must_use]
+    pub fn services(&self) -> Vec<ServiceName> {
+        let services = self.fabric.services();
+        services.all().map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The endpoint that a client outside of the pods gets on a port of a service, if there is any.
+    #[must_use]
+    pub fn endpoint(
+        &self,
+        service: &ServiceName,
+        port: u16,
+        protocol: Protocol,
+        client: IpAddr,
+    ) -> Option<SocketAddr> {
+        self.fabric.choose(service, port, protocol, client)
+    }
+
+    /// Whether clients outside of the pods may get this endpoint on a port of a service.
+    pub(crate) fn has_endpoint(
+        &self,
+        service: &ServiceName,
+        port: u16,
+        protocol: Protocol,
+        endpoint: SocketAddr,
+    ) -> bool {
+        let services = self.fabric.services();
+        let backends = services.port(service, port, protocol);
+        backends.is_some_and(|backends| backends.has(endpoint))
+    }
+
+    /// The pod behind the address of a pod or a service, and the address there; for the host's own connections.
+    ///
+    /// # Errors
+    /// `ECONNREFUSED` when a service has no endpoint there, `EHOSTUNREACH` and `ENETUNREACH` when nobody has the address.
+    pub fn find(
+        &self,
+        protocol: Protocol,
+        client: IpAddr,
+        to: SocketAddr,
+    ) -> Result<(PodNetwork, SocketAddr), Errno> {
+        match self.fabric.route(protocol, client, to) {
+            Route::Pod(pod, at) => {
+                let held = self.pod(pod.addresses.ip).ok_or(Errno::HostUnreach)?;
+                Ok((held, at))
             }
-        }
-        None
-    }
-}
-
-/// A pod's claim on its IP; dropping it frees the IP.
-#[derive(Debug)]
-pub(crate) struct Lease {
-    pods: Weak<Mutex<Pods>>,
-    ip: Ipv4Addr,
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if let Some(pods) = self.pods.upgrade() {
-            lock(&pods).by_ip.remove(&self.ip);
+            Route::Names => Err(Errno::ConnRefused),
+            Route::Nowhere(errno) => Err(errno),
         }
     }
 }
@@ -168,38 +198,5 @@ mod tests {
         drop(socket);
         assert!(!network.is_pod(Ipv4Addr::new(10, 244, 0, 2)));
         assert_eq!(network.pods(), 1);
-    }
-
-    #[test]
-    fn ips_run_out_in_order_and_come_back() {
-        let network = Network::new();
-        {
-            let mut pods = lock(&network.pods);
-            let first = pods.free_ip().unwrap();
-            pods.by_ip.insert(first, Known::default());
-            for _ in 1..MAX_POD_ADDRESSES {
-                let ip = pods.free_ip().unwrap();
-                pods.by_ip.insert(ip, Known::default());
-            }
-            assert_eq!(
-                pods.by_ip.keys().next_back(),
-                Some(&Ipv4Addr::new(10, 244, 255, 254))
-            );
-        }
-        let refused = network.create_pod(PodNetworkConfig {
-            hostname: "web".to_owned(),
-            ..Default::default()
-        });
-        assert_eq!(
-            refused.err(),
-            Some(NetworkError::Exhausted {
-                pod: "web".to_owned()
-            })
-        );
-        lock(&network.pods)
-            .by_ip
-            .remove(&Ipv4Addr::new(10, 244, 9, 9));
-        let pod = network.create_pod(PodNetworkConfig::default()).unwrap();
-        assert_eq!(pod.pod_ip(), Ipv4Addr::new(10, 244, 9, 9));
     }
 }

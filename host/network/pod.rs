@@ -1,7 +1,8 @@
 //! One pod's network namespace: its addresses, port spaces, names, containers and events.
 //!
 //! A handle is cheap to clone. The last one to go closes what the host itself holds in the pod; containers' sockets belong
-//! to their [`ContainerNetwork`]. Decisions about ports are in `ports`, about names in `names`.
+//! to their [`ContainerNetwork`]. Decisions about ports are in `ports`, about names in `names`, about what is outside of the
+//! pod in `fabric`.
 
 use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,16 +10,20 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
+
 use crate::address::{PodAddresses, seen_from_pod};
 use crate::container::{Container, ContainerNetwork, Entry};
 use crate::counters::{Protocol, SocketInfo};
 use crate::event::{Events, NetworkEvent};
+use crate::fabric::{Fabric, Lease, Route};
 use crate::limits::{MAX_HOST_SOCKETS_PER_POD, MAX_POD_BUFFER_BYTES, MAX_SOCKETS_PER_CONTAINER};
 use crate::lock::lock;
-use crate::names::{Hosts, resolv_conf};
-use crate::network::Lease;
+use crate::names::{Hosts, Resolver, ResolverConfig, answer_datagram};
 use crate::ports::{BindError, PortTable};
-use crate::tcp::{BufferBudget, Connecting, Listener, TcpOptions, TcpStream};
+use crate::publish::Handovers;
+use crate::serve;
+use crate::tcp::{BufferBudget, Connecting, Listener, Origin, TcpOptions, TcpStream};
 use crate::udp::{ExternalPort, UdpShared};
 use crate::{AddressFamily, Errno, ResolveError};
 
@@ -40,8 +45,14 @@ pub struct PodNetworkConfig {
     pub domain: Option<String>,
     /// `spec.hostAliases`.
     pub host_aliases: Vec<(IpAddr, Vec<String>)>,
+    /// The pod's namespace.
+    pub namespace: String,
     /// The `search` list of `/etc/resolv.conf`.
     pub search: Vec<String>,
+    /// The `nameserver` lines of `/etc/resolv.conf`; the names of services are known to [`crate::NAMESERVER`] only.
+    pub nameservers: Vec<IpAddr>,
+    /// `options ndots:` of `/etc/resolv.conf`: a name with so many dots is tried as it is before the search list.
+    pub ndots: usize,
 }
 
 impl Default for PodNetworkConfig {
@@ -53,7 +64,10 @@ impl Default for PodNetworkConfig {
             hostname: "localhost".to_owned(),
             domain: None,
             host_aliases: Vec::new(),
+            namespace: String::new(),
             search: Vec::new(),
+            nameservers: Vec::new(),
+            ndots: 1,
         }
     }
 }
@@ -79,13 +93,18 @@ pub(crate) struct Pod {
     udp: Mutex<PortTable<Weak<UdpShared>>>,
     external_udp: Mutex<Vec<Weak<ExternalPort>>>,
     hostname: String,
-    pub(crate) hosts: Hosts,
-    search: Vec<String>,
+    pub(crate) namespace: String,
+    resolver: Resolver,
+    /// Connections to the name server that nobody serves yet.
+    pub(crate) name_server: Arc<Listener>,
+    /// Connections from the host that nobody carries yet.
+    pub(crate) handovers: Handovers,
     events: Events,
     containers: Mutex<Vec<Weak<Container>>>,
     next_id: AtomicU64,
     closed: AtomicBool,
-    _lease: Option<Lease>,
+    /// The way out; a pod that is alone has none.
+    lease: Option<Lease>,
 }
 
 impl PodNetwork {
@@ -106,6 +125,11 @@ impl PodNetwork {
             config.domain.as_deref(),
             &config.host_aliases,
         );
+        let resolver = ResolverConfig {
+            nameservers: config.nameservers,
+            search: config.search,
+            ndots: config.ndots,
+        };
         let pod = Arc::new(Pod {
             addresses,
             budget: Arc::new(BufferBudget::new(MAX_POD_BUFFER_BYTES)),
@@ -113,13 +137,15 @@ impl PodNetwork {
             udp: Mutex::default(),
             external_udp: Mutex::default(),
             hostname: config.hostname,
-            hosts,
-            search: config.search,
+            namespace: config.namespace,
+            resolver: Resolver::new(hosts, resolver),
+            name_server: Arc::new(Listener::new(Arc::from(HOST), Arc::default())),
+            handovers: Handovers::default(),
             events: Events::default(),
             containers: Mutex::default(),
             next_id: AtomicU64::new(1),
             closed: AtomicBool::new(false),
-            _lease: lease,
+            lease,
         });
         let host = pod.attach(HOST, MAX_HOST_SOCKETS_PER_POD);
         Self {
@@ -192,21 +218,16 @@ impl PodNetwork {
     /// The text of `/etc/hosts` in the kubelet's format.
     #[must_use]
     pub fn hosts_file(&self) -> String {
-        self.handle.pod.hosts.file()
+        self.handle.pod.resolver.hosts.file()
     }
 
-    /// The text of `/etc/resolv.conf`.
-    #[must_use]
-    pub fn resolv_conf(&self) -> String {
-        resolv_conf(&self.handle.pod.search)
-    }
-
-    /// The addresses of a name: those of `/etc/hosts`, or the address that the name is.
+    /// The addresses of a name as the pod's C library finds them: those of `/etc/hosts`, else those that the name server
+    /// knows under the name or one of the search list, or the address that the name is.
     ///
     /// # Errors
     /// The name is none, or is not known in this pod.
     pub fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, ResolveError> {
-        self.handle.pod.hosts.resolve(name)
+        self.handle.pod.resolve(name)
     }
 
     /// All sockets of the pod at this moment, by container and age.
@@ -244,6 +265,14 @@ impl PodNetwork {
         for container in containers {
             container.close_all(true);
         }
+        pod.name_server.close();
+        pod.handovers.close();
+    }
+
+    /// Serves what comes to the pod and is no guest's: connections to its name server, and connections that a publication
+    /// of a service has accepted for it. To be spawned once, among the pod's tasks; it ends with the network.
+    pub async fn serve(self) {
+        serve::serve(&self).await;
     }
 
     pub(crate) fn weak(&self) -> (Weak<Handle>, Weak<Pod>) {
@@ -259,6 +288,10 @@ impl PodNetwork {
 
     pub(crate) fn pod(&self) -> &Arc<Pod> {
         &self.handle.pod
+    }
+
+    pub(crate) fn host(&self) -> &ContainerNetwork {
+        &self.handle.host
     }
 }
 
@@ -327,14 +360,76 @@ impl Pod {
         to: SocketAddr,
         options: &TcpOptions,
     ) -> Connecting {
-        if !self.addresses.contains(to.ip()) {
-            return Connecting::failed(Errno::NetUnreach);
+        let from = Origin {
+            container: Arc::clone(container),
+            address: from,
+            dialed: to,
+            options: options.clone(),
+            budget: Arc::clone(&self.budget),
+        };
+        if self.addresses.contains(to.ip()) {
+            self.connect_here(from, to, None)
+        } else {
+            self.connect_out(from)
         }
+    }
+
+    /// A connection to an address of this pod; `seen` is what the client sees as the peer's pod, if that is not its own.
+    fn connect_here(&self, from: Origin, to: SocketAddr, seen: Option<&str>) -> Connecting {
         let listener = lock(&self.tcp).lookup(to).cloned();
         match listener {
-            Some(listener) => listener.connect(container, from, to, options, &self.budget),
+            Some(listener) => listener.connect(from, to, seen),
             None => Connecting::failed(Errno::ConnRefused),
         }
+    }
+
+    /// A connection that leaves the pod.
+    fn connect_out(&self, mut from: Origin) -> Connecting {
+        let fabric = match self.way_out(from.address, from.dialed) {
+            Ok(fabric) => fabric,
+            Err(errno) => return Connecting::failed(errno),
+        };
+        match fabric.route(Protocol::Tcp, from.address.ip(), from.dialed) {
+            Route::Pod(pod, at) if std::ptr::eq(Arc::as_ptr(&pod), self) => {
+                self.connect_here(from, at, None)
+            }
+            Route::Pod(pod, at) => {
+                from.container = Arc::from(format!("{}/{}", self.hostname, from.container));
+                pod.connect_here(from, at, Some(&pod.hostname))
+            }
+            Route::Names => {
+                let at = from.dialed;
+                self.name_server.connect(from, at, None)
+            }
+            Route::Nowhere(errno) => Connecting::failed(errno),
+        }
+    }
+
+    /// The way out of the pod for what has these addresses.
+    ///
+    /// `ENETUNREACH` when there is none; as Linux `EINVAL` from the loopback, whose addresses leave no host.
+    pub(crate) fn way_out(&self, from: SocketAddr, to: SocketAddr) -> Result<&Fabric, Errno> {
+        let fabric = self.fabric().filter(|_| to.is_ipv4());
+        let fabric = fabric.ok_or(Errno::NetUnreach)?;
+        if from.ip().is_loopback() {
+            return Err(Errno::Inval);
+        }
+        Ok(fabric)
+    }
+
+    /// What connects this pod with the others.
+    pub(crate) fn fabric(&self) -> Option<&Arc<Fabric>> {
+        self.lease.as_ref().map(|lease| &lease.fabric)
+    }
+
+    /// The addresses of a name.
+    pub(crate) fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, ResolveError> {
+        self.resolver.resolve(name, self.fabric().map(Arc::as_ref))
+    }
+
+    /// What the name server answers to a datagram.
+    pub(crate) fn answer_datagram(&self, query: &[u8]) -> Option<Bytes> {
+        answer_datagram(self.fabric()?, query)
     }
 
     /// The UDP socket at an address of this pod.
@@ -353,10 +448,16 @@ impl Pod {
             .collect()
     }
 
+    /// Lets the pod answer the clients of a publication. Once for each publication is enough; more are harmless.
     pub(crate) fn add_external_udp(&self, port: &Arc<ExternalPort>) {
         let mut ports = lock(&self.external_udp);
         ports.retain(|known| known.strong_count() > 0);
-        ports.push(Arc::downgrade(port));
+        if !ports
+            .iter()
+            .any(|known| known.as_ptr() == Arc::as_ptr(port))
+        {
+            ports.push(Arc::downgrade(port));
+        }
     }
 }
 

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 
-use crate::{ContainerNetwork, PodNetwork, PodNetworkConfig, TcpSocket, TcpStream};
+use crate::{
+    Conditions, ContainerNetwork, Endpoint, NamedPort, PodNetwork, PodNetworkConfig, Protocol,
+    Service, ServiceAddress, ServiceName, TcpSocket, TcpStream,
+};
 
 /// A task that only counts how often it is woken.
 pub(crate) struct CountingWaker {
@@ -90,4 +93,40 @@ pub(crate) fn connection(
 /// The byte at a place of a long test text. Its period is prime, so that a lost or doubled piece shows.
 pub(crate) fn pattern(place: usize) -> u8 {
     (place % 251).to_le_bytes()[0]
+}
+
+/// A service `default/NAME`.
+pub(crate) fn service_name(name: &str) -> ServiceName {
+    ServiceName {
+        namespace: "default".to_owned(),
+        name: name.to_owned(),
+    }
+}
+
+/// A service with these TCP and UDP ports in front of the ready pods 10.244.0.LAST, which have the same ports.
+pub(crate) fn service(ip: &str, ports: &[u16], lasts: &[u8]) -> Service {
+    let both = |port: &u16| {
+        [Protocol::Tcp, Protocol::Udp].map(|protocol| NamedPort {
+            name: format!("p{port}"),
+            protocol,
+            port: *port,
+        })
+    };
+    let ports: Vec<_> = ports.iter().flat_map(both).collect();
+    let endpoints = lasts.iter().map(|last| Endpoint {
+        ip: [10, 244, 0, *last].into(),
+        hostname: None,
+        conditions: Conditions {
+            ready: true,
+            serving: true,
+            terminating: false,
+        },
+        ports: ports.clone(),
+    });
+    Service {
+        address: ServiceAddress::ClusterIp(ip.parse().unwrap()),
+        affinity: None,
+        endpoints: endpoints.collect(),
+        ports,
+    }
 }

@@ -51,8 +51,8 @@ pub struct AgentConfig {
 pub enum Threads {
     /// One for the agent, and so many for pods; one for each processor unless said.
     Own(Option<NonZeroUsize>),
-    /// The tokio runtime of the caller of [`Agent::new`], which must be single-threaded, for programs and tests that
-    /// bring their own, perhaps with a paused clock.
+    /// The tokio runtime of the caller of [`Agent::new`], which must be single-threaded and have I/O and time, for programs
+    /// and tests that bring their own, perhaps with a paused clock.
     Callers,
 }
 
@@ -294,8 +294,9 @@ impl Drop for Agent {
 
 /// A thread for the loop, so that no guest that computes delays it.
 fn own_thread(reconciler: Reconciler) -> std::io::Result<LoopEnd> {
+    // It waits for clients of services, too.
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
+        .enable_all()
         .build()?;
     let (sender, ended) = oneshot::channel::<()>();
     let thread = std::thread::Builder::new()

@@ -52,14 +52,14 @@ pub enum NodeError {
     NoSuchPort(#[from] NoSuchPort),
     /// Two wishes for one port of the machine.
     #[error(
-        "cannot publish pod \"{pod}\" on {host}: pod \"{other}\" is published there ({source_of_other})"
+        "cannot publish pod \"{pod}\" on {host}: \"{other}\" is published there ({source_of_other})"
     )]
     PublishedTwice {
         /// The pod that came second.
         pod: String,
         /// The machine's address.
         host: SocketAddr,
-        /// The pod that came first.
+        /// The pod or service that came first.
         other: String,
         /// Who asked for the first.
         source_of_other: String,

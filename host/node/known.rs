@@ -13,6 +13,7 @@ use wasmpod_sandbox::{SandboxHandle, SandboxStatus};
 use wasmpod_store::{Kind, Object, ObjectRef, Store};
 
 use crate::admission::publish::Publication;
+use crate::node_ports::NodePorts;
 use crate::schedule::Requests;
 
 /// A port of the machine and the pod's port behind it.
@@ -31,6 +32,8 @@ pub struct RunningPod {
     /// What was asked to be published, in the order of the sandbox's addresses.
     pub(crate) publications: Arc<[Publication]>,
     pub(crate) requests: Requests,
+    pub(crate) pod: Arc<Pod>,
+    pub(crate) node_ports: Arc<NodePorts>,
 }
 
 impl RunningPod {
@@ -40,16 +43,22 @@ impl RunningPod {
         &self.sandbox
     }
 
-    /// What of it is reachable on this machine now.
+    /// What of it is reachable on this machine now, by its own ports and those of services in front of it; nothing until
+    /// it has its network.
     #[must_use]
     pub fn published(&self) -> Vec<PublishedPort> {
-        let hosts = self.sandbox.status().published.clone();
+        let status = self.sandbox.status();
+        if status.pod.pod_ip.is_none() {
+            return Vec::new();
+        }
+        let hosts = status.published.clone();
         let pairs = hosts.into_iter().zip(self.publications.iter());
         pairs
             .map(|(host, wanted)| PublishedPort {
                 host,
                 pod_port: wanted.pod_port,
             })
+            .chain(self.node_ports.of_pod(&self.pod))
             .collect()
     }
 }

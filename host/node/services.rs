@@ -1,16 +1,25 @@
-//! The addresses of services.
+//! The addresses and node ports of services.
 //!
-//! Standard: `cluster-ip-allocation`. Routes to them are the network's business; here they are numbers that environment
-//! variables and `get services` show.
+//! Standard: `cluster-ip-allocation`, `service#type-nodeport`. Here they are given out; what is reached at them is the
+//! network's business.
 
 use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
 use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
 
-use wasmpod_manifest::k8s::Service;
+use wasmpod_manifest::k8s::{Service, ServiceSpec};
 use wasmpod_store::{Kind, Object, Store};
 
-/// The range of cluster IPs is 10.96.0.0/12, kubeadm's; its first address would be that of the service `kubernetes`.
-const FIRST_CLUSTER_IP: u32 = u32::from_be_bytes([10, 96, 0, 10]);
+use crate::node_ports::has_node_ports;
+
+/// The range of cluster IPs is [`wasmpod_network::SERVICE_CIDR`]; its first address would be that of the service
+/// `kubernetes`, and the one before this is the name server's.
+const FIRST_CLUSTER_IP: u32 = u32::from_be_bytes([10, 96, 0, 11]);
+
+/// The ports of the machine that services get: the API server's default `--service-node-port-range`. When all are taken,
+/// one more service has none.
+const NODE_PORTS: RangeInclusive<i32> = 30000..=32767;
 
 /// How many services can have a cluster IP; one more gets none. Ours: far from filling the range of a million.
 const MAX_CLUSTER_IPS: u32 = 65_536;
@@ -36,13 +45,58 @@ pub(crate) fn give_address(store: &Store, service: &mut Service) {
         .get_or_insert_with(|| vec!["IPv4".to_owned()]);
     spec.ip_family_policy
         .get_or_insert_with(|| "SingleStack".to_owned());
+    let allocates = spec.allocate_load_balancer_node_ports != Some(false)
+        || spec.type_.as_deref() != Some("LoadBalancer");
+    if has_node_ports(spec.type_.as_deref()) && allocates {
+        give_node_ports(store, spec);
+    }
 }
 
-/// A service that is changed keeps the address that it had, unless it asks for another.
+/// Gives every port of a service a port of the machine, if it has none. Where the search begins is random, so that two
+/// hosts on one machine seldom want the same.
+fn give_node_ports(store: &Store, spec: &mut ServiceSpec) {
+    let (services, _) = store.list(Kind::Service, None);
+    let others = services.iter().filter_map(|object| match object {
+        Object::Service(service) => service.spec.as_ref(),
+        _ => None,
+    });
+    let ports = |spec: &ServiceSpec| -> Vec<i32> {
+        let ports = spec.ports.iter().flatten();
+        ports.filter_map(|port| port.node_port).collect()
+    };
+    let mut taken: BTreeSet<i32> = others.flat_map(ports).collect();
+    taken.extend(ports(spec));
+    let count = NODE_PORTS.count();
+    let start = RandomState::new().hash_one(0_u8);
+    let start = usize::try_from(start % u64::try_from(count).unwrap_or(1)).unwrap_or(0);
+    let mut candidates = NODE_PORTS.cycle().skip(start).take(count);
+    let unset = spec.ports.iter_mut().flatten();
+    for port in unset.filter(|port| port.node_port.is_none_or(|number| number == 0)) {
+        port.node_port = candidates.find(|number| taken.insert(*number));
+    }
+}
+
+/// Gives a changed service what it had: its address, and its ports of the machine where it names no others.
 pub(crate) fn keep_address(new: &mut Service, old: &Service) {
-    if let (Some(new), Some(old)) = (&mut new.spec, &old.spec) {
+    let (Some(new), Some(old)) = (&mut new.spec, &old.spec) else {
+        return;
+    };
+    if new.type_.as_deref() == Some("ExternalName") {
+        return;
+    }
+    if old.cluster_ip.as_deref().is_some_and(|ip| !ip.is_empty()) {
         new.cluster_ip.clone_from(&old.cluster_ip);
         new.cluster_ips.clone_from(&old.cluster_ips);
+    }
+    if !has_node_ports(new.type_.as_deref()) {
+        return;
+    }
+    for port in new.ports.iter_mut().flatten() {
+        let mut before = old.ports.iter().flatten();
+        let same = before.find(|old| old.port == port.port && old.protocol == port.protocol);
+        if port.node_port.is_none_or(|number| number == 0) {
+            port.node_port = same.and_then(|old| old.node_port);
+        }
     }
 }
 
@@ -76,14 +130,80 @@ mod tests {
     fn each_service_that_wants_an_address_gets_one_of_its_own() {
         let store = Store::new(|| wasmpod_manifest::k8s::jiff::Timestamp::UNIX_EPOCH);
         let none = json!({});
-        assert_eq!(address(&store, "a", &none).as_deref(), Some("10.96.0.10"));
-        let fixed = json!({"clusterIP": "10.96.0.11"});
-        assert_eq!(address(&store, "b", &fixed).as_deref(), Some("10.96.0.11"));
-        assert_eq!(address(&store, "c", &none).as_deref(), Some("10.96.0.12"));
+        assert_eq!(address(&store, "a", &none).as_deref(), Some("10.96.0.11"));
+        let fixed = json!({"clusterIP": "10.96.0.12"});
+        assert_eq!(address(&store, "b", &fixed).as_deref(), Some("10.96.0.12"));
+        assert_eq!(address(&store, "c", &none).as_deref(), Some("10.96.0.13"));
         assert_eq!(
             address(&store, "d", &json!({"clusterIP": "None"})).as_deref(),
             Some("None")
         );
         assert_eq!(address(&store, "e", &json!({"type": "ExternalName"})), None);
+    }
+
+    fn node_ports(store: &Store, name: &str, spec: &serde_json::Value) -> Vec<Option<i32>> {
+        let mut service = service(name, spec);
+        give_address(store, &mut service);
+        store.create(service.clone().into()).unwrap();
+        let ports = service.spec.unwrap().ports.unwrap();
+        ports.into_iter().map(|port| port.node_port).collect()
+    }
+
+    #[test]
+    fn each_port_of_a_node_port_service_gets_one_of_its_own() {
+        let store = Store::new(|| wasmpod_manifest::k8s::jiff::Timestamp::UNIX_EPOCH);
+        let mut seen = BTreeSet::new();
+        for number in 0..50 {
+            let spec = json!({"type": "NodePort", "ports": [
+                {"name": "a", "port": 80}, {"name": "b", "port": 81, "nodePort": 30000 + number},
+                {"name": "c", "port": 82, "nodePort": 0},
+            ]});
+            let ports = node_ports(&store, &format!("s{number}"), &spec);
+            assert_eq!(ports[1], Some(30000 + number));
+            for port in [ports[0], ports[2]] {
+                assert!(NODE_PORTS.contains(&port.unwrap()) && seen.insert(port));
+                assert_ne!(port, ports[1]);
+            }
+        }
+        let none = json!({"ports": [{"port": 80}]});
+        assert_eq!(node_ports(&store, "inside", &none), [None]);
+    }
+
+    #[test]
+    fn a_changed_service_keeps_what_it_had_unless_it_is_of_another_type() {
+        let old = json!({"type": "NodePort", "clusterIP": "10.96.0.12", "ports": [
+            {"port": 80, "protocol": "TCP", "nodePort": 31000},
+        ]});
+        let external = json!({"type": "ExternalName", "externalName": "example.com"});
+        let port = json!([{"port": 80, "protocol": "TCP"}]);
+        for (old, new, address, node_port) in [
+            (
+                &old,
+                json!({"type": "NodePort", "ports": port}),
+                Some("10.96.0.12"),
+                Some(31000),
+            ),
+            (
+                &old,
+                json!({"type": "ClusterIP", "ports": port}),
+                Some("10.96.0.12"),
+                None,
+            ),
+            (&old, external.clone(), None, None),
+            (
+                &external,
+                json!({"type": "ClusterIP", "clusterIP": "10.96.0.20"}),
+                Some("10.96.0.20"),
+                None,
+            ),
+        ] {
+            let mut changed = service("s", &new);
+            keep_address(&mut changed, &service("s", old));
+            let spec = changed.spec.unwrap();
+            assert_eq!(spec.cluster_ip.as_deref(), address, "{new}");
+            let ports = spec.ports.unwrap_or_default();
+            let found = ports.first().and_then(|port| port.node_port);
+            assert_eq!(found, node_port, "{new}");
+        }
     }
 }

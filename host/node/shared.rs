@@ -20,6 +20,7 @@ use crate::events::Recorder;
 use crate::immutable;
 use crate::known::{KnownPods, lock};
 use crate::machine::HOST_IP;
+use crate::node_ports::NodePorts;
 use crate::schedule::Allocatable;
 use crate::state_dir::StateDir;
 
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) recorder: Recorder,
     pub(crate) images: Arc<Images>,
     pub(crate) network: Arc<Network>,
+    pub(crate) node_ports: Arc<NodePorts>,
     pub(crate) known: KnownPods,
     pub(crate) machine: Allocatable,
     pub(crate) folders: Folders,
@@ -68,6 +70,7 @@ impl Shared {
             store,
             images: Arc::default(),
             network: Arc::new(Network::new()),
+            node_ports: Arc::default(),
             known: KnownPods::default(),
             machine: config.allocatable(),
             folders: Folders {

@@ -48,7 +48,8 @@ impl Agent {
         )
         .await?;
         let services: Vec<_> = objects.services().collect();
-        admission::check_ports(&candidates, &shared.config.publish, &services).await?;
+        let rules = &shared.config.publish;
+        admission::check_ports(&candidates, rules, &services, &shared.node_ports).await?;
         if shared.is_closing() {
             return Err(NodeError::ShuttingDown);
         }
@@ -258,7 +259,15 @@ pub(crate) fn status_of_new(pod: &Pod) -> PodStatus {
 fn apply(shared: &Shared, mut object: Object) -> Result<Object, StoreError> {
     let kind = object.kind();
     if let Object::Service(service) = &mut object {
-        services::give_address(&shared.store, Arc::make_mut(service));
+        let service = Arc::make_mut(service);
+        if let Some(Object::Service(old)) = shared.store.get(
+            kind,
+            service.metadata.namespace.as_deref(),
+            service.metadata.name.as_deref().unwrap_or_default(),
+        ) {
+            services::keep_address(service, &old);
+        }
+        services::give_address(&shared.store, service);
     }
     match shared.store.create(object.clone()) {
         Err(StoreError::AlreadyExists { .. }) => {}
@@ -275,9 +284,6 @@ fn apply(shared: &Shared, mut object: Object) -> Result<Object, StoreError> {
         }
         let mut new = object.clone();
         new.metadata_mut().owner_references = stored.metadata().owner_references.clone();
-        if let (Object::Service(new), Object::Service(old)) = (&mut new, &*stored) {
-            services::keep_address(Arc::make_mut(new), old);
-        }
         *stored = new;
         Ok(())
     })

@@ -1,13 +1,13 @@
 //! A pod's names: its host name, what its network is called, and its `/etc/resolv.conf`.
 //!
-//! (`dns-pod-service`; the kubelet's `dns.go`.) No guest can reach a DNS server: names are those of `/etc/hosts`. So the
-//! file names the servers that `dnsConfig` lists and no other; `dnsPolicy: Default`, which would take over the node's
-//! own file, has nothing to take over, as the node's servers cannot be reached either.
+//! (`dns-pod-service`; the kubelet's `dns.go`.) The cluster's name server is the network's own, which knows the names of
+//! services and pods; no other can be reached. So the file names it, and those that `dnsConfig` lists; `dnsPolicy: Default`,
+//! which would take over the node's own file, has nothing to take over, as the node's servers cannot be reached either.
 
 use std::net::IpAddr;
 
 use wasmpod_manifest::k8s::{Pod, PodDNSConfig};
-use wasmpod_network::PodNetworkConfig;
+use wasmpod_network::{NAMESERVER, PodNetworkConfig};
 
 use crate::port::PodIdentity;
 
@@ -20,6 +20,10 @@ pub const MAX_FQDN_BYTES: usize = 64;
 
 /// What follows the names of all services.
 const CLUSTER_DOMAIN: &str = "cluster.local";
+
+/// How many name servers a file may name: the resolvers' own limit (`MAXNS` of resolv.conf(5)), to which the kubelet cuts
+/// the list.
+const MAX_NAMESERVERS: usize = 3;
 
 /// The pod's full name is too long to be its host name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,11 +60,15 @@ pub(crate) fn network_config(pod: &Pod, identity: &PodIdentity) -> PodNetworkCon
         let ip: IpAddr = alias.ip.parse().ok()?;
         Some((ip, alias.hostnames.clone().unwrap_or_default()))
     });
+    let resolver = Resolver::of(pod, namespace);
     PodNetworkConfig {
         hostname,
         domain: subdomain.map(|name| format!("{name}.{namespace}.svc.{CLUSTER_DOMAIN}")),
         host_aliases: host_aliases.collect(),
-        search: search(namespace),
+        namespace: namespace.clone(),
+        nameservers: resolver.nameservers(),
+        ndots: resolver.ndots(),
+        search: resolver.search,
         ..PodNetworkConfig::default()
     }
 }
@@ -97,55 +105,94 @@ fn search(namespace: &str) -> Vec<String> {
 
 /// The text of `/etc/resolv.conf` (resolv.conf(5)).
 pub(crate) fn resolv_conf(pod: &Pod, namespace: &str) -> String {
-    let none = PodDNSConfig::default();
-    let spec = pod.spec.as_ref();
-    let policy = spec.and_then(|spec| spec.dns_policy.as_deref());
-    let config = spec
-        .and_then(|spec| spec.dns_config.as_ref())
-        .unwrap_or(&none);
-    let (mut searches, mut options) = match policy {
-        Some("None" | "Default") => (Vec::new(), Vec::new()),
-        _ => (
-            search(namespace),
-            vec![("ndots".to_owned(), Some("5".to_owned()))],
-        ),
-    };
-    for name in config.searches.iter().flatten() {
-        if !searches.contains(name) {
-            searches.push(name.clone());
-        }
-    }
-    for option in config.options.iter().flatten() {
-        let Some(name) = option.name.clone().filter(|name| !name.is_empty()) else {
-            continue;
+    Resolver::of(pod, namespace).text()
+}
+
+/// What `/etc/resolv.conf` says.
+struct Resolver {
+    /// As they are written.
+    servers: Vec<String>,
+    search: Vec<String>,
+    options: Vec<(String, Option<String>)>,
+}
+
+impl Resolver {
+    fn of(pod: &Pod, namespace: &str) -> Self {
+        let none = PodDNSConfig::default();
+        let spec = pod.spec.as_ref();
+        let policy = spec.and_then(|spec| spec.dns_policy.as_deref());
+        let config = spec
+            .and_then(|spec| spec.dns_config.as_ref())
+            .unwrap_or(&none);
+        let mut this = match policy {
+            Some("None" | "Default") => Self {
+                servers: Vec::new(),
+                search: Vec::new(),
+                options: Vec::new(),
+            },
+            _ => Self {
+                servers: vec![NAMESERVER.to_string()],
+                search: search(namespace),
+                options: vec![("ndots".to_owned(), Some("5".to_owned()))],
+            },
         };
-        match options.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, value)) => value.clone_from(&option.value),
-            None => options.push((name, option.value.clone())),
+        for name in config.searches.iter().flatten() {
+            if !this.search.contains(name) {
+                this.search.push(name.clone());
+            }
         }
+        for option in config.options.iter().flatten() {
+            let Some(name) = option.name.clone().filter(|name| !name.is_empty()) else {
+                continue;
+            };
+            match this.options.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, value)) => value.clone_from(&option.value),
+                None => this.options.push((name, option.value.clone())),
+            }
+        }
+        for server in config.nameservers.iter().flatten() {
+            if !this.servers.contains(server) {
+                this.servers.push(server.clone());
+            }
+        }
+        this.servers.truncate(MAX_NAMESERVERS);
+        this
     }
-    let servers = config.nameservers.as_deref().unwrap_or_default();
-    let mut text = String::new();
-    if servers.is_empty() {
-        text.push_str("# This pod has no DNS server: names are those of /etc/hosts.\n");
+
+    fn nameservers(&self) -> Vec<IpAddr> {
+        let servers = self.servers.iter();
+        servers.filter_map(|server| server.parse().ok()).collect()
     }
-    if !searches.is_empty() {
-        text.push_str(&format!("search {}\n", searches.join(" ")));
+
+    /// The last one counts, and without any 1 (resolv.conf(5)).
+    fn ndots(&self) -> usize {
+        let mut options = self.options.iter().rev();
+        let found = options.find(|(name, _)| name == "ndots");
+        let value = found.and_then(|(_, value)| value.as_ref()?.parse().ok());
+        value.unwrap_or(1)
     }
-    for server in servers {
-        text.push_str(&format!("nameserver {server}\n"));
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        if self.servers.is_empty() {
+            text.push_str("# This pod has no DNS server: names are those of /etc/hosts.\n");
+        }
+        if !self.search.is_empty() {
+            text.push_str(&format!("search {}\n", self.search.join(" ")));
+        }
+        for server in &self.servers {
+            text.push_str(&format!("nameserver {server}\n"));
+        }
+        if !self.options.is_empty() {
+            let words = self.options.iter().map(|(name, value)| match value {
+                Some(value) if !value.is_empty() => format!("{name}:{value}"),
+                _ => name.clone(),
+            });
+            let words: Vec<_> = words.collect();
+            text.push_str(&format!("options {}\n", words.join(" ")));
+        }
+        text
     }
-    if !options.is_empty() {
-        let words = options.into_iter().map(|(name, value)| match value {
-            Some(value) if !value.is_empty() => format!("{name}:{value}"),
-            _ => name,
-        });
-        text.push_str(&format!(
-            "options {}\n",
-            words.collect::<Vec<_>>().join(" ")
-        ));
-    }
-    text
 }
 
 #[cfg(test)]
@@ -176,8 +223,8 @@ mod tests {
         for (spec, expected) in [
             (
                 json!({"containers": []}),
-                "# This pod has no DNS server: names are those of /etc/hosts.\n\
-                 search ns.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n",
+                "search ns.svc.cluster.local svc.cluster.local cluster.local\n\
+                 nameserver 10.96.0.10\noptions ndots:5\n",
             ),
             (
                 json!({"containers": [], "dnsPolicy": "None", "dnsConfig": config}),
@@ -187,7 +234,7 @@ mod tests {
             (
                 json!({"containers": [], "dnsPolicy": "ClusterFirst", "dnsConfig": config}),
                 "search ns.svc.cluster.local svc.cluster.local cluster.local ns1.svc.cluster-domain.example\n\
-                 nameserver 192.0.2.1\nnameserver 192.0.2.2\noptions ndots:2 edns0\n",
+                 nameserver 10.96.0.10\nnameserver 192.0.2.1\nnameserver 192.0.2.2\noptions ndots:2 edns0\n",
             ),
             (
                 json!({"containers": [], "dnsPolicy": "Default"}),
@@ -195,6 +242,33 @@ mod tests {
             ),
         ] {
             assert_eq!(resolv_conf(&pod(&spec), "ns"), expected);
+        }
+    }
+
+    #[test]
+    fn the_network_resolves_as_the_file_says() {
+        for (spec, servers, dots, first) in [
+            (json!({"containers": []}), 1, 5, "ns.svc.cluster.local"),
+            (
+                json!({"containers": [], "dnsConfig": {"options": [{"name": "ndots", "value": "2"}]}}),
+                1,
+                2,
+                "ns.svc.cluster.local",
+            ),
+            (
+                json!({"containers": [], "dnsPolicy": "None", "dnsConfig": {
+                    "nameservers": ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"],
+                    "searches": ["example.org"],
+                }}),
+                3,
+                1,
+                "example.org",
+            ),
+        ] {
+            let config = network_config(&pod(&spec), &identity());
+            assert_eq!(config.nameservers.len(), servers, "{spec}");
+            assert_eq!(config.ndots, dots, "{spec}");
+            assert_eq!(config.search[0], first, "{spec}");
         }
     }
 

@@ -45,7 +45,7 @@ pub enum ResourceError {
     /// A port of the host.
     #[error("{}", described(.0, PublishError::hint))]
     Publish(PublishError),
-    /// The task that carries a published port's traffic.
+    /// The task that carries a published port's traffic, or the network's own.
     #[error(transparent)]
     Task(#[from] SpawnError),
     /// A failure, and another while cleaning up after it.
@@ -185,6 +185,7 @@ impl Resources {
             });
             ready.push(published.await.map_err(ResourceError::Publish)?);
         }
+        drop(tasks.spawn(network.clone().serve())?);
         // All are bound before the first one carries anything.
         let mut addresses = Vec::new();
         for published in ready {

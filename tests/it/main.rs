@@ -7,6 +7,7 @@ mod four_pods;
 mod isolation;
 mod kubeconfig;
 mod looking_in;
+mod services;
 mod support;
 #[cfg(target_os = "linux")]
 mod terminal;

@@ -31,11 +31,11 @@ pub(super) const TABLES: &[Table] = &[
             Field::yes("containers"),
             Field::partly(
                 "dnsConfig",
-                "it is written to /etc/resolv.conf; the pod's own network answers names",
+                "name servers other than the cluster's own cannot be reached",
             ),
             Field::partly(
                 "dnsPolicy",
-                "it decides /etc/resolv.conf; the pod's own network answers names",
+                "with `Default` names are those of /etc/hosts: the node's servers cannot be reached",
             ),
             Field::yes("enableServiceLinks"),
             Field::rejected(

@@ -4,7 +4,7 @@ use super::{Field, Table};
 
 const LOAD_BALANCER: &str = "there is no load balancer outside of this process";
 const ONE_NODE: &str = "there is one node, so all traffic is local";
-const ADDRESS: &str = "services are reached through their node ports for now";
+const IPV4: &str = "pods and services have IPv4 addresses only";
 
 /// The tables of this file.
 pub(super) const TABLES: &[Table] = &[
@@ -24,37 +24,26 @@ pub(super) const TABLES: &[Table] = &[
         title: "Service spec",
         fields: &[
             Field::ignored("allocateLoadBalancerNodePorts", LOAD_BALANCER),
-            Field::ignored("clusterIP", ADDRESS).unless(&["None", ""]),
-            Field::ignored("clusterIPs", ADDRESS),
+            Field::yes("clusterIP"),
+            Field::yes("clusterIPs"),
             Field::ignored(
                 "externalIPs",
                 "wasmpod binds no addresses but those it is told to publish on",
             ),
-            Field::rejected(
-                "externalName",
-                "names outside of the pods are not served",
-                "",
-            ),
+            Field::yes("externalName"),
             Field::ignored("externalTrafficPolicy", ONE_NODE),
             Field::ignored("healthCheckNodePort", LOAD_BALANCER),
             Field::ignored("internalTrafficPolicy", ONE_NODE),
-            Field::ignored("ipFamilies", ADDRESS),
-            Field::ignored("ipFamilyPolicy", ADDRESS),
+            Field::ignored("ipFamilies", IPV4),
+            Field::ignored("ipFamilyPolicy", IPV4),
             Field::ignored("loadBalancerClass", LOAD_BALANCER),
             Field::ignored("loadBalancerIP", LOAD_BALANCER),
             Field::ignored("loadBalancerSourceRanges", LOAD_BALANCER),
             Field::yes("ports"),
-            Field::ignored("publishNotReadyAddresses", ADDRESS).unless(&["false"]),
+            Field::yes("publishNotReadyAddresses"),
             Field::yes("selector"),
-            Field::ignored(
-                "sessionAffinity",
-                "a service forwards to the first pod that matches",
-            )
-            .unless(&["None"]),
-            Field::ignored(
-                "sessionAffinityConfig",
-                "a service forwards to the first pod that matches",
-            ),
+            Field::yes("sessionAffinity"),
+            Field::yes("sessionAffinityConfig"),
             Field::ignored("trafficDistribution", ONE_NODE),
             Field::yes("type"),
         ],
@@ -70,5 +59,15 @@ pub(super) const TABLES: &[Table] = &[
             Field::yes("protocol"),
             Field::yes("targetPort"),
         ],
+    },
+    Table {
+        definition: "io.k8s.api.core.v1.SessionAffinityConfig",
+        title: "Session affinity",
+        fields: &[Field::yes("clientIP")],
+    },
+    Table {
+        definition: "io.k8s.api.core.v1.ClientIPConfig",
+        title: "Client IP affinity",
+        fields: &[Field::yes("timeoutSeconds")],
     },
 ];

@@ -10,6 +10,10 @@ use crate::report::ViolationKind;
 /// Source: the API server's default `--service-node-port-range`. Others are violations.
 const NODE_PORTS: std::ops::RangeInclusive<i32> = 30000..=32767;
 
+/// How long a client may keep its pod, in seconds: up to a day (`MaxClientIPServiceAffinitySeconds` of the core API).
+/// Others are violations.
+const AFFINITY_SECONDS: std::ops::RangeInclusive<i32> = 1..=86_400;
+
 /// Holds every rule of a service.
 pub(crate) fn service(service: &Service, findings: &mut Findings) {
     metadata::metadata(&service.metadata, names::dns1035_label, findings);
@@ -25,15 +29,7 @@ fn service_spec(spec: &ServiceSpec, path: &Path, findings: &mut Findings) {
     let supported = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
     findings.one_of("service/type", &path.field("type"), kind, &supported);
     if kind == "ExternalName" {
-        findings.push(
-            Finding::new(
-                "support/rejected",
-                ViolationKind::Forbidden,
-                &path.field("type"),
-            )
-            .detail("names outside of the pods are not served")
-            .hint("remove the service; see docs/compatibility.md#service-spec"),
-        );
+        external_name(spec, path, findings);
     }
     if let Some(affinity) = spec.session_affinity.as_deref() {
         findings.one_of(
@@ -43,6 +39,7 @@ fn service_spec(spec: &ServiceSpec, path: &Path, findings: &mut Findings) {
             &["ClientIP", "None"],
         );
     }
+    affinity_config(spec, &path.field("sessionAffinityConfig"), findings);
     let is_headless = spec.cluster_ip.as_deref() == Some("None");
     if let Some(address) = spec
         .cluster_ip
@@ -74,6 +71,45 @@ fn service_spec(spec: &ServiceSpec, path: &Path, findings: &mut Findings) {
         findings.required("service/ports", &path.field("ports"), "");
     }
     ports(list, kind, &path.field("ports"), findings);
+}
+
+fn affinity_config(spec: &ServiceSpec, path: &Path, findings: &mut Findings) {
+    let Some(config) = &spec.session_affinity_config else {
+        return;
+    };
+    if spec.session_affinity.as_deref() != Some("ClientIP") {
+        let finding = Finding::new("service/affinity", ViolationKind::Forbidden, path);
+        findings.push(finding.detail("must not be set when session affinity is None"));
+        return;
+    }
+    let timeout = config.client_ip.as_ref().and_then(|ip| ip.timeout_seconds);
+    if let Some(seconds) = timeout.filter(|seconds| !AFFINITY_SECONDS.contains(seconds)) {
+        let path = path.field("clientIP").field("timeoutSeconds");
+        let detail = "must be greater than 0 and less than 86400";
+        findings.invalid_number("service/affinity", &path, seconds, detail);
+    }
+}
+
+/// A service that is another name's alias has that name, and no address.
+fn external_name(spec: &ServiceSpec, path: &Path, findings: &mut Findings) {
+    let name = spec.external_name.as_deref().unwrap_or_default();
+    let name_path = path.field("externalName");
+    if name.is_empty() {
+        findings.required("service/external-name", &name_path, "");
+    } else {
+        // A last dot is allowed there.
+        let bare = name.strip_suffix('.').unwrap_or(name);
+        let details = names::dns1123_subdomain(bare);
+        findings.all("service/external-name", &name_path, name, details);
+    }
+    if spec.cluster_ip.as_deref().is_some_and(|ip| !ip.is_empty()) {
+        let finding = Finding::new(
+            "service/cluster-ip",
+            ViolationKind::Forbidden,
+            &path.field("clusterIP"),
+        );
+        findings.push(finding.detail("may not be set for ExternalName services"));
+    }
 }
 
 fn ports(list: &[ServicePort], kind: &str, path: &Path, findings: &mut Findings) {

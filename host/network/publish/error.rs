@@ -3,16 +3,17 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::PublishConfig;
 use crate::counters::Protocol;
 
 /// The host did not give the port. `Display` leaves out the source, as everywhere; the report prints the chain.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot publish pod {pod:?} port {port}{} on host {} port {}", suffix(*.protocol), .host.ip(), .host.port())]
+#[error("cannot publish {what} port {port}{} on host {} port {}", suffix(*.protocol), .host.ip(), .host.port())]
 pub struct PublishError {
-    /// The pod's name.
-    pub pod: String,
-    /// The pod's port.
+    /// What was to be published: `pod "web"` or `service "default/web"`.
+    pub what: String,
+    /// The pod's name, if it is a pod.
+    pub pod: Option<String>,
+    /// The port of that.
     pub port: u16,
     /// TCP or UDP.
     pub protocol: Protocol,
@@ -23,22 +24,12 @@ pub struct PublishError {
 }
 
 impl PublishError {
-    pub(super) fn new(config: &PublishConfig, source: io::Error) -> Self {
-        Self {
-            pod: config.pod_name.clone(),
-            port: config.port,
-            protocol: config.protocol,
-            host: config.host,
-            source,
-        }
-    }
-
     /// What the user can do, if that is known.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        let (pod, port) = (&self.pod, self.port);
-        match self.source.kind() {
-            io::ErrorKind::PermissionDenied if self.host.port() < 1024 => {
+        let port = self.port;
+        match (self.source.kind(), &self.pod) {
+            (io::ErrorKind::PermissionDenied, Some(pod)) if self.host.port() < 1024 => {
                 let free = if port < 1024 {
                     port.saturating_add(8000)
                 } else {
@@ -48,12 +39,16 @@ impl PublishError {
                     "ports below 1024 need privileges this program does not ask for; use --publish {free}:{pod}:{port}"
                 ))
             }
-            io::ErrorKind::AddrInUse => Some(format!(
+            (io::ErrorKind::AddrInUse, Some(pod)) => Some(format!(
                 "another program listens on host port {}; stop it or choose another host port with \
                  --publish HOSTPORT:{pod}:{port}",
                 self.host.port()
             )),
-            io::ErrorKind::AddrNotAvailable => Some(format!(
+            (io::ErrorKind::AddrInUse, None) => Some(format!(
+                "another program listens on host port {}; stop it or choose another nodePort",
+                self.host.port()
+            )),
+            (io::ErrorKind::AddrNotAvailable, _) => Some(format!(
                 "{} is not an address of this host; use 127.0.0.1",
                 self.host.ip()
             )),

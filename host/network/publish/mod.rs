@@ -1,15 +1,24 @@
-//! Publishing: a real port of the host whose traffic goes into a pod's virtual port.
+//! Publishing: a real port of the host whose traffic goes to a virtual port of a pod or of a service.
 //!
 //! The only place of this crate that opens a host socket. A publication binds at once, so that a port in use is found before
-//! anything starts; then it is a future to be spawned among the pod's tasks. Dropping that future (or the [`Published`])
-//! frees the host port and ends every connection.
+//! anything starts; then it is a future to be spawned among the tasks of the pod, or of whoever keeps the services. Dropping
+//! that future (or the [`Published`]) frees the host port and ends every connection of a pod's publication.
 //!
-//! `tcp` pipes connections with backpressure and half-close both ways, `udp` keeps a flow for each client.
+//! A service's publication only chooses: an accepted connection is handed over to the chosen pod, whose own task carries it
+//! on the pod's own thread and ends it with the pod.
+//!
+//! `tcp` accepts, `carry` pipes connections with backpressure and half-close both ways, `handover` brings them to another
+//! thread, `udp` keeps a flow for each client.
 
+mod carry;
 mod error;
+mod handover;
+mod target;
 mod tcp;
 mod udp;
 
+#[cfg(test)]
+mod service_tests;
 #[cfg(test)]
 mod tests;
 
@@ -17,10 +26,30 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub(crate) use carry::carry_handed;
 pub use error::PublishError;
+pub(crate) use handover::Handovers;
 
 use crate::counters::Protocol;
+use crate::network::Network;
 use crate::pod::PodNetwork;
+use crate::service::ServiceName;
+use target::Target;
+
+/// What of a service is to be published where.
+#[derive(Clone, Debug)]
+pub struct PublishServiceConfig {
+    /// The host address to listen on; port 0 lets the host choose.
+    pub host: SocketAddr,
+    /// Who knows the service and its pods.
+    pub network: Network,
+    /// The service.
+    pub service: ServiceName,
+    /// The service's own port.
+    pub port: u16,
+    /// TCP or UDP.
+    pub protocol: Protocol,
+}
 
 /// What is to be published where.
 #[derive(Clone, Debug)]
@@ -50,7 +79,7 @@ pub struct Published {
 #[derive(Debug)]
 enum Kind {
     Tcp(tcp::Publication),
-    Udp(udp::Publication),
+    Udp(Box<udp::Publication>),
 }
 
 /// What a publication has carried; a handle of running numbers.
@@ -72,16 +101,57 @@ struct Counters {
 /// # Errors
 /// The host port is in use, needs privileges, is not one of this host's, or the host refuses otherwise.
 pub async fn publish(config: PublishConfig) -> Result<Published, PublishError> {
-    let counters = Arc::new(Counters::default());
-    let bound = match config.protocol {
-        Protocol::Tcp => tcp::Publication::bind(&config, &counters)
-            .await
-            .map(|(tcp, at)| (Kind::Tcp(tcp), at)),
-        Protocol::Udp => udp::Publication::bind(&config, &counters)
-            .await
-            .map(|(udp, at)| (Kind::Udp(udp), at)),
+    let target = Target::Pod {
+        pod: config.pod,
+        port: config.port,
     };
-    let (kind, local) = bound.map_err(|source| PublishError::new(&config, source))?;
+    let bound = bind(config.host, config.protocol, target);
+    bound.map_err(|source| PublishError {
+        what: format!("pod {:?}", config.pod_name),
+        pod: Some(config.pod_name),
+        port: config.port,
+        protocol: config.protocol,
+        host: config.host,
+        source,
+    })
+}
+
+/// Binds a host port for a port of a service: each connection goes to the endpoint that kube-proxy's rules choose then.
+/// A client of a service without endpoints is reset, as the host's kernel has accepted it before anybody could refuse. To be
+/// called within a tokio runtime with I/O.
+///
+/// # Errors
+/// As [`publish`].
+pub fn publish_service(config: PublishServiceConfig) -> Result<Published, PublishError> {
+    let what = format!("service \"{}\"", config.service);
+    let target = Target::Service {
+        network: config.network,
+        service: config.service,
+        port: config.port,
+    };
+    let bound = bind(config.host, config.protocol, target);
+    bound.map_err(|source| PublishError {
+        what,
+        pod: None,
+        port: config.port,
+        protocol: config.protocol,
+        host: config.host,
+        source,
+    })
+}
+
+fn bind(host: SocketAddr, protocol: Protocol, target: Target) -> std::io::Result<Published> {
+    let counters = Arc::new(Counters::default());
+    let (kind, local) = match protocol {
+        Protocol::Tcp => {
+            let (bound, local) = tcp::Publication::bind(host, target, &counters)?;
+            (Kind::Tcp(bound), local)
+        }
+        Protocol::Udp => {
+            let (bound, local) = udp::Publication::bind(host, target, &counters)?;
+            (Kind::Udp(Box::new(bound)), local)
+        }
+    };
     Ok(Published {
         local,
         counters,
@@ -100,17 +170,45 @@ pub async fn check(
     pod_name: &str,
     port: u16,
 ) -> Result<(), PublishError> {
-    let bound = match protocol {
+    try_bind(host, protocol)
+        .await
+        .map_err(|source| PublishError {
+            what: format!("pod {pod_name:?}"),
+            pod: Some(pod_name.to_owned()),
+            port,
+            protocol,
+            host,
+            source,
+        })
+}
+
+/// As [`check`], for a port of a service.
+///
+/// # Errors
+/// As [`publish`].
+pub async fn check_service(
+    host: SocketAddr,
+    protocol: Protocol,
+    service: &ServiceName,
+    port: u16,
+) -> Result<(), PublishError> {
+    try_bind(host, protocol)
+        .await
+        .map_err(|source| PublishError {
+            what: format!("service \"{service}\""),
+            pod: None,
+            port,
+            protocol,
+            host,
+            source,
+        })
+}
+
+async fn try_bind(host: SocketAddr, protocol: Protocol) -> std::io::Result<()> {
+    match protocol {
         Protocol::Tcp => tokio::net::TcpListener::bind(host).await.map(drop),
         Protocol::Udp => tokio::net::UdpSocket::bind(host).await.map(drop),
-    };
-    bound.map_err(|source| PublishError {
-        pod: pod_name.to_owned(),
-        port,
-        protocol,
-        host,
-        source,
-    })
+    }
 }
 
 impl Published {

@@ -1,56 +1,53 @@
-//! A published TCP port: one task for each connection, which polls both directions.
-//!
-//! Backpressure is the absence of buffers: a direction reads only what the other side has room for. EOF on one side is a
-//! half-close on the other; a reset on one side is a reset on the other, so a pod that refuses is seen as closed at once.
+//! A published TCP port: accepts connections, and has each carried where it belongs.
 
-use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream as HostStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream as HostStream};
 use tokio::task::JoinSet;
 
-use super::{Counters, PublishConfig, count};
-use crate::Errno;
-use crate::limits::{
-    MAX_PUBLISHED_CONNECTIONS, PUBLISH_ACCEPT_PAUSE, PUBLISH_READ_BYTES,
-    PUBLISH_TRANSFERS_PER_TURN, PUBLISH_WRITE_BYTES, PUBLISH_WRITE_SLICES,
-};
-use crate::pod::PodNetwork;
-use crate::tcp::{Shutdown, TcpStream};
+use super::Counters;
+use super::carry::{carry, reset};
+use super::handover::Handover;
+use super::target::Target;
+use crate::counters::Protocol;
+use crate::limits::{MAX_PUBLISHED_CONNECTIONS, PUBLISH_ACCEPT_PAUSE, PUBLISH_BACKLOG};
+use crate::network::Network;
+use crate::service::ServiceName;
 
 #[derive(Debug)]
 pub(super) struct Publication {
     listener: TcpListener,
-    pod: PodNetwork,
-    port: u16,
+    target: Target,
     counters: Arc<Counters>,
 }
 
 impl Publication {
-    pub(super) async fn bind(
-        config: &PublishConfig,
+    pub(super) fn bind(
+        host: SocketAddr,
+        target: Target,
         counters: &Arc<Counters>,
     ) -> io::Result<(Self, SocketAddr)> {
-        let listener = TcpListener::bind(config.host).await?;
+        // What `TcpListener::bind` does, without its detour over name lookup.
+        let socket = match host {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // Elsewhere than on Unix it lets two programs have one port.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        socket.bind(host)?;
+        let listener = socket.listen(PUBLISH_BACKLOG)?;
         let local = listener.local_addr()?;
-        let (pod, counters) = (config.pod.clone(), Arc::clone(counters));
-        Ok((
-            Self {
-                listener,
-                pod,
-                port: config.port,
-                counters,
-            },
-            local,
-        ))
+        let counters = Arc::clone(counters);
+        let this = Self {
+            listener,
+            target,
+            counters,
+        };
+        Ok((this, local))
     }
 
     pub(super) async fn serve(self) {
@@ -63,15 +60,17 @@ impl Publication {
                 continue;
             }
             match self.listener.accept().await {
-                Ok((host, client)) => {
-                    connections.spawn(carry(
-                        host,
-                        client,
-                        self.pod.clone(),
-                        self.port,
-                        Arc::clone(&self.counters),
-                    ));
-                }
+                Ok((host, client)) => match &self.target {
+                    Target::Pod { pod, port } => {
+                        let counters = Arc::clone(&self.counters);
+                        connections.spawn(carry(host, client, pod.clone(), *port, counters));
+                    }
+                    Target::Service {
+                        network,
+                        service,
+                        port,
+                    } => self.hand_over(host, client, network, service, *port),
+                },
                 // This client went away again.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 // This host can take no more now, for example for want of descriptors: the other connections go on.
@@ -79,288 +78,41 @@ impl Publication {
             }
         }
     }
-}
 
-/// One connection from its accept to its end.
-async fn carry(
-    host: HostStream,
-    client: SocketAddr,
-    pod: PodNetwork,
-    port: u16,
-    counters: Arc<Counters>,
-) {
-    // Small answers must not wait for acknowledgements; a failure costs only latency.
-    let _ = host.set_nodelay(true);
-    let Ok(inside) = pod.dial(client, port).await else {
-        counters.refused.fetch_add(1, Ordering::Relaxed);
-        reset(&host);
-        return;
-    };
-    counters.connections.fetch_add(1, Ordering::Relaxed);
-    let mut pipes = Pipes {
-        host,
-        inside,
-        counters,
-        upstream: Upstream::default(),
-        downstream: Downstream::default(),
-    };
-    if poll_fn(|cx| pipes.poll(cx)).await.is_err() {
-        // The host's error or the pod's: both sides learn of it as a reset.
-        reset(&pipes.host);
-        pipes.inside.abort();
-    }
-}
-
-/// Makes the drop of a host connection a reset. If the host refuses, it is an ordinary close.
-fn reset(host: &HostStream) {
-    let _ = host.set_zero_linger();
-}
-
-/// The two directions of a connection.
-struct Pipes {
-    host: HostStream,
-    inside: TcpStream,
-    counters: Arc<Counters>,
-    upstream: Upstream,
-    downstream: Downstream,
-}
-
-/// From the host into the pod.
-#[derive(Default)]
-struct Upstream {
-    ended: bool,
-    buffer: BytesMut,
-    read_bytes: usize,
-}
-
-/// From the pod to the host.
-#[derive(Default)]
-struct Downstream {
-    ended: bool,
-    inside_ended: bool,
-    /// The pod's end was reset: to be passed on after what it had sent.
-    reset: bool,
-    waiting: VecDeque<Bytes>,
-}
-
-/// One direction is broken: the connection ends with a reset.
-struct Broken;
-
-/// What one transfer of a direction came to.
-enum Step {
-    /// It did something and may have more to do.
-    Moved,
-    /// Nothing to do now; the task will be woken.
-    Waiting,
-    /// The direction has ended in order.
-    Ended,
-}
-
-impl Pipes {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
-        let mut more = false;
-        if !self.upstream.ended {
-            match turn(|| self.poll_upstream(cx)) {
-                Err(broken) => return Poll::Ready(Err(broken)),
-                Ok(Step::Ended) => self.upstream.ended = true,
-                Ok(Step::Moved) => more = true,
-                Ok(Step::Waiting) => {}
-            }
-        }
-        if !self.downstream.ended {
-            match turn(|| self.poll_downstream(cx)) {
-                Err(broken) => return Poll::Ready(Err(broken)),
-                Ok(Step::Ended) => self.downstream.ended = true,
-                Ok(Step::Moved) => more = true,
-                Ok(Step::Waiting) => {}
-            }
-        }
-        if self.upstream.ended && self.downstream.ended {
-            return Poll::Ready(Ok(()));
-        }
-        if more {
-            cx.waker().wake_by_ref();
-        }
-        Poll::Pending
-    }
-
-    /// One read of the host's data, at most as much as the pod's socket has room for.
-    fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Result<Step, Broken> {
-        // Also when there is nothing to write: a pod that has closed wants no more, and the host should learn it.
-        if self.inside.poll_write_closed(cx).is_ready() {
-            // Told once: the other direction still has to give the host what the pod sent before the reset.
-            self.downstream.reset |= self.inside.write_capacity() == Err(Errno::ConnReset);
-            // Unread data of the client, now or later, makes the kernel answer it with a reset.
-            return Ok(Step::Ended);
-        }
-        if self.inside.poll_write_ready(cx).is_pending() {
-            return Ok(Step::Waiting);
-        }
-        let Ok(room) = self.inside.write_capacity() else {
-            return Err(Broken);
+    /// Chooses a pod for a connection and leaves it to that.
+    fn hand_over(
+        &self,
+        host: HostStream,
+        client: SocketAddr,
+        network: &Network,
+        service: &ServiceName,
+        port: u16,
+    ) {
+        let chosen = network.endpoint(service, port, Protocol::Tcp, client.ip());
+        let found = chosen.and_then(|at| match at.ip() {
+            std::net::IpAddr::V4(ip) => Some((network.pod(ip)?, at.port())),
+            std::net::IpAddr::V6(_) => None,
+        });
+        let Some((pod, port)) = found else {
+            self.refuse(&host);
+            return;
         };
-        if room == 0 {
-            return Ok(Step::Moved);
-        }
-        match self.host.poll_read_ready(cx) {
-            Poll::Pending => {
-                // An idle connection holds no buffer.
-                self.upstream.buffer = BytesMut::new();
-                return Ok(Step::Waiting);
-            }
-            Poll::Ready(Err(_)) => return Err(Broken),
-            Poll::Ready(Ok(())) => {}
-        }
-        let wish = self.upstream.next_read_bytes().min(room);
-        match self.upstream.read(&mut self.host, wish, cx) {
-            Poll::Pending => Ok(Step::Waiting),
-            Poll::Ready(Err(_)) => Err(Broken),
-            Poll::Ready(Ok(data)) if data.is_empty() => {
-                // A refusal means that the pod has closed, which the other direction finds.
-                let _ = self.inside.shutdown(Shutdown::Send);
-                Ok(Step::Ended)
-            }
-            Poll::Ready(Ok(mut data)) => {
-                count(&self.counters.to_pod_bytes, data.len());
-                let taken = self.inside.try_write(&mut data);
-                if taken.is_ok() && data.is_empty() {
-                    Ok(Step::Moved)
-                } else {
-                    Err(Broken)
-                }
-            }
-        }
-    }
-
-    /// One write of the pod's data to the host.
-    fn poll_downstream(&mut self, cx: &mut Context<'_>) -> Result<Step, Broken> {
-        self.downstream.fill(&self.inside);
-        let waiting = &mut self.downstream.waiting;
-        if waiting.is_empty() {
-            if self.downstream.inside_ended {
-                if self.downstream.reset {
-                    return Err(Broken);
-                }
-                return match Pin::new(&mut self.host).poll_shutdown(cx) {
-                    Poll::Pending => Ok(Step::Waiting),
-                    Poll::Ready(Ok(())) => Ok(Step::Ended),
-                    Poll::Ready(Err(_)) => Err(Broken),
-                };
-            }
-            return Ok(if self.inside.poll_read_ready(cx).is_ready() {
-                Step::Moved
-            } else {
-                Step::Waiting
-            });
-        }
-        match self.host.poll_write_ready(cx) {
-            Poll::Pending => return Ok(Step::Waiting),
-            Poll::Ready(Err(_)) => return Err(Broken),
-            Poll::Ready(Ok(())) => {}
-        }
-        let written = {
-            let mut slices = [IoSlice::new(&[]); PUBLISH_WRITE_SLICES];
-            let mut used = 0;
-            for (slice, chunk) in slices.iter_mut().zip(waiting.iter()) {
-                *slice = IoSlice::new(chunk);
-                used += 1;
-            }
-            self.host
-                .try_write_vectored(slices.get(..used).unwrap_or(&[]))
+        let Ok(stream) = host.into_std() else { return };
+        let handover = Handover {
+            stream,
+            client,
+            port,
+            counters: Arc::clone(&self.counters),
         };
-        match written {
-            Ok(written) => {
-                count(&self.counters.from_pod_bytes, written);
-                self.downstream.advance(written);
-                Ok(Step::Moved)
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Step::Moved),
-            Err(_) => Err(Broken),
-        }
-    }
-}
-
-/// Repeats a transfer until it waits, ends, or has had its turn.
-fn turn(mut step: impl FnMut() -> Result<Step, Broken>) -> Result<Step, Broken> {
-    for _ in 0..PUBLISH_TRANSFERS_PER_TURN {
-        match step()? {
-            Step::Moved => {}
-            other => return Ok(other),
-        }
-    }
-    Ok(Step::Moved)
-}
-
-impl Upstream {
-    fn next_read_bytes(&self) -> usize {
-        self.read_bytes
-            .clamp(*PUBLISH_READ_BYTES.start(), *PUBLISH_READ_BYTES.end())
-    }
-
-    /// Reads at most `wish` bytes; none is EOF. What fills little of the buffer is copied out of it, so that no queue of the
-    /// pod holds a large buffer for a few bytes.
-    fn read(
-        &mut self,
-        host: &mut HostStream,
-        wish: usize,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<Bytes>> {
-        self.buffer.clear();
-        self.buffer.reserve(wish);
-        let read = {
-            let mut limited = (&mut self.buffer).limit(wish);
-            // Polled once: this future holds nothing that is lost when it is dropped.
-            ready!(pin!(host.read_buf(&mut limited)).poll(cx))?
-        };
-        self.adapt(read, wish);
-        if read < wish / 4 {
-            return Poll::Ready(Ok(Bytes::copy_from_slice(&self.buffer)));
-        }
-        Poll::Ready(Ok(self.buffer.split().freeze()))
-    }
-
-    /// Doubles the next read after a full one, halves it after one that was nearly empty.
-    fn adapt(&mut self, read: usize, wish: usize) {
-        let now = self.next_read_bytes();
-        self.read_bytes = match read {
-            _ if read == wish => now.saturating_mul(2),
-            _ if read < now / 4 => now / 2,
-            _ => now,
-        };
-    }
-}
-
-impl Downstream {
-    /// Takes what the pod has, up to [`PUBLISH_WRITE_BYTES`] and one vectored write.
-    fn fill(&mut self, inside: &TcpStream) {
-        let mut bytes: usize = self.waiting.iter().map(Bytes::len).sum();
-        while !self.inside_ended
-            && bytes < PUBLISH_WRITE_BYTES
-            && self.waiting.len() < PUBLISH_WRITE_SLICES
+        if let Err(handover) = pod.pod().handovers.push(handover)
+            && let Ok(host) = HostStream::from_std(handover.stream)
         {
-            match inside.try_read(PUBLISH_WRITE_BYTES.saturating_sub(bytes)) {
-                Ok(data) if data.is_empty() => self.inside_ended = true,
-                Ok(data) => {
-                    bytes = bytes.saturating_add(data.len());
-                    self.waiting.push_back(data);
-                }
-                Err(Errno::Again) => break,
-                Err(_) => {
-                    self.inside_ended = true;
-                    self.reset = true;
-                }
-            }
+            self.refuse(&host);
         }
     }
 
-    fn advance(&mut self, mut written: usize) {
-        while let Some(first) = self.waiting.front_mut() {
-            if first.len() > written {
-                first.advance(written);
-                return;
-            }
-            written = written.saturating_sub(first.len());
-            self.waiting.pop_front();
-        }
+    fn refuse(&self, host: &HostStream) {
+        self.counters.refused.fetch_add(1, Ordering::Relaxed);
+        reset(host);
     }
 }

@@ -45,7 +45,7 @@ async fn accept(listener: &TcpSocket) -> TcpStream {
     listener.try_accept().unwrap().stream().unwrap()
 }
 
-async fn limited<T>(work: impl Future<Output = T>) -> T {
+pub(super) async fn limited<T>(work: impl Future<Output = T>) -> T {
     timeout(LIMIT, work).await.unwrap()
 }
 
@@ -270,16 +270,14 @@ async fn a_host_port_in_use_is_an_error_that_names_pod_and_port() {
 
 #[test]
 fn a_refused_low_port_has_the_hint_to_take_a_higher_one() {
-    let (pod, ..) = pod();
-    let host = SocketAddr::from(([127, 0, 0, 1], 80));
-    let denied = io::Error::from_raw_os_error(13);
-    let error = PublishError::new(
-        &PublishConfig {
-            host,
-            ..config(&pod, 80, Protocol::Tcp)
-        },
-        denied,
-    );
+    let error = PublishError {
+        what: "pod \"web\"".to_owned(),
+        pod: Some("web".to_owned()),
+        port: 80,
+        protocol: Protocol::Tcp,
+        host: SocketAddr::from(([127, 0, 0, 1], 80)),
+        source: io::Error::from_raw_os_error(13),
+    };
     assert_eq!(
         error.hint().unwrap(),
         "ports below 1024 need privileges this program does not ask for; use --publish 8080:web:80"

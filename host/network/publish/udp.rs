@@ -1,13 +1,13 @@
 //! A published UDP port: a bounded set of flows, one for each client that has sent something lately.
 //!
-//! One task does it all. The pod sees a client under the address that `address::seen_from_pod` gives; its answers come back
+//! One task does it all. A client of a service keeps its endpoint while that may have connections. The pod sees a client under the address that `address::seen_from_pod` gives; its answers come back
 //! through the pod's `ExternalPort` and leave from the published host port. A datagram that the host cannot send now is
 //! dropped, as UDP may.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
@@ -17,7 +17,8 @@ use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
-use super::{Counters, PublishConfig, count};
+use super::target::Target;
+use super::{Counters, count};
 use crate::AddressFamily;
 use crate::address::seen_from_pod;
 use crate::limits::{MAX_DATAGRAM_BYTES, MAX_UDP_FLOWS, PUBLISH_TRANSFERS_PER_TURN, UDP_FLOW_IDLE};
@@ -27,8 +28,7 @@ use crate::udp::ExternalPort;
 #[derive(Debug)]
 pub(super) struct Publication {
     socket: UdpSocket,
-    pod: PodNetwork,
-    port: u16,
+    target: Target,
     external: Arc<ExternalPort>,
     flows: HashMap<SocketAddr, Flow>,
     counters: Arc<Counters>,
@@ -38,26 +38,28 @@ pub(super) struct Publication {
 #[derive(Debug)]
 struct Flow {
     client: SocketAddr,
+    pod: PodNetwork,
+    /// The pod's address that it talks to.
+    at: SocketAddr,
     last_seen: Instant,
 }
 
 impl Publication {
-    pub(super) async fn bind(
-        config: &PublishConfig,
+    pub(super) fn bind(
+        host: SocketAddr,
+        target: Target,
         counters: &Arc<Counters>,
     ) -> io::Result<(Self, SocketAddr)> {
-        let socket = UdpSocket::bind(config.host).await?;
+        let socket = std::net::UdpSocket::bind(host)?;
+        socket.set_nonblocking(true)?;
+        let socket = UdpSocket::from_std(socket)?;
         let local = socket.local_addr()?;
-        let external = Arc::new(ExternalPort::new(config.port));
-        config.pod.pod().add_external_udp(&external);
-        let (pod, counters) = (config.pod.clone(), Arc::clone(counters));
         let publication = Self {
             socket,
-            pod,
-            port: config.port,
-            external,
+            target,
+            external: Arc::new(ExternalPort::new()),
             flows: HashMap::new(),
-            counters,
+            counters: Arc::clone(counters),
         };
         Ok((publication, local))
     }
@@ -90,33 +92,57 @@ impl Publication {
             // An ICMP error about an earlier answer: it concerns one client, who will find out by itself.
             Poll::Ready(Err(_)) => {}
             Poll::Ready(Ok(client)) if buffer.filled().len() <= MAX_DATAGRAM_BYTES => {
-                let addresses = [
-                    Some(IpAddr::V4(self.pod.pod_ip())),
-                    self.pod.pod_ip6().map(IpAddr::V6),
-                ];
-                for ip in addresses.into_iter().flatten() {
-                    let Some(receiver) =
-                        self.pod.pod().udp_socket_at(SocketAddr::new(ip, self.port))
-                    else {
-                        continue;
-                    };
-                    let from = seen_from_pod(client, AddressFamily::of(ip));
-                    self.note(from, client);
-                    count(&self.counters.to_pod_bytes, buffer.filled().len());
-                    receiver.deliver(Bytes::copy_from_slice(buffer.filled()), from);
-                    break;
-                }
+                self.deliver(client, buffer.filled());
             }
             Poll::Ready(Ok(_)) => {}
         }
         Poll::Ready(())
     }
 
+    /// A datagram of a client to its pod; lost when nobody is there.
+    fn deliver(&mut self, client: SocketAddr, data: &[u8]) {
+        let Some((pod, at, from)) = self.known(client).or_else(|| self.choose(client)) else {
+            return;
+        };
+        let Some(receiver) = pod.pod().udp_socket_at(at) else {
+            return;
+        };
+        self.note(from, client, &pod, at);
+        count(&self.counters.to_pod_bytes, data.len());
+        receiver.deliver(Bytes::copy_from_slice(data), from);
+    }
+
+    /// The pod of a client that was heard of lately, the address there, and how the pod sees the client.
+    fn known(&self, client: SocketAddr) -> Option<(PodNetwork, SocketAddr, SocketAddr)> {
+        let families = [AddressFamily::Ipv4, AddressFamily::Ipv6];
+        families.into_iter().find_map(|family| {
+            let from = seen_from_pod(client, family);
+            let flow = self.flows.get(&from)?;
+            let is_good = flow.client == client
+                && AddressFamily::of(flow.at.ip()) == family
+                && flow.last_seen.elapsed() < UDP_FLOW_IDLE
+                && self.target.still_has(flow.at)
+                && flow.pod.pod().udp_socket_at(flow.at).is_some();
+            is_good.then(|| (flow.pod.clone(), flow.at, from))
+        })
+    }
+
+    fn choose(&self, client: SocketAddr) -> Option<(PodNetwork, SocketAddr, SocketAddr)> {
+        let (pod, addresses) = self.target.for_datagrams_of(client.ip())?;
+        let mut bound = addresses.into_iter();
+        let at = bound.find(|at| pod.pod().udp_socket_at(*at).is_some())?;
+        let from = seen_from_pod(client, AddressFamily::of(at.ip()));
+        Some((pod, at, from))
+    }
+
     /// Keeps the way back to a client open, at the cost of the longest idle one if there are too many.
-    fn note(&mut self, seen: SocketAddr, client: SocketAddr) {
+    fn note(&mut self, seen: SocketAddr, client: SocketAddr, pod: &PodNetwork, at: SocketAddr) {
         let last_seen = Instant::now();
-        if let Some(flow) = self.flows.get_mut(&seen) {
-            *flow = Flow { client, last_seen };
+        if let Some(flow) = self.flows.get_mut(&seen)
+            && flow.client == client
+            && flow.at == at
+        {
+            flow.last_seen = last_seen;
             return;
         }
         if self.flows.len() >= MAX_UDP_FLOWS {
@@ -139,8 +165,15 @@ impl Publication {
             self.external.remove_client(oldest);
         }
         self.counters.connections.fetch_add(1, Ordering::Relaxed);
-        self.flows.insert(seen, Flow { client, last_seen });
-        self.external.add_client(seen);
+        let flow = Flow {
+            client,
+            pod: pod.clone(),
+            at,
+            last_seen,
+        };
+        self.flows.insert(seen, flow);
+        pod.pod().add_external_udp(&self.external);
+        self.external.add_client(seen, at);
     }
 
     /// One datagram of the pod to a client that was heard of lately.

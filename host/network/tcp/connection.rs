@@ -100,6 +100,8 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Connection {
     ends: Pair<EndInfo>,
+    /// What the client has named: the server's address, or that of a service in front of it.
+    dialed: SocketAddr,
     budget: Arc<BufferBudget>,
     pub(super) opened_at: Instant,
     state: Mutex<State>,
@@ -117,6 +119,7 @@ impl Connection {
     pub(super) fn establish(
         client: (EndInfo, &TcpOptions),
         server: (EndInfo, &TcpOptions),
+        dialed: SocketAddr,
         budget: &Arc<BufferBudget>,
     ) -> (End, End) {
         let side = |options: &TcpOptions| SideState {
@@ -141,6 +144,7 @@ impl Connection {
                 client: client.0,
                 server: server.0,
             },
+            dialed,
             budget: Arc::clone(budget),
             opened_at: Instant::now(),
             state: Mutex::new(state),
@@ -245,8 +249,17 @@ impl End {
         self.connection.ends.of(self.side)
     }
 
-    pub(super) fn peer(&self) -> &EndInfo {
-        self.connection.ends.of(self.side.other())
+    /// The other end's container.
+    pub(super) fn peer_container(&self) -> &Arc<str> {
+        &self.connection.ends.of(self.side.other()).container
+    }
+
+    /// The other end's address as this one sees it.
+    pub(super) fn peer_address(&self) -> SocketAddr {
+        match self.side {
+            Side::Client => self.connection.dialed,
+            Side::Server => self.connection.ends.client.address,
+        }
     }
 
     pub(super) fn opened_at(&self) -> Instant {

@@ -73,6 +73,7 @@ impl From<Errno> for io::Error {
             Errno::AddrNotAvail => ErrorKind::AddrNotAvailable,
             Errno::ConnRefused => ErrorKind::ConnectionRefused,
             Errno::ConnReset => ErrorKind::ConnectionReset,
+            Errno::HostUnreach => ErrorKind::HostUnreachable,
             Errno::NetDown => ErrorKind::NetworkDown,
             Errno::NetUnreach => ErrorKind::NetworkUnreachable,
             Errno::NotConn | Errno::BadF => ErrorKind::NotConnected,

@@ -33,13 +33,29 @@ struct State {
     accepted: u64,
 }
 
+/// Who wants a connection.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    /// The client's container, as the server is to see it.
+    pub(crate) container: Arc<str>,
+    /// The client's address, as the server sees it.
+    pub(crate) address: SocketAddr,
+    /// The address that the client has named, which it goes on to see as its peer.
+    pub(crate) dialed: SocketAddr,
+    /// The client's socket options.
+    pub(crate) options: TcpOptions,
+    /// Who promises the buffers: the client's pod.
+    pub(crate) budget: Arc<BufferBudget>,
+}
+
 /// One client's wish for a connection.
 #[derive(Debug)]
 struct Attempt {
-    from: EndInfo,
+    from: Origin,
+    /// Where it ends up; a service's address is not that of the socket.
     to: SocketAddr,
-    options: TcpOptions,
-    budget: Arc<BufferBudget>,
+    /// The listening container, as the client is to see it.
+    server: Arc<str>,
     outcome: Mutex<(Outcome, Wakers)>,
 }
 
@@ -53,7 +69,7 @@ enum Outcome {
 
 impl Listener {
     /// `options` are the listening socket's own, shared, so that its backlog can be changed while it listens.
-    pub(super) fn new(container: Arc<str>, options: Arc<Mutex<TcpOptions>>) -> Self {
+    pub(crate) fn new(container: Arc<str>, options: Arc<Mutex<TcpOptions>>) -> Self {
         Self {
             container,
             options,
@@ -61,23 +77,20 @@ impl Listener {
         }
     }
 
-    /// Starts a connection to this listener.
+    /// Starts a connection to this listener. `pod` is the listener's, where the client is of another one.
     pub(crate) fn connect(
         self: &Arc<Self>,
-        container: &Arc<str>,
-        from: SocketAddr,
+        from: Origin,
         to: SocketAddr,
-        options: &TcpOptions,
-        budget: &Arc<BufferBudget>,
+        pod: Option<&str>,
     ) -> Connecting {
         let attempt = Arc::new(Attempt {
-            from: EndInfo {
-                address: from,
-                container: Arc::clone(container),
-            },
+            from,
             to,
-            options: options.clone(),
-            budget: Arc::clone(budget),
+            server: match pod {
+                Some(pod) => Arc::from(format!("{pod}/{}", self.container)),
+                None => Arc::clone(&self.container),
+            },
             outcome: Mutex::new((Outcome::Waiting, Wakers::default())),
         });
         let mut state = lock(&self.state);
@@ -93,7 +106,7 @@ impl Listener {
     }
 
     /// The first connection that waits.
-    pub(super) fn accept(&self) -> Result<End, Errno> {
+    pub(crate) fn accept(&self) -> Result<End, Errno> {
         let mut state = lock(&self.state);
         match state.established.pop_front() {
             Some(end) => {
@@ -106,7 +119,7 @@ impl Listener {
         }
     }
 
-    pub(super) fn poll_acceptable(&self, cx: &Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_acceptable(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = lock(&self.state);
         if state.closed || !state.established.is_empty() {
             return Poll::Ready(());
@@ -128,7 +141,7 @@ impl Listener {
         lock(&self.state).established.len()
     }
 
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         let (established, waiting, acceptors) = {
             let mut state = lock(&self.state);
             state.closed = true;
@@ -154,13 +167,21 @@ impl Listener {
                 break;
             };
             wakers.push(attempt.finish(|| {
+                let from = &attempt.from;
                 let server = EndInfo {
                     address: attempt.to,
-                    container: Arc::clone(&self.container),
+                    container: Arc::clone(&attempt.server),
                 };
-                let client = (attempt.from.clone(), &attempt.options);
-                let (client, server) =
-                    Connection::establish(client, (server, &options), &attempt.budget);
+                let client = EndInfo {
+                    address: from.address,
+                    container: Arc::clone(&from.container),
+                };
+                let (client, server) = Connection::establish(
+                    (client, &from.options),
+                    (server, &options),
+                    from.dialed,
+                    &from.budget,
+                );
                 state.established.push_back(server);
                 Ok(client)
             }));

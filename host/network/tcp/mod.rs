@@ -28,7 +28,7 @@ mod model;
 mod tests;
 
 pub(crate) use budget::BufferBudget;
-pub(crate) use listener::{Connecting, Listener};
+pub(crate) use listener::{Connecting, Listener, Origin};
 pub use options::TcpOptions;
 pub(crate) use socket::TcpShared;
 pub use socket::TcpSocket;

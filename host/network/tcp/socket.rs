@@ -222,8 +222,9 @@ impl TcpSocket {
     ///
     /// # Errors
     /// `EAGAIN` while it waits for room in the listen queue. Then, after which the socket is closed: `ECONNREFUSED` when
-    /// nobody listens there or the listener closed, `ENETUNREACH` for an address outside the pod. `EINVAL` when no connect
-    /// was started, `EISCONN` when its outcome was taken.
+    /// nobody listens there, the listener closed, or a service has no endpoint; `EHOSTUNREACH` for a pod's or service's
+    /// address that nobody has; `ENETUNREACH` for one outside of the pods' network; `EINVAL` for one outside of this pod when
+    /// bound to the loopback. `EINVAL` also when no connect was started, `EISCONN` when its outcome was taken.
     pub fn try_connect(&self) -> Result<TcpStream, Errno> {
         let mut state = lock(&self.shared.state);
         let (connecting, lease) = match &mut *state {

@@ -79,7 +79,6 @@ impl StreamShared {
     }
 
     pub(crate) fn info(&self, container: &Arc<str>) -> SocketInfo {
-        let peer = self.end.peer();
         SocketInfo {
             container: Arc::clone(container),
             protocol: Protocol::Tcp,
@@ -89,8 +88,8 @@ impl StreamShared {
                 SocketState::Connected
             },
             local: Some(self.end.local().address),
-            peer: Some(peer.address),
-            peer_container: Some(Arc::clone(&peer.container)),
+            peer: Some(self.end.peer_address()),
+            peer_container: Some(Arc::clone(self.end.peer_container())),
             traffic: self.end.traffic(),
             queued_connections: 0,
             accepted_connections: 0,
@@ -233,7 +232,7 @@ impl TcpStream {
     /// The other end's address.
     #[must_use]
     pub fn peer_addr(&self) -> SocketAddr {
-        self.shared.end.peer().address
+        self.shared.end.peer_address()
     }
 
     /// What went over this connection so far, as this end sees it.

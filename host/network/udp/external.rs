@@ -1,10 +1,10 @@
 //! The way back to UDP clients outside the pod: what a publication of a UDP port has in the pod.
 //!
-//! A socket of the pod that sends to a foreign address finds here whether that is a client that has sent to this very port
+//! A socket of a pod that sends to a foreign address finds here whether that is a client that has sent to this very socket
 //! lately. If so, the datagram waits in a bounded queue for the publication, which knows the real address; if not, there is
-//! no route.
+//! no route. A publication of a service has one of these for all of its pods.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::task::{Context, Poll};
@@ -19,43 +19,42 @@ use crate::wakers::Wakers;
 /// A published UDP port, seen from inside.
 #[derive(Debug)]
 pub(crate) struct ExternalPort {
-    port: u16,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
-    clients: HashSet<SocketAddr>,
+    /// Each client, and the address of the pod that it has sent to.
+    clients: HashMap<SocketAddr, SocketAddr>,
     outgoing: Queue,
     wakers: Wakers,
 }
 
 impl ExternalPort {
-    pub(crate) fn new(port: u16) -> Self {
+    pub(crate) fn new() -> Self {
         let state = State {
-            clients: HashSet::new(),
+            clients: HashMap::new(),
             outgoing: Queue::new(MAX_BUFFER_BYTES),
             wakers: Wakers::default(),
         };
         Self {
-            port,
             state: Mutex::new(state),
         }
     }
 
-    /// Opens the way to a client, under the address by which the pod knows it.
-    pub(crate) fn add_client(&self, client: SocketAddr) {
-        lock(&self.state).clients.insert(client);
+    /// Opens the way from `at`, an address of a pod, to a client, under the address by which the pod knows it.
+    pub(crate) fn add_client(&self, client: SocketAddr, at: SocketAddr) {
+        lock(&self.state).clients.insert(client, at);
     }
 
     pub(crate) fn remove_client(&self, client: SocketAddr) {
         lock(&self.state).clients.remove(&client);
     }
 
-    /// Takes a datagram from the pod's `port` if its client is known here.
-    pub(super) fn send(&self, port: u16, data: &Bytes, to: SocketAddr) -> bool {
+    /// Takes a datagram from the pod's address `from` if its client is known here.
+    pub(super) fn send(&self, from: SocketAddr, data: &Bytes, to: SocketAddr) -> bool {
         let mut state = lock(&self.state);
-        if port != self.port || !state.clients.contains(&to) {
+        if state.clients.get(&to) != Some(&from) {
             return false;
         }
         state.outgoing.push(data.clone(), to);

@@ -7,10 +7,12 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::flows::Flows;
 use super::queue::Queue;
 use crate::address::check_peer;
 use crate::container::{Entry, Registration};
 use crate::counters::{Protocol, SocketInfo, SocketState, Traffic};
+use crate::fabric::{Choice, Route};
 use crate::limits::{DEFAULT_UDP_BUFFER_BYTES, MAX_DATAGRAM_BYTES};
 use crate::lock::lock;
 use crate::pod::PortLease;
@@ -51,6 +53,7 @@ struct State {
     hop_limit: u8,
     send_buffer_bytes: usize,
     incoming: Queue,
+    flows: Flows,
     readers: Wakers,
     traffic: Traffic,
 }
@@ -64,6 +67,7 @@ impl UdpSocket {
             hop_limit: 64,
             send_buffer_bytes: DEFAULT_UDP_BUFFER_BYTES,
             incoming: Queue::new(DEFAULT_UDP_BUFFER_BYTES),
+            flows: Flows::default(),
             readers: Wakers::default(),
             traffic: Traffic::default(),
         };
@@ -157,8 +161,10 @@ impl UdpSocket {
     ///
     /// # Errors
     /// `EMSGSIZE` above [`MAX_DATAGRAM_BYTES`]; `EDESTADDRREQ` without a destination; `EISCONN` when connected to another
-    /// (as `wasi:sockets` demands); `ENETUNREACH` for an address outside the pod that is no published client; as
-    /// [`UdpSocket::connect`] for a bad address; `EBADF`.
+    /// (as `wasi:sockets` demands); `EHOSTUNREACH` for a pod's or service's address that nobody has; `ENETUNREACH` for one
+    /// outside of the pods' network that is no published client's; `ECONNREFUSED` when connected to a service that has no
+    /// endpoint; `EINVAL` for an address outside of this pod when bound to the loopback; as [`UdpSocket::connect`] for a bad
+    /// address; `EBADF`.
     pub fn try_send_to(&self, data: &Bytes, to: Option<SocketAddr>) -> Result<(), Errno> {
         if data.len() > MAX_DATAGRAM_BYTES {
             return Err(Errno::MsgSize);
@@ -183,20 +189,53 @@ impl UdpSocket {
             (from, to)
         };
         if !pod.addresses.contains(to.ip()) {
-            let known = pod
-                .external_udp()
-                .iter()
-                .any(|external| external.send(from.port(), data, to));
-            return if known {
-                Ok(())
-            } else {
-                Err(Errno::NetUnreach)
-            };
+            return self.send_out(data, from, to);
         }
         if let Some(receiver) = pod.udp_socket_at(to) {
             receiver.deliver(data.clone(), from);
         }
         Ok(())
+    }
+
+    /// A datagram that leaves the pod.
+    fn send_out(&self, data: &Bytes, from: SocketAddr, to: SocketAddr) -> Result<(), Errno> {
+        let pod = self.shared.registration.pod();
+        let now = Instant::now();
+        let before = lock(&self.shared.state).flows.choice(to, now);
+        let (route, generation) = match pod.way_out(from, to) {
+            Ok(fabric) => fabric.route_datagram(from.ip(), to, before),
+            Err(errno) => (Route::Nowhere(errno), 0),
+        };
+        let errno = match route {
+            Route::Pod(other, endpoint) => {
+                let choice = Choice {
+                    endpoint,
+                    generation,
+                };
+                lock(&self.shared.state).flows.note(to, choice, now);
+                if let Some(receiver) = other.udp_socket_at(endpoint) {
+                    receiver.deliver(data.clone(), from);
+                }
+                return Ok(());
+            }
+            Route::Names => {
+                if let Some(answer) = pod.answer_datagram(data) {
+                    self.shared.deliver(answer, to);
+                }
+                return Ok(());
+            }
+            Route::Nowhere(errno) => errno,
+        };
+        let mut published = pod.external_udp().into_iter();
+        if published.any(|external| external.send(from, data, to)) {
+            return Ok(());
+        }
+        let is_connected = lock(&self.shared.state).peer.is_some();
+        if errno == Errno::ConnRefused && !is_connected {
+            // The refusal comes back as an ICMP message, which only a connected socket hears of.
+            return Ok(());
+        }
+        Err(errno)
     }
 
     /// The next datagram, its payload cut to `max` bytes; what was cut off is lost.
@@ -318,6 +357,7 @@ impl UdpShared {
     /// Puts a datagram into the queue, or drops it.
     pub(crate) fn deliver(&self, data: Bytes, from: SocketAddr) {
         let mut state = lock(&self.state);
+        let from = state.flows.seen(from);
         if state.closed || state.peer.is_some_and(|peer| peer != from) {
             return;
         }
@@ -338,6 +378,7 @@ impl UdpShared {
             state.closed = true;
             state.peer = None;
             state.incoming.clear();
+            state.flows.clear();
             (state.lease.take(), state.readers.take())
         };
         drop(lease);

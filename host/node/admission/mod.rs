@@ -13,12 +13,13 @@ use tokio::task::JoinSet;
 use wasmpod_image::Program;
 use wasmpod_lifecycle::process::{self, ImageProcess};
 use wasmpod_manifest::k8s::{Container, Pod, Service};
-use wasmpod_network::publish as host_port;
+use wasmpod_network::{Protocol, ServiceName, publish as host_port};
 use wasmpod_sandbox::{ContainerRuntime, ProgressSink};
 
 use crate::error::NodeError;
+use crate::node_ports::{NodePorts, node_ports};
 use images::Images;
-use publish::{PublicationSource, PublishRule, is_meant, publications};
+use publish::{PublishRule, is_meant, publications};
 
 /// A pod that there will be, or the template of many.
 #[derive(Debug)]
@@ -99,11 +100,13 @@ async fn program_of(
         .and_then(|process| Some(Arc::clone(image.program(process.args.first()?)))))
 }
 
-/// Checks that what is published can be: every rule means a pod, no two pods want one port, and each port is free.
+/// Checks that what is published can be: every rule means a pod, no two want one port, and each port is free, or open
+/// for a service already.
 pub(crate) async fn check_ports(
     pods: &[Candidate],
     rules: &[PublishRule],
     services: &[Arc<Service>],
+    open: &NodePorts,
 ) -> Result<(), NodeError> {
     let mut errors: Vec<_> = rules
         .iter()
@@ -121,26 +124,37 @@ pub(crate) async fn check_ports(
         })
         .collect();
     let mut taken: BTreeMap<(SocketAddr, bool), (String, String)> = BTreeMap::new();
+    for service in services {
+        let name = service.metadata.name.clone().unwrap_or_default();
+        for port in node_ports(service) {
+            let key = (port.host, port.protocol == Protocol::Udp);
+            let source = format!("NodePort of service \"{name}\"");
+            if taken.insert(key, (name.clone(), source)).is_some()
+                || open.has(port.host, port.protocol)
+            {
+                continue;
+            }
+            let whose = ServiceName {
+                namespace: service.metadata.namespace.clone().unwrap_or_default(),
+                name: name.clone(),
+            };
+            let free = host_port::check_service(port.host, port.protocol, &whose, port.port);
+            if let Err(error) = free.await {
+                errors.push(error.into());
+            }
+        }
+    }
     for Candidate { pod, .. } in pods {
         let name = name_of(pod);
-        for publication in publications(pod, &[], rules, services).map_err(NodeError::from)? {
-            let key = (
-                publication.host,
-                publication.protocol == wasmpod_network::Protocol::Udp,
-            );
+        for publication in publications(pod, &[], rules).map_err(NodeError::from)? {
+            let key = (publication.host, publication.protocol == Protocol::Udp);
             if let Some((other, source)) = taken.get(&key) {
-                // The second pod of a service: who balances between pods is not here yet, so the first has it all.
-                let is_of_service = matches!(publication.source, PublicationSource::Service(_));
-                let is_same_service = is_of_service && *source == publication.source.to_string();
-                if !is_same_service {
-                    let (other, source_of_other) = (other.clone(), source.clone());
-                    errors.push(NodeError::PublishedTwice {
-                        pod: name.clone(),
-                        host: publication.host,
-                        other,
-                        source_of_other,
-                    });
-                }
+                errors.push(NodeError::PublishedTwice {
+                    pod: name.clone(),
+                    host: publication.host,
+                    other: other.clone(),
+                    source_of_other: source.clone(),
+                });
                 continue;
             }
             if publication.host.port() != 0 {

@@ -1,14 +1,13 @@
-//! What of a pod is reachable from outside: `--publish` rules, `hostPort` and NodePort services, all of them turned
-//! into one list of [`Publication`]s before a pod starts.
+//! What of a pod is reachable from outside: `--publish` rules and `hostPort`, both turned into one list of
+//! [`Publication`]s before a pod starts.
 //!
-//! The sockets themselves are `network::publish`'s.
+//! The sockets themselves are `network::publish`'s; NodePorts are their services' own (`node_ports`).
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
-use wasmpod_manifest::k8s::{Container, IntOrString, Pod, Service};
+use wasmpod_manifest::k8s::{Container, Pod, Service};
 use wasmpod_network::Protocol;
 use wasmpod_store::ObjectRef;
 
@@ -127,8 +126,6 @@ pub(crate) enum PublicationSource {
     Rule,
     /// `hostPort` of this container.
     HostPort(String),
-    /// The NodePort of this service.
-    Service(String),
 }
 
 impl fmt::Display for PublicationSource {
@@ -136,7 +133,6 @@ impl fmt::Display for PublicationSource {
         match self {
             Self::Rule => f.write_str("published port"),
             Self::HostPort(container) => write!(f, "hostPort of container \"{container}\""),
-            Self::Service(name) => write!(f, "NodePort of service \"{name}\""),
         }
     }
 }
@@ -155,13 +151,11 @@ pub struct NoSuchPort {
 ///
 /// # Errors
 ///
-/// When a rule names a port that no container of the pod declares. (A service that does so has no endpoint there, as
-/// in Kubernetes; it is passed over.)
-pub(crate) fn publications<S: Borrow<Service>>(
+/// When a rule names a port that no container of the pod declares.
+pub(crate) fn publications(
     pod: &Pod,
     owners: &[ObjectRef],
     rules: &[PublishRule],
-    services: &[S],
 ) -> Result<Vec<Publication>, NoSuchPort> {
     let pod_name = pod.metadata.name.as_deref().unwrap_or_default();
     let mut found = Vec::new();
@@ -183,10 +177,6 @@ pub(crate) fn publications<S: Borrow<Service>>(
         });
     }
     found.extend(containers(pod).flat_map(host_ports));
-    let services = services.iter().map(Borrow::borrow);
-    for service in services.filter(|service| selects(service, pod)) {
-        found.extend(node_ports(service, pod));
-    }
     Ok(found)
 }
 
@@ -245,33 +235,6 @@ fn host_ports(container: &Container) -> impl Iterator<Item = Publication> {
             source: PublicationSource::HostPort(container.name.clone()),
         })
     })
-}
-
-fn node_ports(service: &Service, pod: &Pod) -> Vec<Publication> {
-    let name = service.metadata.name.clone().unwrap_or_default();
-    let ports = service
-        .spec
-        .iter()
-        .flat_map(|spec| spec.ports.iter().flatten());
-    let published = ports.filter_map(|port| {
-        let protocol = protocol(port.protocol.as_deref())?;
-        let pod_port = match &port.target_port {
-            Some(IntOrString::Int(number)) => u16::try_from(*number).ok()?,
-            Some(IntOrString::String(name)) => named_port(pod, name, protocol)?,
-            None => u16::try_from(port.port).ok()?,
-        };
-        let node_port = u16::try_from(port.node_port?)
-            .ok()
-            .filter(|port| *port > 0)?;
-        let host = SocketAddr::new(DEFAULT_HOST_IP, node_port);
-        Some(Publication {
-            host,
-            pod_port,
-            protocol,
-            source: PublicationSource::Service(name.clone()),
-        })
-    });
-    published.collect()
 }
 
 /// Does the service's selector match the pod's labels? A service without selector has no pods of its own.
@@ -396,14 +359,8 @@ mod tests {
     }
 
     #[test]
-    fn rules_host_ports_and_node_ports_are_published() {
-        let node_port = service(&json!({"selector": {"app": "web"}, "ports": [
-            {"port": 80, "targetPort": "http", "nodePort": 31418},
-            {"port": 81, "targetPort": 8081, "nodePort": 31419},
-            {"port": 82, "targetPort": "nowhere", "nodePort": 31420},
-        ]}));
-        let found =
-            publications(&pod(), &[], &[rule("0:web:http").unwrap()], &[node_port]).unwrap();
+    fn rules_and_host_ports_are_published() {
+        let found = publications(&pod(), &[], &[rule("0:web:http").unwrap()]).unwrap();
         let shown: Vec<_> = found
             .iter()
             .map(|p| (p.host.to_string(), p.pod_port, p.source.to_string()))
@@ -411,8 +368,6 @@ mod tests {
         let expected = [
             ("127.0.0.1:0", 8080, "published port"),
             ("127.0.0.2:5353", 53, "hostPort of container \"c\""),
-            ("127.0.0.1:31418", 8080, "NodePort of service \"svc\""),
-            ("127.0.0.1:31419", 8081, "NodePort of service \"svc\""),
         ];
         assert_eq!(
             shown,
@@ -438,8 +393,7 @@ mod tests {
 
     #[test]
     fn a_rule_for_a_port_that_is_not_there_is_an_error() {
-        let error =
-            publications::<Service>(&pod(), &[], &[rule("0:web:grpc").unwrap()], &[]).unwrap_err();
+        let error = publications(&pod(), &[], &[rule("0:web:grpc").unwrap()]).unwrap_err();
         assert_eq!(error.to_string(), "pod \"web\" has no port named \"grpc\"");
     }
 }

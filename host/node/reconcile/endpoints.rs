@@ -16,9 +16,7 @@ use super::Reconciler;
 use crate::admission::publish::{named_port, protocol, selects};
 use crate::events::reference;
 use crate::known::is_terminal;
-
-/// The label by which the slices of a service are found.
-const SERVICE_NAME: &str = "kubernetes.io/service-name";
+use crate::routes::SERVICE_NAME;
 
 /// The label that says who writes a slice.
 const MANAGED_BY: (&str, &str) = (

@@ -17,6 +17,7 @@ mod endpoints;
 mod garbage;
 mod objects;
 mod pod;
+mod service;
 mod start;
 pub(crate) mod workload;
 
@@ -24,12 +25,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use wasmpod_manifest::k8s::jiff::Timestamp;
 use wasmpod_store::{Kind, Object, ObjectRef, StoreError, Watch, WatchEvent};
 
 use crate::admission::publish::selects;
 use crate::known::is_terminal;
+use crate::node_ports::NodePort;
 use crate::shared::Shared;
 
 /// How long after something could not be done it is tried again, when nothing else changes. Ours; the controllers of
@@ -46,6 +48,8 @@ pub(crate) struct Reconciler {
     timers: BTreeMap<ObjectRef, Timestamp>,
     /// Pods that have no place yet.
     unplaced: BTreeSet<ObjectRef>,
+    /// The tasks behind the ports of the machine that lead to services.
+    node_ports: BTreeMap<(ObjectRef, NodePort), AbortHandle>,
     /// When events are to be cleared away.
     sweep_at: Option<Timestamp>,
     /// What was begun and is not awaited by the loop: sandboxes that are followed, told, stopped.
@@ -60,6 +64,7 @@ impl Reconciler {
             queue: BTreeSet::new(),
             timers: BTreeMap::new(),
             unplaced: BTreeSet::new(),
+            node_ports: BTreeMap::new(),
             sweep_at: None,
             jobs: JoinSet::new(),
         };
@@ -216,6 +221,14 @@ impl Reconciler {
                         }));
                 }
             }
+            Object::EndpointSlice(slice) => {
+                self.queue
+                    .extend(service::service_of(slice).map(|name| ObjectRef {
+                        kind: Kind::Service,
+                        namespace: object.namespace().map(str::to_owned),
+                        name: name.clone(),
+                    }));
+            }
             Object::PersistentVolume(_) => {
                 let (claims, _) = self.shared.store.list(Kind::PersistentVolumeClaim, None);
                 self.queue.extend(claims.iter().map(Object::reference));
@@ -312,7 +325,7 @@ impl Reconciler {
             Kind::Pod => self.pod(object),
             Kind::PersistentVolumeClaim => self.claim(object),
             Kind::PersistentVolume => self.volume(object),
-            Kind::Service => self.endpoints(object),
+            Kind::Service => self.service(object),
             Kind::ConfigMap | Kind::Secret => self.contents(object),
             Kind::Namespace => self.namespace(object),
             kind if kind.is_workload() => self.workload(object),

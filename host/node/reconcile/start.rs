@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use wasmpod_lifecycle::PodState;
-use wasmpod_manifest::k8s::{Pod, Service};
+use wasmpod_manifest::k8s::Pod;
 use wasmpod_sandbox::{
     IpcLimits, LogLimits, PublishRequest, SandboxConfig, SandboxHandle, Severity,
 };
-use wasmpod_store::{Kind, Object, ObjectRef};
+use wasmpod_store::{Object, ObjectRef};
 
 use super::Reconciler;
 use crate::admission::images::ImagesOf;
@@ -71,14 +71,6 @@ impl Reconciler {
     }
 
     fn publications(&self, pod: &Arc<Pod>) -> Vec<Publication> {
-        let (services, _) = self
-            .shared
-            .store
-            .list(Kind::Service, pod.metadata.namespace.as_deref());
-        let services = services
-            .into_iter()
-            .filter_map(|service| <Arc<Service>>::try_from(service).ok());
-        let services: Vec<_> = services.collect();
         let rules = &self.shared.config.publish;
         let owners = if rules.is_empty() {
             Vec::new()
@@ -86,7 +78,7 @@ impl Reconciler {
             self.shared.owners(&Object::from(Arc::clone(pod)))
         };
         // A rule for a port that is not there was refused before the pod was created.
-        publications(pod, &owners, rules, &services).unwrap_or_default()
+        publications(pod, &owners, rules).unwrap_or_default()
     }
 
     /// Gives the pod its node and starts it there.
@@ -132,6 +124,8 @@ impl Reconciler {
                     sandbox,
                     publications: publications.into(),
                     requests: Requests::of(&bound),
+                    pod: Arc::clone(&bound),
+                    node_ports: Arc::clone(&self.shared.node_ports),
                 });
                 let (shared, known) = (Arc::clone(&self.shared), Arc::clone(known));
                 self.jobs.spawn(follow(shared, known, status, events));

@@ -3,6 +3,7 @@
 mod claims;
 mod deleting;
 mod placing;
+mod services;
 mod workloads;
 
 use std::path::PathBuf;

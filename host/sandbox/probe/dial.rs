@@ -1,7 +1,7 @@
 //! How the host reaches a container: a connection over the virtual network, seen by the pod as one from its gateway.
 //!
-//! There is no way from here to a real network: an address that is no pod's is unreachable, and a name that the pod's
-//! own `/etc/hosts` does not know does not exist. The errors are worded as Go's `net.Dial` words them.
+//! There is no way from here to a real network: an address that is no pod's and no service's is unreachable, and a name
+//! that the pod itself cannot resolve does not exist. The errors are worded as Go's `net.Dial` words them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use wasmpod_network::{Errno, GATEWAY, Network, PodNetwork, TcpStream};
+use wasmpod_network::{Errno, GATEWAY, Network, PodNetwork, Protocol, TcpStream};
 
 /// The ports that outgoing connections seem to come from, in turn; Linux' `ip_local_port_range`.
 const FIRST_PORT: u16 = 32_768;
@@ -59,6 +59,7 @@ pub(crate) fn words(errno: Errno) -> Cow<'static, str> {
     Cow::Borrowed(match errno {
         Errno::ConnRefused => "connection refused",
         Errno::ConnReset => "connection reset by peer",
+        Errno::HostUnreach => "no route to host",
         Errno::NetDown => "network is down",
         Errno::NetUnreach => "network is unreachable",
         Errno::MFile => "too many open files",
@@ -98,16 +99,14 @@ impl Dialer {
             port,
             why,
         };
-        let pod = match self.find(host).map_err(error)? {
-            Found::This => self.pod.clone(),
-            Found::Other(pod) => pod,
-        };
+        let (pod, port) = self.find(host, port).map_err(error)?;
         pod.dial(source(), port)
             .await
             .map_err(|errno| error(Why::Errno(errno)))
     }
 
-    fn find(&self, host: &str) -> Result<Found, Why> {
+    /// The pod behind a host, and the port there.
+    fn find(&self, host: &str, port: u16) -> Result<(PodNetwork, u16), Why> {
         let addresses = match host.parse() {
             Ok(ip) => vec![ip],
             Err(_) => self.pod.resolve(host).map_err(|_| Why::NoSuchHost)?,
@@ -116,28 +115,19 @@ impl Dialer {
             *ip == IpAddr::V4(self.pod.pod_ip()) || self.pod.pod_ip6().map(IpAddr::V6) == Some(*ip)
         };
         if addresses.iter().any(own) {
-            return Ok(Found::This);
-        }
-        let other = addresses.iter().find_map(|ip| match ip {
-            IpAddr::V4(ip) => self.network.pod(*ip),
-            IpAddr::V6(_) => None,
-        });
-        if let Some(pod) = other {
-            return Ok(Found::Other(pod));
+            return Ok((self.pod.clone(), port));
         }
         // The caller is the node, on whose loopback nobody listens.
-        let is_loopback = addresses.iter().any(IpAddr::is_loopback);
-        Err(Why::Errno(if is_loopback {
-            Errno::ConnRefused
-        } else {
-            Errno::NetUnreach
-        }))
+        let mut errno = Errno::ConnRefused;
+        for ip in addresses.into_iter().filter(|ip| !ip.is_loopback()) {
+            let to = SocketAddr::new(ip, port);
+            match self.network.find(Protocol::Tcp, IpAddr::V4(GATEWAY), to) {
+                Ok((pod, at)) => return Ok((pod, at.port())),
+                Err(why) => errno = why,
+            }
+        }
+        Err(Why::Errno(errno))
     }
-}
-
-enum Found {
-    This,
-    Other(PodNetwork),
 }
 
 fn source() -> SocketAddr {

@@ -16,7 +16,7 @@ rows! {
     "service/explore-graceful-termination-nginx.yaml" => passes a_service_selects_a_deployment;
     "service/networking/curlpod.yaml" => passes a_pod_waits_for_its_secret;
     "service/networking/custom-dns.yaml" => passes resolv_conf_is_as_written;
-    "service/nginx-service.yaml" => differs "There is no route from pods to Services yet. The Service has its address, ports and endpoints: `a_service_has_its_endpoints`.";
+    "service/nginx-service.yaml" => passes a_service_leads_to_the_pods_of_a_deployment;
     "service/pod-with-graceful-termination.yaml" => passes serving_until_the_grace_period_is_over;
 }
 
@@ -129,33 +129,63 @@ async fn resolv_conf_is_as_written() {
     assert_eq!(lines, expected);
 }
 
-#[test]
-fn a_service_has_its_endpoints() {
-    crate::pod::play(async {
-        let paths = [
-            "service/nginx-service.yaml",
-            "controllers/nginx-deployment.yaml",
-        ];
-        let Some(manifest) = examples(&paths) else {
-            return;
-        };
-        let host = Host::start(&manifest).await;
-        let pods = host.ready_pods(3).await;
-        endpoints(&host, 3).await;
-        let port = host.objects(Kind::EndpointSlice)[0]["ports"][0].clone();
-        assert_eq!(port["port"], 80, "{port}");
-        let service = host.object(Kind::Service, "nginx-service");
-        let pod = host.pod(&name_of(&pods[0]));
-        let command = [
-            "printenv",
-            "NGINX_SERVICE_SERVICE_HOST",
-            "NGINX_SERVICE_SERVICE_PORT",
-        ];
-        let printed = pod.exec("nginx", &command).await.stdout;
-        let ip = service["spec"]["clusterIP"].as_str().unwrap();
-        assert_eq!(printed, format!("{ip}\n8000\n"));
-    });
+async fn a_service_leads_to_the_pods_of_a_deployment() {
+    let paths = [
+        "service/nginx-service.yaml",
+        "controllers/nginx-deployment.yaml",
+    ];
+    let Some(manifest) = examples(&paths) else {
+        return;
+    };
+    let host = Host::start(&manifest).await;
+    let pods = host.ready_pods(3).await;
+    endpoints(&host, 3).await;
+    let port = host.objects(Kind::EndpointSlice)[0]["ports"][0].clone();
+    assert_eq!(port["port"], 80, "{port}");
+    let service = host.object(Kind::Service, "nginx-service");
+    let pod = host.pod(&name_of(&pods[0]));
+    let command = [
+        "printenv",
+        "NGINX_SERVICE_SERVICE_HOST",
+        "NGINX_SERVICE_SERVICE_PORT",
+    ];
+    let printed = pod.exec("nginx", &command).await.stdout;
+    let ip = service["spec"]["clusterIP"].as_str().unwrap();
+    assert_eq!(printed, format!("{ip}\n8000\n"));
+
+    host.apply(CLIENT).await;
+    host.ready_pods(4).await;
+    let client = host.pod("client");
+    for of in [
+        ip,
+        "nginx-service",
+        "nginx-service.default.svc.cluster.local",
+    ] {
+        let url = format!("http://{of}:8000/");
+        let got = client.exec("c", &["wget", "-qO-", &url]).await;
+        assert!(got.stdout.contains("Welcome to nginx!"), "{url}: {got:?}");
+    }
+    let wrong_port = format!("http://{ip}:80/");
+    let refused = client.exec("c", &["wget", "-qO-", &wrong_port]).await;
+    assert!(refused.stderr.contains("Connection refused"), "{refused:?}");
+
+    // Nobody behind it: refused, too.
+    host.delete(Kind::Deployment, "nginx-deployment");
+    host.pods_until("the client alone", |pods| pods.len() == 1)
+        .await;
+    let url = format!("http://{ip}:8000/");
+    let refused = client.exec("c", &["wget", "-qO-", &url]).await;
+    assert!(refused.stderr.contains("Connection refused"), "{refused:?}");
 }
+
+const CLIENT: &str = "\
+apiVersion: v1
+kind: Pod
+metadata: {name: client}
+spec:
+  containers:
+  - {name: c, image: busybox, command: [sleep, '3600']}
+";
 
 async fn serving_until_the_grace_period_is_over() {
     let Some(manifest) = examples(&["service/pod-with-graceful-termination.yaml"]) else {

@@ -1,10 +1,13 @@
 //! Hooks: upstream's `test/e2e/common/node/lifecycle_hook.go` and `test/e2e/node/pre_stop.go`.
 //!
 //! Upstream's hooks call a server in a pod of its own and look at its log. Here the server is a sidecar, which is there
-//! before the container with the hook and after it, and what it is told to write is its termination message.
+//! before the container with the hook and after it, and what it is told to write is its termination message; only the
+//! last row needs another pod, as upstream's does.
 
 use serde_json::{Value, json};
+use wasmpod_store::Kind;
 
+use crate::host::Host;
 use crate::pod::{Pod, agnhost};
 use crate::script::{ended, pod, shell, sidecar, with};
 use crate::table::rows;
@@ -91,6 +94,35 @@ async fn pre_stop_http() {
 }
 
 async fn pre_stop_by_post() {
-    let url = format!("http://localhost:8080{WRITE}prestop");
-    pre_stop(json!({"exec": {"command": ["wget", "-O-", "--post-data=", url]}})).await;
+    let named = |name: &str, container: Value| {
+        let metadata = json!({"name": name, "namespace": "default"});
+        let spec = json!({"containers": [container]});
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}).to_string()
+    };
+    let host = Host::start(&named("server", server())).await;
+    let pods = host.ready_pods(1).await;
+    let ip = pods[0]
+        .status
+        .as_ref()
+        .and_then(|status| status.pod_ip.clone());
+    let url = format!("http://{}:8080{WRITE}prestop", ip.unwrap());
+    let hook = json!({"exec": {"command": ["wget", "-O-", "--post-data=", url]}});
+    let tester = with(
+        shell("c", "sleep 600"),
+        json!({"lifecycle": {"preStop": hook}}),
+    );
+    host.apply(&named("tester", tester)).await;
+    host.ready_pods(2).await;
+    let heard = async || {
+        let server = host.pod("server");
+        server
+            .exec("server", &["cat", "/dev/termination-log"])
+            .await
+            .stdout
+    };
+    assert_eq!(heard().await, "", "it is called at the end only");
+    host.delete(Kind::Pod, "tester");
+    host.pods_until("the server alone", |pods| pods.len() == 1)
+        .await;
+    assert_eq!(heard().await, "prestop");
 }

@@ -2,6 +2,7 @@
 
 mod command_and_args;
 mod config_map_volume;
+mod dns;
 mod downward_env;
 mod downward_volume;
 mod empty_dir;
@@ -49,4 +50,5 @@ pub(crate) const THEMES: &[Theme] = &[
     updates::THEME,
     probes_in_order::THEME,
     restart_rules::THEME,
+    dns::THEME,
 ];

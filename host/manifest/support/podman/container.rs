@@ -32,27 +32,27 @@ pub(super) const CONTAINER: &[Row] = &[
     row(
         "ports.containerPort",
         Podman::Yes,
-        "rules_host_ports_and_node_ports_are_published",
+        "rules_and_host_ports_are_published",
     ),
     row(
         "ports.hostIP",
         Podman::Yes,
-        "rules_host_ports_and_node_ports_are_published",
+        "rules_and_host_ports_are_published",
     ),
     row(
         "ports.hostPort",
         Podman::Yes,
-        "rules_host_ports_and_node_ports_are_published",
+        "rules_and_host_ports_are_published",
     ),
     row(
         "ports.name",
         Podman::Yes,
-        "rules_host_ports_and_node_ports_are_published",
+        "rules_and_host_ports_are_published",
     ),
     row(
         "ports.protocol",
         Podman::Yes,
-        "rules_host_ports_and_node_ports_are_published",
+        "rules_and_host_ports_are_published",
     ),
     row(
         "env.name",

@@ -17,7 +17,7 @@ pub(super) const fn code(errno: Errno) -> ErrorCode {
         Errno::ConnReset | Errno::Pipe => ErrorCode::ConnectionReset,
         Errno::MFile => ErrorCode::NewSocketLimit,
         Errno::MsgSize => ErrorCode::DatagramTooLarge,
-        Errno::NetDown | Errno::NetUnreach => ErrorCode::RemoteUnreachable,
+        Errno::HostUnreach | Errno::NetDown | Errno::NetUnreach => ErrorCode::RemoteUnreachable,
         Errno::BadF | Errno::DestAddrReq | Errno::IsConn | Errno::NotConn | Errno::OpNotSupp => {
             ErrorCode::InvalidState
         }

@@ -1,4 +1,4 @@
-//! `wasi:sockets/ip-name-lookup`: the names of the pod's `/etc/hosts`. The answer is there at once.
+//! `wasi:sockets/ip-name-lookup`: the names of the pod's `/etc/hosts` and of the cluster. The answer is there at once.
 
 use std::net::IpAddr;
 

@@ -1,8 +1,8 @@
-//! Names of a pod: what its `/etc/hosts` says, and nothing else, because a pod has no way out.
+//! What a pod's `/etc/hosts` says.
 //!
 //! One table feeds both the file that a guest may read and the lookup behind `wasi:sockets/ip-name-lookup`, so they cannot
-//! disagree. Format of the file: the kubelet's managed hosts file (kubernetes/pkg/kubelet/kubelet_pods.go). There is no DNS
-//! and hence no search list in a lookup: glibc, too, applies `search` to DNS only, not to the hosts file.
+//! disagree. Format of the file: the kubelet's managed hosts file (kubernetes/pkg/kubelet/kubelet_pods.go). It knows no
+//! search list: glibc, too, applies `search` to DNS only, not to the hosts file.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -18,7 +18,7 @@ pub enum ResolveError {
         /// The name as given, cut to 253 bytes.
         name: String,
     },
-    /// Neither an address nor in the pod's `/etc/hosts`.
+    /// Neither an address, nor in the pod's `/etc/hosts`, nor known to its name server.
     #[error("name {name:?} is not known in this pod")]
     Unresolvable {
         /// The name as given.
@@ -124,16 +124,6 @@ const LOCAL: [(&str, &[&str]); 6] = [
     ("fe00::2", &["ip6-allrouters"]),
 ];
 
-/// `/etc/resolv.conf`: the search list, if any, and no `nameserver`, since there is none to ask.
-pub(crate) fn resolv_conf(search: &[String]) -> String {
-    let mut file = String::from("# This pod has no DNS server: names are those of /etc/hosts.\n");
-    if !search.is_empty() {
-        let _ = writeln!(file, "search {}", search.join(" "));
-    }
-    file.push_str("options ndots:5\n");
-    file
-}
-
 fn is_host_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= MAX_NAME_BYTES
@@ -222,19 +212,5 @@ mod tests {
                 "{name:?}"
             );
         }
-    }
-
-    #[test]
-    fn resolv_conf_names_no_server() {
-        let file = resolv_conf(&[
-            "default.svc.cluster.local".to_owned(),
-            "svc.cluster.local".to_owned(),
-        ]);
-        assert!(
-            file.contains(
-                "\nsearch default.svc.cluster.local svc.cluster.local\noptions ndots:5\n"
-            )
-        );
-        assert!(!file.contains("nameserver"));
     }
 }
