@@ -49,7 +49,11 @@ impl Agent {
             let rules =
                 rules.filter(|rule| candidates.iter().any(|c| is_meant(&rule.pod, &c.pod, &[])));
             let rules: Vec<_> = rules.cloned().collect();
-            admission::check_ports(&candidates, &rules, &[]).await?;
+            admission::check_ports(&candidates, &rules, &[], &shared.node_ports).await?;
+        }
+        if let Object::Service(service) = &object {
+            let services = [Arc::clone(service)];
+            admission::check_ports(&[], &[], &services, &shared.node_ports).await?;
         }
         if shared.is_closing() {
             return Err(NodeError::ShuttingDown);
