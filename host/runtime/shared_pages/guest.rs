@@ -4,23 +4,17 @@
     reason = "pages of a guest's linear memory are replaced by pages of a file, and put back"
 )]
 
+use std::any::Any;
 use std::ffi::c_void;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous};
-use wasmpod_ipc::Errno;
+use wasmpod_ipc::{Errno, SegmentMemory, SegmentProvider};
 use wasmtime::{AsContext, Memory};
 
-use super::page_file::Region;
-
-/// A range of a guest's linear memory. Both numbers are multiples of [`super::MAPPING_UNIT`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// The address of its first byte.
-    pub(crate) start: usize,
-    /// How many bytes it has.
-    pub(crate) bytes: usize,
-}
+use super::Place;
+use super::page_file::{PageProvider, Region};
 
 /// A range of a linear memory whose pages are those of a segment.
 ///
@@ -37,16 +31,46 @@ unsafe impl Send for GuestPages {}
 // SAFETY: as above.
 unsafe impl Sync for GuestPages {}
 
+/// Memory for the segments of one pod, `segments` of at most `segment_bytes` bytes each.
+pub(crate) fn provider(segments: u64, segment_bytes: u64) -> Arc<dyn SegmentProvider> {
+    Arc::new(PageProvider::new(segments, segment_bytes))
+}
+
+/// Replaces `place` of `memory` by the bytes of `segment` from `offset` on. None if a copy is needed: the segment is not
+/// made of such pages, or the guest runs on another thread than others that have this pod's segments.
+///
+/// # Errors
+/// Those of [`Region::map_into`].
+pub(crate) fn map(
+    segment: &dyn SegmentMemory,
+    store: impl AsContext,
+    memory: Memory,
+    place: Place,
+    offset: u64,
+    writable: bool,
+) -> Result<Option<GuestPages>, Errno> {
+    if memory.ty(&store).is_64() {
+        return Err(Errno::NotSupported);
+    }
+    let segment: &dyn Any = segment;
+    match segment.downcast_ref::<Region>() {
+        Some(region) if region.is_at_home() => region
+            .map_into(store, memory, place, offset, writable)
+            .map(Some),
+        _ => Ok(None),
+    }
+}
+
 impl Region {
     /// Replaces `place` of `memory` by the region's bytes from `offset` on, shared with everyone who does so, or if
     /// `writable` is not set until the guest writes to a page.
     ///
     /// # Errors
-    /// * `ENOTSUP`: the memory is of 64 bits, or the guest runs on another thread than others that have this pod's segments.
+    /// * `ENOTSUP`: the memory is of 64 bits, or another thread's guests have this pod's segments.
     /// * `EFAULT`: the place is not in the memory.
     /// * `EINVAL`: it is not aligned, or the region has no such bytes.
     /// * `ENOMEM`: the process has as many mappings as it may.
-    pub(crate) fn map_into(
+    fn map_into(
         &self,
         store: impl AsContext,
         memory: Memory,

@@ -22,7 +22,7 @@
 //! 6. *No reference.* The host never makes a Rust reference to pages of a segment at the place where it sees the file
 //!    itself: it copies through raw pointers, and uses atomics made of raw pointers. A guest's linear memory with its
 //!    mappings is lent to host functions as a slice, by the engine and by ours; no other code can change it meanwhile,
-//!    because all guests of a pod run on one thread. [`Region::map_into`] holds the pod to that: whoever maps from
+//!    because all guests of a pod run on one thread. `Region::map_into` holds the pod to that: whoever maps from
 //!    another thread than the first is refused, and gets a copy.
 //!
 //! The file has one descriptor for a pod, and the host sees it through a few large mappings, so that the number of
@@ -35,11 +35,24 @@ mod page_file;
 #[cfg(all(test, target_os = "linux", target_pointer_width = "64"))]
 mod tests;
 
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+mod elsewhere;
+
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-pub(crate) use guest::{GuestPages, Place};
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-pub(crate) use page_file::{PageFile, Region};
+pub(crate) use guest::{GuestPages, map, provider};
+
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+pub(crate) use elsewhere::{GuestPages, map, provider};
 
 /// What places and lengths of mappings are multiples of, in bytes: a page of WebAssembly. Pages of today's processors
 /// have 4, 16 or 64 KiB, and Windows maps at multiples of 64 KiB.
 pub(crate) const MAPPING_UNIT: u64 = 64 * 1024;
+
+/// A range of a guest's linear memory. Both numbers are multiples of [`MAPPING_UNIT`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The address of its first byte.
+    pub(crate) start: usize,
+    /// How many bytes it has.
+    pub(crate) bytes: usize,
+}
