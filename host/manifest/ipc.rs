@@ -47,7 +47,14 @@ pub(crate) const OTHER_LIMITS: &[&str] = &[
     "semaphores",
     "shm-bytes",
     "shm-objects",
+    "system-v-bytes",
 ];
+
+/// The names of all parameters and limits.
+pub fn limit_names() -> impl Iterator<Item = &'static str> {
+    let sysctls = SYSCTLS.iter().map(|(name, _)| *name);
+    sysctls.chain(OTHER_LIMITS.iter().copied())
+}
 
 /// What a pod says about its IPC.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

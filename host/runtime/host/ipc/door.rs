@@ -47,7 +47,7 @@ pub(super) async fn open_or_wait<T>(
         return first;
     };
     loop {
-        match timeout_at(until, door.created(&object)).await {
+        match timeout_at(until, door.created(object.clone())).await {
             Ok(Ok(())) => {}
             Ok(Err(errno)) => return Err(errno),
             Err(_) => return attempt(door),

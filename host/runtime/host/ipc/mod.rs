@@ -41,10 +41,6 @@ const CREATE: i32 = 1 << 2;
 /// The bit of creating only.
 const EXCLUSIVE: i32 = 1 << 3;
 
-/// IPC_CREAT, as Linux has it and the ipc crate takes it.
-const IPC_CREAT: u32 = 0o1000;
-/// IPC_EXCL.
-const IPC_EXCL: u32 = 0o2000;
 /// The permissions of a new object: a pod's containers are one user.
 const MODE: u32 = 0o666;
 
@@ -53,7 +49,11 @@ fn get_flags(flags: i32) -> Result<GetFlags, Errno> {
     if flags & !(CREATE | EXCLUSIVE) != 0 {
         return Err(Errno::Invalid);
     }
-    let bit = |set: i32, bit: u32| if flags & set == 0 { 0 } else { bit };
-    let bits = bit(CREATE, IPC_CREAT) | bit(EXCLUSIVE, IPC_EXCL) | MODE;
-    GetFlags::from_bits(bits)
+    let mut got = GetFlags::from_bits(MODE);
+    for (bit, flag) in [(CREATE, GetFlags::CREATE), (EXCLUSIVE, GetFlags::EXCLUSIVE)] {
+        if flags & bit != 0 {
+            got = got | flag;
+        }
+    }
+    Ok(got)
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use wasmpod_ipc::{Attributes, Errno, Notification, Object, OpenFlags, Queue, Wait};
+use wasmpod_ipc::{Attributes, Errno, Object, OpenFlags, Queue, Wait};
 use wasmtime::Result;
 use wasmtime::component::Resource;
 use wasmtime_wasi_io::async_trait;
@@ -69,18 +69,19 @@ async fn retry<T>(
 
 /// A notification that was asked for, and whether it has come.
 #[derive(Clone)]
-pub(crate) struct Requested {
+#[expect(unreachable_pub, reason = "the bindings export it")]
+pub struct Requested {
     state: Arc<Mutex<Request>>,
 }
 
 enum Request {
     /// It may come.
-    Open(Notification),
+    Open(Wait),
     Over,
 }
 
 impl Requested {
-    fn new(notification: Notification) -> Self {
+    fn new(notification: Wait) -> Self {
         let state = Arc::new(Mutex::new(Request::Open(notification)));
         Self { state }
     }

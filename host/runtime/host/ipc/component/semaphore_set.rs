@@ -1,7 +1,7 @@
 //! The interface `wasmpod:ipc/system-v-semaphore`.
 
 use wasmpod_ipc::Object;
-use wasmpod_ipc::sysv::SemOp;
+use wasmpod_ipc::sysv::semaphore_set::SemOp;
 use wasmtime::Result;
 
 use super::wit::system_v_semaphore as wit;
@@ -55,8 +55,8 @@ impl wit::Host for View<'_> {
     fn get_value(&mut self, id: i32, number: u32) -> Answer<wit::Value> {
         let value = self.ipc.semaphore_set(id).and_then(|set| {
             Ok(wit::Value {
-                value: set.value(number)?,
-                last_container: set.last_pid(number)?,
+                value: set.value(number)?.into(),
+                last_container: set.last_pid(number)?.cast_unsigned(),
                 waiting_for_more: set.waiting_for_increase(number)?,
                 waiting_for_zero: set.waiting_for_zero(number)?,
             })
@@ -84,9 +84,9 @@ impl wit::Host for View<'_> {
         let stat = self.ipc.semaphore_set(id).and_then(|set| set.stat());
         Ok(stat.map_err(error_code).map(|info| wit::Status {
             key: info.key,
-            semaphores: info.semaphores,
-            operation_time: info.operation_time,
-            change_time: info.change_time,
+            semaphores: info.count,
+            operation_time: info.operated_at,
+            change_time: info.changed_at,
         }))
     }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use wasmpod_ipc::sysv::{MessageQueue, Select};
+use wasmpod_ipc::sysv::Select;
+use wasmpod_ipc::sysv::message_queue::MessageQueue;
 use wasmpod_ipc::{Errno, Object};
 use wasmtime::Result;
 use wasmtime::component::Resource;
@@ -12,6 +13,7 @@ use super::batch::{self, Messages};
 use super::message_queue::until;
 use super::wit::system_v_message_queue as wit;
 use super::{ErrorCode, MANY_BYTES, MANY_MESSAGES, View, count, error_code, get_flags_of, limit, subscription};
+use crate::host::ipc::core::set_max_bytes;
 use crate::host::ipc::{open_or_wait, within};
 
 /// What a call of a guest gives, inside of what stops the guest.
@@ -176,7 +178,7 @@ impl wit::Host for View<'_> {
         }
         let attempt = || {
             let (mut messages, mut bytes) = (Vec::new(), 0_usize);
-            queue.try_receive_many(how.select, how.no_error, max, how.max_length, |data, kind| {
+            queue.try_receive_many(how.select, how.max_length, how.no_error, max, |data, kind| {
                 bytes = bytes.saturating_add(data.len());
                 messages.push(message(data, kind));
                 until(bytes, MANY_BYTES)
@@ -217,7 +219,7 @@ impl wit::Host for View<'_> {
         let max_bytes = count(max_bytes).min(MANY_BYTES);
         let attempt = || {
             let mut list = Vec::new();
-            queue.try_receive_many(how.select, how.no_error, max, how.max_length, |data, kind| {
+            queue.try_receive_many(how.select, how.max_length, how.no_error, max, |data, kind| {
                 let mut extra = [0; 12];
                 if let Some(place) = extra.last_chunk_mut() {
                     *place = kind.to_le_bytes();
@@ -236,17 +238,18 @@ impl wit::Host for View<'_> {
             key: info.key,
             messages: info.messages,
             bytes: info.bytes,
-            max_bytes: info.max_bytes,
-            last_sender: info.last_sender,
-            last_receiver: info.last_receiver,
-            send_time: info.send_time,
-            receive_time: info.receive_time,
-            change_time: info.change_time,
+            max_bytes: info.max_bytes.into(),
+            last_sender: info.last_sender_pid.cast_unsigned(),
+            last_receiver: info.last_receiver_pid.cast_unsigned(),
+            send_time: info.sent_at,
+            receive_time: info.received_at,
+            change_time: info.changed_at,
         }))
     }
 
     fn set_max_bytes(&mut self, id: i32, max_bytes: u64) -> Answer<()> {
-        let set = self.ipc.msg_queue(id).and_then(|queue| queue.set_max_bytes(max_bytes));
+        let queue = self.ipc.msg_queue(id);
+        let set = queue.and_then(|queue| set_max_bytes(&queue, max_bytes));
         Ok(set.map_err(error_code))
     }
 

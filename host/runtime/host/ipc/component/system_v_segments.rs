@@ -23,7 +23,7 @@ impl wit::Host for View<'_> {
         };
         let id = open_or_wait(
             self.ipc,
-            || Object::SystemVSharedMemory(key),
+            || Object::SystemVSegment(key),
             |ipc| ipc.shm_get(key, size, flags),
         );
         Ok(id.await.map_err(error_code))
@@ -45,11 +45,11 @@ impl wit::Host for View<'_> {
             key: info.key,
             size: info.bytes,
             attached: info.attached,
-            creator: info.creator_pid,
-            last_container: info.last_pid,
-            attach_time: info.attach_time,
-            detach_time: info.detach_time,
-            change_time: info.change_time,
+            creator: info.creator_pid.cast_unsigned(),
+            last_container: info.last_pid.cast_unsigned(),
+            attach_time: info.attached_at,
+            detach_time: info.detached_at,
+            change_time: info.changed_at,
             is_removed: info.removed,
         }))
     }

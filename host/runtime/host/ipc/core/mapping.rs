@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use wasmpod_ipc::sysv::Attachment;
+use wasmpod_ipc::sysv::shared_memory::Attachment;
 use wasmpod_ipc::{Errno, Segment};
 use wasmtime::{AsContextMut, Linker, Memory, Result, Store};
 
@@ -211,8 +211,8 @@ fn map(
     let (memory, state) = memory(guest)?;
     if let Pages::Copied(twin) = &mut mapping.pages {
         // What was in the guest's memory is not a change.
-        let here = memory.get_mut(place.start..mapping.end()).ok_or(EFAULT)?;
-        twin.copy_from_slice(here);
+        let end = place.start.saturating_add(place.bytes);
+        twin.copy_from_slice(memory.get(place.start..end).ok_or(EFAULT)?);
         mapping.sync(memory)?;
     }
     state.handles.mappings.push(mapping);

@@ -2,6 +2,8 @@
 //!
 //! Messages are copied once, between the guest's memory and the queue, without any allocation here.
 
+use std::ops::ControlFlow;
+
 use wasmpod_ipc::{Attributes, Errno, Object, OpenFlags, Queue};
 use wasmtime::{Linker, Result};
 
@@ -136,6 +138,7 @@ fn try_receive_many(guest: &mut Guest<'_>, mqd: i32, (entries, count): (i32, i32
         // A message whose entry was overwritten by the one before it is lost, as one whose buffer is: the guest said so.
         let _lost = slots.fill(memory, index, data, &priority.to_le_bytes());
         index += 1;
+        ControlFlow::Continue(())
     });
     done(received, None, out, memory)
 }

@@ -24,8 +24,9 @@ mod table;
 
 use std::collections::HashMap;
 
-use wasmpod_ipc::sysv::{MessageQueue, SemaphoreSet};
-use wasmpod_ipc::{Notification, Queue, Semaphore};
+use wasmpod_ipc::sysv::message_queue::MessageQueue;
+use wasmpod_ipc::sysv::semaphore_set::SemaphoreSet;
+use wasmpod_ipc::{Queue, Semaphore, Wait};
 use wasmtime::{Linker, Memory, Result};
 
 use self::mapping::Mapping;
@@ -33,7 +34,9 @@ use self::table::{Recent, Table};
 use crate::host::CoreState;
 
 pub(in crate::host) use mapping::unmap_all;
-pub(super) use segment::OpenSegment;
+#[expect(unreachable_pub, reason = "the bindings of components export it")]
+pub use segment::OpenSegment;
+pub(super) use system_v_messages::set_max_bytes;
 
 /// The name of the import module.
 const MODULE: &str = "wasmpod_ipc";
@@ -48,7 +51,7 @@ pub(in crate::host) struct Handles {
     memory: Option<Memory>,
     queues: Table<Queue>,
     /// Those that were asked for, by the queue's descriptor.
-    notifications: HashMap<i32, Notification>,
+    notifications: HashMap<i32, Wait>,
     semaphores: Table<Semaphore>,
     segments: Table<OpenSegment>,
     mappings: Vec<Mapping>,

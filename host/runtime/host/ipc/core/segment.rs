@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use wasmpod_ipc::sysv::Attachment;
+use wasmpod_ipc::sysv::shared_memory::Attachment;
 use wasmpod_ipc::{AtomicOp, Errno, Object, OpenFlags, Segment, SharedMemory};
 use wasmtime::{Linker, Result};
 
@@ -18,7 +18,8 @@ pub(super) const WRITE: i32 = 1 << 1;
 
 /// An open segment.
 #[derive(Clone, Debug)]
-pub(in crate::host::ipc) enum OpenSegment {
+#[expect(unreachable_pub, reason = "the bindings of components export it")]
+pub enum OpenSegment {
     /// By name: `shm_open(3)`.
     Posix(SharedMemory),
     /// By identifier: `shmat(2)`.
@@ -190,7 +191,7 @@ async fn get(guest: &mut Guest<'_>, key: i32, size: i64, flags: i32, out: i32) -
     let door = state.ipc.clone();
     let id = open_or_wait(
         &door,
-        || Object::SystemVSharedMemory(key),
+        || Object::SystemVSegment(key),
         |ipc| ipc.shm_get(key, size, flags),
     )
     .await?;
@@ -222,9 +223,9 @@ fn stat(guest: &mut Guest<'_>, id: i32, out: i32) -> Answer {
             &info.bytes,
             &info.creator_pid,
             &info.last_pid,
-            &info.attach_time,
-            &info.detach_time,
-            &info.change_time,
+            &info.attached_at,
+            &info.detached_at,
+            &info.changed_at,
             &u32::from(info.removed),
             &0_u32,
         ],

@@ -1,6 +1,6 @@
 //! `semset_*`: System V semaphore sets, `semget(2)`, `semop(2)`, `semctl(2)`.
 
-use wasmpod_ipc::sysv::{SemOp, SemaphoreSet};
+use wasmpod_ipc::sysv::semaphore_set::{SemOp, SemaphoreSet};
 use wasmpod_ipc::{Errno, Object};
 use wasmtime::{Linker, Result};
 
@@ -106,12 +106,12 @@ fn get_value(guest: &mut Guest<'_>, id: i32, number: i32, out: i32) -> Answer {
     let value = set.value(number)?;
     let last = set.last_pid(number)?;
     let (more, zero) = (set.waiting_for_increase(number)?, set.waiting_for_zero(number)?);
-    out.put(memory, &[&value, &last, &more, &zero])
+    out.put(memory, &[&u32::from(value), &last, &more, &zero])
 }
 
 /// The number of a semaphore in its set.
-fn number(number: i32) -> std::result::Result<u16, Errno> {
-    u16::try_from(number).map_err(|_| Errno::Invalid)
+fn number(number: i32) -> std::result::Result<u32, Errno> {
+    u32::try_from(number).map_err(|_| Errno::Invalid)
 }
 
 fn set_value(guest: &mut Guest<'_>, id: i32, number: i32, value: i32) -> Answer {
@@ -134,7 +134,7 @@ fn set_all(guest: &mut Guest<'_>, id: i32, values: i32, count: i32) -> Answer {
     let bytes = Place::elements(values, count, size_of::<u16>())?.read(memory)?;
     let set = set(state, id)?;
     // Before anything is copied: the guest says how many there are, the set how many there may be.
-    if u64::try_from(bytes.len() / size_of::<u16>()).ok() != Some(set.stat()?.semaphores.into()) {
+    if u64::try_from(bytes.len() / size_of::<u16>()).ok() != Some(set.stat()?.count.into()) {
         return Err(Errno::Invalid.into());
     }
     let values: Vec<u16> = bytes
@@ -150,7 +150,7 @@ fn stat(guest: &mut Guest<'_>, id: i32, out: i32) -> Answer {
     let info = set(state, id)?.stat()?;
     out.put(
         memory,
-        &[&info.key, &info.semaphores, &info.operation_time, &info.change_time],
+        &[&info.key, &info.count, &info.operated_at, &info.changed_at],
     )
 }
 

@@ -1,6 +1,9 @@
 //! `msg_*`: System V message queues, `msgget(2)`, `msgop(2)`, `msgctl(2)`.
 
-use wasmpod_ipc::sysv::{MessageQueue, MessageQueueSettings, Select};
+use std::ops::ControlFlow;
+
+use wasmpod_ipc::sysv::Select;
+use wasmpod_ipc::sysv::message_queue::{MessageQueue, MessageQueueSettings};
 use wasmpod_ipc::{Errno, Object};
 use wasmtime::{Linker, Result};
 
@@ -15,6 +18,17 @@ use crate::host::ipc::{get_flags, limit, open_or_wait, within};
 const NO_ERROR: i32 = 1;
 /// MSG_EXCEPT: a message of any other type.
 const EXCEPT: i32 = 2;
+
+/// Sets how many bytes a queue may hold, and leaves the rest as it is. More than can be told is more than is allowed.
+pub(in crate::host::ipc) fn set_max_bytes(
+    queue: &MessageQueue,
+    max_bytes: u64,
+) -> std::result::Result<(), Errno> {
+    queue.set(MessageQueueSettings {
+        max_bytes: u32::try_from(max_bytes).unwrap_or(u32::MAX),
+        mode: queue.stat()?.mode,
+    })
+}
 
 async fn get(guest: &mut Guest<'_>, key: i32, flags: i32, out: i32) -> Answer {
     let (memory_now, state) = memory(guest)?;
@@ -164,16 +178,18 @@ fn try_receive_many(
     let (memory, state) = memory(guest)?;
     let out = Out::<4>::new(out, memory)?;
     let slots = Slots::<ENTRY>::new(entries, count, memory)?;
-    let mut lengths = Vec::new();
+    let mut shortest = usize::MAX;
     for slot in slots.iter(memory) {
-        lengths.push(slot?.place()?.check(memory)?.bytes());
+        shortest = shortest.min(slot?.place()?.check(memory)?.bytes());
     }
     let queue = queue(state, id)?;
     let mut index = 0;
-    let received = queue.try_receive_many(how.select, &lengths, how.no_error, |data, kind| {
+    let most = slots.count();
+    let received = queue.try_receive_many(how.select, shortest, how.no_error, most, |data, kind| {
         // As for POSIX queues: entries that overwrite each other lose messages.
         let _lost = slots.fill(memory, index, data, &kind.to_le_bytes());
         index += 1;
+        ControlFlow::Continue(())
     });
     done(received, None, out, memory)
 }
@@ -188,20 +204,19 @@ fn stat(guest: &mut Guest<'_>, id: i32, out: i32) -> Answer {
             &info.key,
             &info.messages,
             &info.bytes,
-            &info.max_bytes,
-            &info.last_sender,
-            &info.last_receiver,
-            &info.send_time,
-            &info.receive_time,
-            &info.change_time,
+            &u64::from(info.max_bytes),
+            &info.last_sender_pid,
+            &info.last_receiver_pid,
+            &info.sent_at,
+            &info.received_at,
+            &info.changed_at,
         ],
     )
 }
 
 fn set(guest: &mut Guest<'_>, id: i32, max_bytes: i64) -> Answer {
-    let bytes = u64::try_from(max_bytes).map_err(|_| Errno::Invalid)?;
-    let queue = queue(guest.data_mut(), id)?;
-    Ok(queue.set(MessageQueueSettings { bytes, mode })?)
+    let max_bytes = u64::try_from(max_bytes).map_err(|_| Errno::Invalid)?;
+    Ok(set_max_bytes(queue(guest.data_mut(), id)?, max_bytes)?)
 }
 
 fn remove(guest: &mut Guest<'_>, id: i32) -> Answer {
