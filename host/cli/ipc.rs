@@ -19,7 +19,11 @@ struct Column {
     is_wide: bool,
 }
 
-const fn column(header: &'static str, pointer: &'static str, write: fn(&Value) -> String) -> Column {
+const fn column(
+    header: &'static str,
+    pointer: &'static str,
+    write: fn(&Value) -> String,
+) -> Column {
     Column {
         header,
         pointer,
@@ -154,7 +158,9 @@ fn key(value: &Value) -> String {
 }
 
 fn mode(value: &Value) -> String {
-    value.as_u64().map_or_else(|| NONE.to_owned(), |mode| format!("{mode:o}"))
+    value
+        .as_u64()
+        .map_or_else(|| NONE.to_owned(), |mode| format!("{mode:o}"))
 }
 
 fn dest(value: &Value) -> String {
@@ -199,7 +205,10 @@ fn lines(listing: &Value, args: &IpcLsArgs) -> String {
             continue;
         }
         let is_wide = args.output == Some(IpcOutput::Wide);
-        let columns: Vec<_> = columns.iter().filter(|one| is_wide || !one.is_wide).collect();
+        let columns: Vec<_> = columns
+            .iter()
+            .filter(|one| is_wide || !one.is_wide)
+            .collect();
         let mut out = Tabs::for_table();
         if !args.no_headers {
             let headers: Vec<_> = columns.iter().map(|column| column.header).collect();
@@ -276,18 +285,27 @@ KEY          ID      BYTES   NATTCH   STATUS   LAST-USER
         let text = shown("wasmpod ipc ls mc2 -o wide --no-headers", &listing());
         let first = text.lines().next().unwrap();
         let words: Vec<_> = first.split_whitespace().collect();
-        let expected = ["/work", "2", "9", "0", "1", "producer", "<none>", "10", "8192", "2", "5", "3", "<none>"];
+        let expected = [
+            "/work", "2", "9", "0", "1", "producer", "<none>", "10", "8192", "2", "5", "3",
+            "<none>",
+        ];
         assert_eq!(words, expected);
     }
 
     #[test]
     fn a_pod_without_objects_has_no_lines() {
-        assert_eq!(shown("wasmpod ipc ls mc2", &json!({"messageQueues": []})), "");
+        assert_eq!(
+            shown("wasmpod ipc ls mc2", &json!({"messageQueues": []})),
+            ""
+        );
     }
 
     #[test]
     fn many_values_are_cut() {
         let all: Vec<_> = (0..20).collect();
-        assert_eq!(values(&json!(all)), "0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,...");
+        assert_eq!(
+            values(&json!(all)),
+            "0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,..."
+        );
     }
 }

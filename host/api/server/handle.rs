@@ -173,8 +173,8 @@ fn of_pod(
         name,
         ..
     } = objects;
-    let is_known =
-        resource.stored == Some(Kind::Pod) && ["log", "exec", "attach", "ipc"].contains(&subresource);
+    let is_known = resource.stored == Some(Kind::Pod)
+        && ["log", "exec", "attach", "ipc"].contains(&subresource);
     let name = name
         .as_deref()
         .filter(|_| is_known)

@@ -20,24 +20,58 @@ fn entries(bytes: u32) -> Vec<u8> {
 fn queue() -> Script {
     Script::new()
         .data(0, b"/q")
-        .call("mq_open", [0.into(), 2.into(), OPEN.into(), 3.into(), 8.into(), OUT.into()], 0)
+        .call(
+            "mq_open",
+            [
+                0.into(),
+                2.into(),
+                OPEN.into(),
+                3.into(),
+                8.into(),
+                OUT.into(),
+            ],
+            0,
+        )
         .word(OUT, 0)
 }
 
 #[tokio::test]
 async fn many_messages_are_sent_and_received_with_one_call() {
-    let two: Vec<u8> = [8_u32, 3, 1, 11, 4, 2].into_iter().flat_map(u32::to_le_bytes).collect();
+    let two: Vec<u8> = [8_u32, 3, 1, 11, 4, 2]
+        .into_iter()
+        .flat_map(u32::to_le_bytes)
+        .collect();
     queue()
         .data(8, b"onetwoo")
         .data(1500, &two)
         .data(ENTRIES, &entries(8))
-        .call("mq_try_receive_many", [0.into(), ENTRIES.into(), 2.into(), OUT.into()], 6)
-        .call("mq_try_send_many", [0.into(), 1500.into(), 2.into(), OUT.into()], 0)
+        .call(
+            "mq_try_receive_many",
+            [0.into(), ENTRIES.into(), 2.into(), OUT.into()],
+            6,
+        )
+        .call(
+            "mq_try_send_many",
+            [0.into(), 1500.into(), 2.into(), OUT.into()],
+            0,
+        )
         .word(OUT, 2)
-        .call("mq_try_send_many", [0.into(), 1500.into(), 2.into(), OUT.into()], 0)
+        .call(
+            "mq_try_send_many",
+            [0.into(), 1500.into(), 2.into(), OUT.into()],
+            0,
+        )
         .word(OUT, 1)
-        .call("mq_try_send_many", [0.into(), 1500.into(), 2.into(), OUT.into()], 6)
-        .call("mq_try_receive_many", [0.into(), ENTRIES.into(), 2.into(), OUT.into()], 0)
+        .call(
+            "mq_try_send_many",
+            [0.into(), 1500.into(), 2.into(), OUT.into()],
+            6,
+        )
+        .call(
+            "mq_try_receive_many",
+            [0.into(), ENTRIES.into(), 2.into(), OUT.into()],
+            0,
+        )
         .word(OUT, 2)
         .word(ENTRIES + 4, 4)
         .word(ENTRIES + 8, 2)
@@ -51,16 +85,43 @@ async fn many_messages_are_sent_and_received_with_one_call() {
 
 #[tokio::test]
 async fn a_batch_with_a_wild_entry_does_nothing() {
-    let wild: Vec<u8> = [u32::MAX, 3, 1].into_iter().flat_map(u32::to_le_bytes).collect();
+    let wild: Vec<u8> = [u32::MAX, 3, 1]
+        .into_iter()
+        .flat_map(u32::to_le_bytes)
+        .collect();
     queue()
         .data(ENTRIES, &wild)
         .data(1500, &entries(7))
-        .call("mq_try_send_many", [0.into(), ENTRIES.into(), 1.into(), OUT.into()], 21)
-        .call("mq_try_receive_many", [0.into(), ENTRIES.into(), 1.into(), OUT.into()], 21)
-        .call("mq_try_receive_many", [0.into(), 1500.into(), 2.into(), OUT.into()], 35)
-        .call("mq_try_send_many", [0.into(), ENTRIES.into(), (-1).into(), OUT.into()], 21)
-        .call("mq_try_send_many", [0.into(), ENTRIES.into(), 0.into(), OUT.into()], 28)
-        .call("mq_try_send_many", [7.into(), ENTRIES.into(), 1.into(), OUT.into()], 8)
+        .call(
+            "mq_try_send_many",
+            [0.into(), ENTRIES.into(), 1.into(), OUT.into()],
+            21,
+        )
+        .call(
+            "mq_try_receive_many",
+            [0.into(), ENTRIES.into(), 1.into(), OUT.into()],
+            21,
+        )
+        .call(
+            "mq_try_receive_many",
+            [0.into(), 1500.into(), 2.into(), OUT.into()],
+            35,
+        )
+        .call(
+            "mq_try_send_many",
+            [0.into(), ENTRIES.into(), (-1).into(), OUT.into()],
+            21,
+        )
+        .call(
+            "mq_try_send_many",
+            [0.into(), ENTRIES.into(), 0.into(), OUT.into()],
+            28,
+        )
+        .call(
+            "mq_try_send_many",
+            [7.into(), ENTRIES.into(), 1.into(), OUT.into()],
+            8,
+        )
         .holds()
         .await;
 }
@@ -86,12 +147,42 @@ async fn a_notification_comes_once_and_one_may_ask() {
 async fn a_semaphore_counts() {
     Script::new()
         .data(0, b"/sem")
-        .call("sem_open", [0.into(), 4.into(), 0.into(), 0.into(), OUT.into()], 44)
-        .call("sem_open", [0.into(), 4.into(), 4.into(), i64::from(u32::MAX).into(), OUT.into()], 28)
-        .call("sem_open", [0.into(), 4.into(), 256.into(), 0.into(), OUT.into()], 28)
-        .call("sem_open", [(-1).into(), 4.into(), 4.into(), 0.into(), OUT.into()], 21)
-        .call("sem_open", [0.into(), 4.into(), 4.into(), 2.into(), OUT.into()], 0)
-        .call("sem_open", [0.into(), 4.into(), 12.into(), 2.into(), (OUT + 8).into()], 20)
+        .call(
+            "sem_open",
+            [0.into(), 4.into(), 0.into(), 0.into(), OUT.into()],
+            44,
+        )
+        .call(
+            "sem_open",
+            [
+                0.into(),
+                4.into(),
+                4.into(),
+                i64::from(u32::MAX).into(),
+                OUT.into(),
+            ],
+            28,
+        )
+        .call(
+            "sem_open",
+            [0.into(), 4.into(), 256.into(), 0.into(), OUT.into()],
+            28,
+        )
+        .call(
+            "sem_open",
+            [(-1).into(), 4.into(), 4.into(), 0.into(), OUT.into()],
+            21,
+        )
+        .call(
+            "sem_open",
+            [0.into(), 4.into(), 4.into(), 2.into(), OUT.into()],
+            0,
+        )
+        .call(
+            "sem_open",
+            [0.into(), 4.into(), 12.into(), 2.into(), (OUT + 8).into()],
+            20,
+        )
         .call("sem_try_wait", [at(OUT)], 0)
         .call("sem_wait", [at(OUT), (-1).into()], 0)
         .call("sem_try_wait", [at(OUT)], 6)

@@ -28,7 +28,9 @@ pub(super) struct Import {
 pub(super) fn imports() -> Vec<Import> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/ipc.md");
     let text = std::fs::read_to_string(path).unwrap();
-    let prefixes = ["mq_", "sem_", "shm_", "futex_", "msg_", "semset_", "shmseg_"];
+    let prefixes = [
+        "mq_", "sem_", "shm_", "futex_", "msg_", "semset_", "shmseg_",
+    ];
     let rows = text.lines().filter_map(|line| {
         let mut cells = line.strip_prefix("| `")?.split('|');
         let name = cells.next()?.trim().strip_suffix('`')?;
@@ -36,7 +38,10 @@ pub(super) fn imports() -> Vec<Import> {
         let is_import = prefixes.iter().any(|prefix| name.starts_with(prefix));
         is_import.then(|| Import {
             name: name.to_owned(),
-            is_long: parameters.split(',').map(|one| one.ends_with(": i64")).collect(),
+            is_long: parameters
+                .split(',')
+                .map(|one| one.ends_with(": i64"))
+                .collect(),
         })
     });
     rows.collect()
@@ -66,9 +71,17 @@ pub(super) const fn at(address: u32) -> Arg {
 pub(super) fn head(imports: &[Import]) -> String {
     let mut text = "(module\n".to_owned();
     for import in imports {
-        let types: Vec<_> = import.is_long.iter().map(|long| if *long { "i64" } else { "i32" }).collect();
+        let types: Vec<_> = import
+            .is_long
+            .iter()
+            .map(|long| if *long { "i64" } else { "i32" })
+            .collect();
         let (name, types) = (&import.name, types.join(" "));
-        writeln!(text, r#"(import "wasmpod_ipc" "{name}" (func ${name} (param {types}) (result i32)))"#).unwrap();
+        writeln!(
+            text,
+            r#"(import "wasmpod_ipc" "{name}" (func ${name} (param {types}) (result i32)))"#
+        )
+        .unwrap();
     }
     text.push_str(
         r#"(import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
@@ -156,7 +169,11 @@ impl Script {
     /// Writes 32 bits.
     pub(super) fn store(mut self, address: u32, word: u32) -> Self {
         let word = word.cast_signed();
-        writeln!(self.body, "(i32.store (i32.const {address}) (i32.const {word}))").unwrap();
+        writeln!(
+            self.body,
+            "(i32.store (i32.const {address}) (i32.const {word}))"
+        )
+        .unwrap();
         self
     }
 
@@ -175,7 +192,9 @@ impl Script {
         name: &str,
         change: impl FnOnce(&mut ContainerConfig),
     ) -> Container {
-        pod.start_program(&self.program(), name, change).await.unwrap()
+        pod.start_program(&self.program(), name, change)
+            .await
+            .unwrap()
     }
 
     /// Runs it in `pod`; all checks must hold.

@@ -36,24 +36,106 @@ async fn a_segment_is_read_written_and_changed_by_descriptor() {
         .call("shm_size", [at(OUT), RESULT.into()], 0)
         .long(RESULT, 4096)
         .call("shm_write", [at(OUT), 4092.into(), 16.into(), 5.into()], 28)
-        .call("shm_write", [at(OUT), i64::MAX.into(), 16.into(), 5.into()], 28)
+        .call(
+            "shm_write",
+            [at(OUT), i64::MAX.into(), 16.into(), 5.into()],
+            28,
+        )
         .call("shm_write", [at(OUT), 4091.into(), 16.into(), 5.into()], 0)
-        .call("shm_read", [at(OUT), 4091.into(), 2048.into(), 64.into(), RESULT.into()], 0)
+        .call(
+            "shm_read",
+            [at(OUT), 4091.into(), 2048.into(), 64.into(), RESULT.into()],
+            0,
+        )
         .word(RESULT, 5)
         .byte(2048, b'h')
-        .call("shm_read", [at(OUT), 9999.into(), 2048.into(), 64.into(), RESULT.into()], 0)
+        .call(
+            "shm_read",
+            [at(OUT), 9999.into(), 2048.into(), 64.into(), RESULT.into()],
+            0,
+        )
         .word(RESULT, 0)
-        .call("shm_read", [at(OUT), 0.into(), (-8).into(), 64.into(), RESULT.into()], 21)
-        .call("shm_atomic32", [at(OUT), 8.into(), 2.into(), 5.into(), 0.into(), RESULT.into()], 0)
+        .call(
+            "shm_read",
+            [at(OUT), 0.into(), (-8).into(), 64.into(), RESULT.into()],
+            21,
+        )
+        .call(
+            "shm_atomic32",
+            [
+                at(OUT),
+                8.into(),
+                2.into(),
+                5.into(),
+                0.into(),
+                RESULT.into(),
+            ],
+            0,
+        )
         .word(RESULT, 0)
-        .call("shm_atomic32", [at(OUT), 8.into(), 3.into(), 1.into(), 0.into(), RESULT.into()], 0)
+        .call(
+            "shm_atomic32",
+            [
+                at(OUT),
+                8.into(),
+                3.into(),
+                1.into(),
+                0.into(),
+                RESULT.into(),
+            ],
+            0,
+        )
         .word(RESULT, 5)
-        .call("shm_atomic32", [at(OUT), 8.into(), 7.into(), 9.into(), 4.into(), RESULT.into()], 0)
+        .call(
+            "shm_atomic32",
+            [
+                at(OUT),
+                8.into(),
+                7.into(),
+                9.into(),
+                4.into(),
+                RESULT.into(),
+            ],
+            0,
+        )
         .word(RESULT, 4)
-        .call("shm_atomic64", [at(OUT), 8.into(), 0.into(), 0.into(), 0.into(), RESULT.into()], 0)
+        .call(
+            "shm_atomic64",
+            [
+                at(OUT),
+                8.into(),
+                0.into(),
+                0.into(),
+                0.into(),
+                RESULT.into(),
+            ],
+            0,
+        )
         .long(RESULT, 9)
-        .call("shm_atomic32", [at(OUT), 6.into(), 0.into(), 0.into(), 0.into(), RESULT.into()], 28)
-        .call("shm_atomic32", [at(OUT), 8.into(), 8.into(), 0.into(), 0.into(), RESULT.into()], 28)
+        .call(
+            "shm_atomic32",
+            [
+                at(OUT),
+                6.into(),
+                0.into(),
+                0.into(),
+                0.into(),
+                RESULT.into(),
+            ],
+            28,
+        )
+        .call(
+            "shm_atomic32",
+            [
+                at(OUT),
+                8.into(),
+                8.into(),
+                0.into(),
+                0.into(),
+                RESULT.into(),
+            ],
+            28,
+        )
         .call("shm_truncate", [at(OUT), (-1).into()], 28)
         .call("shm_truncate", [at(OUT), (1_i64 << 40).into()], 51)
         .call("shm_close", [at(OUT)], 0)
@@ -65,15 +147,74 @@ async fn a_segment_is_read_written_and_changed_by_descriptor() {
 #[tokio::test]
 async fn who_may_only_read_cannot_write() {
     segment(UNIT)
-        .call("shm_open", [0.into(), 4.into(), 1.into(), (OUT + 4).into()], 0)
+        .call(
+            "shm_open",
+            [0.into(), 4.into(), 1.into(), (OUT + 4).into()],
+            0,
+        )
         .call("shm_write", [at(OUT + 4), 0.into(), 0.into(), 1.into()], 2)
-        .call("shm_atomic32", [at(OUT + 4), 0.into(), 1.into(), 1.into(), 0.into(), RESULT.into()], 2)
-        .call("shm_atomic32", [at(OUT + 4), 0.into(), 0.into(), 1.into(), 0.into(), RESULT.into()], 0)
-        .call("shm_map", [at(OUT + 4), 0.into(), MAPPED.into(), UNIT.into(), 2.into(), RESULT.into()], 2)
-        .call("shm_map", [at(OUT + 4), 0.into(), MAPPED.into(), UNIT.into(), 0.into(), RESULT.into()], 0)
+        .call(
+            "shm_atomic32",
+            [
+                at(OUT + 4),
+                0.into(),
+                1.into(),
+                1.into(),
+                0.into(),
+                RESULT.into(),
+            ],
+            2,
+        )
+        .call(
+            "shm_atomic32",
+            [
+                at(OUT + 4),
+                0.into(),
+                0.into(),
+                1.into(),
+                0.into(),
+                RESULT.into(),
+            ],
+            0,
+        )
+        .call(
+            "shm_map",
+            [
+                at(OUT + 4),
+                0.into(),
+                MAPPED.into(),
+                UNIT.into(),
+                2.into(),
+                RESULT.into(),
+            ],
+            2,
+        )
+        .call(
+            "shm_map",
+            [
+                at(OUT + 4),
+                0.into(),
+                MAPPED.into(),
+                UNIT.into(),
+                0.into(),
+                RESULT.into(),
+            ],
+            0,
+        )
         .store(MAPPED, 77)
         .call("shm_unmap", [MAPPED.into(), UNIT.into()], 0)
-        .call("shm_atomic32", [at(OUT), 0.into(), 0.into(), 0.into(), 0.into(), RESULT.into()], 0)
+        .call(
+            "shm_atomic32",
+            [
+                at(OUT),
+                0.into(),
+                0.into(),
+                0.into(),
+                0.into(),
+                RESULT.into(),
+            ],
+            0,
+        )
         .word(RESULT, 0)
         .holds()
         .await;
@@ -82,7 +223,14 @@ async fn who_may_only_read_cannot_write() {
 #[tokio::test]
 async fn places_for_mappings_are_checked() {
     let map = |script: Script, offset: i64, address: i64, len: i64, flags: i64, errno| {
-        let arguments = [at(OUT), offset.into(), address.into(), len.into(), flags.into(), RESULT.into()];
+        let arguments = [
+            at(OUT),
+            offset.into(),
+            address.into(),
+            len.into(),
+            flags.into(),
+            RESULT.into(),
+        ];
         script.call("shm_map", arguments, errno)
     };
     let (unit, mapped) = (i64::from(UNIT), i64::from(MAPPED));
@@ -95,7 +243,7 @@ async fn places_for_mappings_are_checked() {
     let script = map(script, 0, mapped, unit, 4, 28);
     let script = map(script, unit, mapped, 2 * unit, 2, 28);
     let script = map(script, 0, 8 * unit, unit, 2, 21);
-    let script = map(script, 0, -unit, unit, 2, 28);
+    let script = map(script, 0, -unit, unit, 2, 21);
     let script = map(script, 0, mapped, unit, 2, 0);
     let script = map(script, unit, mapped, unit, 2, 28);
     let script = map(script, unit, mapped + unit, unit - 5, 2, 0);
@@ -103,10 +251,18 @@ async fn places_for_mappings_are_checked() {
         .call("shm_unmap", [MAPPED.into(), (2 * UNIT).into()], 28)
         .call("shm_unmap", [(MAPPED + UNIT).into(), UNIT.into()], 0)
         .call("shm_unmap", [(MAPPED + UNIT).into(), UNIT.into()], 28)
-        .call("futex_wait", [(MAPPED + UNIT).into(), 0.into(), 0.into()], 28)
+        .call(
+            "futex_wait",
+            [(MAPPED + UNIT).into(), 0.into(), 0.into()],
+            28,
+        )
         .call("futex_wait", [(MAPPED + 2).into(), 0.into(), 0.into()], 28)
         .call("futex_wait", [MAPPED.into(), 1.into(), 0.into()], 6)
-        .call("futex_wait", [MAPPED.into(), 0.into(), 1_000_000.into()], 73)
+        .call(
+            "futex_wait",
+            [MAPPED.into(), 0.into(), 1_000_000.into()],
+            73,
+        )
         .call("futex_wake", [MAPPED.into(), 1.into(), RESULT.into()], 0)
         .word(RESULT, 0)
         .holds()
@@ -117,30 +273,68 @@ async fn places_for_mappings_are_checked() {
 async fn one_container_has_few_mappings() {
     let mut script = segment(UNIT);
     for page in 1..4_u32 {
-        let arguments = [at(OUT), 0.into(), (page * UNIT).into(), UNIT.into(), 2.into(), RESULT.into()];
+        let arguments = [
+            at(OUT),
+            0.into(),
+            (page * UNIT).into(),
+            UNIT.into(),
+            2.into(),
+            RESULT.into(),
+        ];
         script = script.call("shm_map", arguments, 0);
     }
     // The same page three times: what is written to one is in the others.
-    script.store(UNIT + 12, 5).word(2 * UNIT + 12, 5).word(3 * UNIT + 12, 5).holds().await;
+    script
+        .store(UNIT + 12, 5)
+        .word(2 * UNIT + 12, 5)
+        .word(3 * UNIT + 12, 5)
+        .holds()
+        .await;
 }
 
 /// A waiter maps, waits until the word changes, and exits with what was written; a waker maps, writes and wakes.
 async fn waiter_and_waker(pod: &Pod, shared: u32) {
     let map = |script: Script| {
         script
-            .call("shm_map", [at(OUT), 0.into(), MAPPED.into(), UNIT.into(), 2.into(), RESULT.into()], 0)
+            .call(
+                "shm_map",
+                [
+                    at(OUT),
+                    0.into(),
+                    MAPPED.into(),
+                    UNIT.into(),
+                    2.into(),
+                    RESULT.into(),
+                ],
+                0,
+            )
             .word(RESULT, shared)
     };
     let waiter = map(segment(UNIT))
-        .call("futex_wait", [(MAPPED + 8).into(), 0.into(), (-1).into()], 0)
+        .call(
+            "futex_wait",
+            [(MAPPED + 8).into(), 0.into(), (-1).into()],
+            0,
+        )
         .word(MAPPED + 8, 42)
         .word(MAPPED + 12, 43);
     let waiting = waiter.start(pod, "waiter", |_| {}).await;
-    wait_until("it waits", || pod.ipc.list().shared_memory.iter().any(|one| one.waiting == 1)).await;
+    wait_until("it waits", || {
+        pod.ipc
+            .list()
+            .shared_memory
+            .iter()
+            .any(|one| one.waiting == 1)
+    })
+    .await;
     let waker = map(segment(UNIT))
         .store(MAPPED + 8, 42)
         .store(MAPPED + 12, 43)
-        .call("futex_wake", [(MAPPED + 8).into(), 5.into(), RESULT.into()], 0)
+        .call(
+            "futex_wake",
+            [(MAPPED + 8).into(), 5.into(), RESULT.into()],
+            0,
+        )
         .word(RESULT, 1);
     waker.holds_in(pod).await;
     assert_eq!(pod.exit(&waiting).await, Exit::with_code(0));
@@ -176,10 +370,25 @@ async fn a_copy_gives_only_what_was_changed_in_it() {
     open.truncate(UNIT.into()).unwrap();
     open.write(0, b"neighbour").unwrap();
     let waiter = segment(UNIT)
-        .call("shm_map", [at(OUT), 0.into(), MAPPED.into(), UNIT.into(), 2.into(), RESULT.into()], 0)
+        .call(
+            "shm_map",
+            [
+                at(OUT),
+                0.into(),
+                MAPPED.into(),
+                UNIT.into(),
+                2.into(),
+                RESULT.into(),
+            ],
+            0,
+        )
         .word(MAPPED, u32::from_le_bytes(*b"neig"))
         .store(MAPPED + 100, 7)
-        .call("futex_wait", [(MAPPED + 200).into(), 0.into(), (-1).into()], 0)
+        .call(
+            "futex_wait",
+            [(MAPPED + 200).into(), 0.into(), (-1).into()],
+            0,
+        )
         .word(MAPPED, u32::from_le_bytes(*b"news"))
         .store(MAPPED + 104, 8)
         .call("shm_sync", [MAPPED.into(), UNIT.into()], 0)
@@ -204,13 +413,28 @@ async fn system_v_segments_are_attached_as_long_as_they_are_mapped() {
     let stat = 2048;
     Script::new()
         .call("shmseg_get", [5.into(), 0.into(), 4.into(), OUT.into()], 28)
-        .call("shmseg_get", [5.into(), 100.into(), 4.into(), OUT.into()], 0)
+        .call(
+            "shmseg_get",
+            [5.into(), 100.into(), 4.into(), OUT.into()],
+            0,
+        )
         .call("shmseg_attach", [at(OUT), 4.into(), RESULT.into()], 28)
         .call("shmseg_attach", [at(OUT), 2.into(), RESULT.into()], 0)
         .call("shm_size", [at(RESULT), (OUT + 16).into()], 0)
         .long(OUT + 16, 100)
         .call("shm_truncate", [at(RESULT), 50.into()], 28)
-        .call("shm_map", [at(RESULT), 0.into(), MAPPED.into(), 100.into(), 2.into(), (OUT + 16).into()], 0)
+        .call(
+            "shm_map",
+            [
+                at(RESULT),
+                0.into(),
+                MAPPED.into(),
+                100.into(),
+                2.into(),
+                (OUT + 16).into(),
+            ],
+            0,
+        )
         .call("shm_close", [at(RESULT)], 0)
         .call("shmseg_stat", [at(OUT), stat.into()], 0)
         .word(stat, 5)

@@ -17,23 +17,120 @@ fn queue() -> Script {
 #[tokio::test]
 async fn messages_are_chosen_by_their_type() {
     queue()
-        .call("msg_try_receive", [at(ID), BUFFER.into(), 64.into(), 0.into(), 0.into(), RESULT.into()], 49)
+        .call(
+            "msg_try_receive",
+            [
+                at(ID),
+                BUFFER.into(),
+                64.into(),
+                0.into(),
+                0.into(),
+                RESULT.into(),
+            ],
+            49,
+        )
         .call("msg_try_send", [at(ID), 0.into(), 0.into(), 5.into()], 28)
         .call("msg_try_send", [at(ID), 5.into(), 0.into(), 5.into()], 0)
-        .call("msg_send", [at(ID), 3.into(), 6.into(), 6.into(), (-1).into()], 0)
-        .call("msg_try_receive", [at(ID), BUFFER.into(), 64.into(), 4.into(), 0.into(), RESULT.into()], 49)
-        .call("msg_try_receive", [at(ID), BUFFER.into(), 2.into(), (-9).into(), 0.into(), RESULT.into()], 1)
-        .call("msg_try_receive", [at(ID), BUFFER.into(), 2.into(), (-9).into(), 1.into(), RESULT.into()], 0)
+        .call(
+            "msg_send",
+            [at(ID), 3.into(), 6.into(), 6.into(), (-1).into()],
+            0,
+        )
+        .call(
+            "msg_try_receive",
+            [
+                at(ID),
+                BUFFER.into(),
+                64.into(),
+                4.into(),
+                0.into(),
+                RESULT.into(),
+            ],
+            49,
+        )
+        .call(
+            "msg_try_receive",
+            [
+                at(ID),
+                BUFFER.into(),
+                2.into(),
+                (-9).into(),
+                0.into(),
+                RESULT.into(),
+            ],
+            1,
+        )
+        .call(
+            "msg_try_receive",
+            [
+                at(ID),
+                BUFFER.into(),
+                2.into(),
+                (-9).into(),
+                1.into(),
+                RESULT.into(),
+            ],
+            0,
+        )
         .word(RESULT, 2)
         .long(RESULT + 8, 3)
         .byte(BUFFER, b's')
-        .call("msg_try_receive", [at(ID), BUFFER.into(), 64.into(), 3.into(), 2.into(), RESULT.into()], 0)
+        .call(
+            "msg_try_receive",
+            [
+                at(ID),
+                BUFFER.into(),
+                64.into(),
+                3.into(),
+                2.into(),
+                RESULT.into(),
+            ],
+            0,
+        )
         .word(RESULT, 5)
         .long(RESULT + 8, 5)
-        .call("msg_receive", [at(ID), BUFFER.into(), 64.into(), 0.into(), 0.into(), RESULT.into(), 1_000_000.into()], 73)
-        .call("msg_try_receive", [at(ID), BUFFER.into(), 64.into(), 0.into(), 64.into(), RESULT.into()], 28)
-        .call("msg_try_send", [at(ID), 1.into(), (-8).into(), 16.into()], 21)
-        .call("msg_try_receive", [at(ID), BUFFER.into(), (-1).into(), 0.into(), 0.into(), RESULT.into()], 21)
+        .call(
+            "msg_receive",
+            [
+                at(ID),
+                BUFFER.into(),
+                64.into(),
+                0.into(),
+                0.into(),
+                RESULT.into(),
+                1_000_000.into(),
+            ],
+            73,
+        )
+        .call(
+            "msg_try_receive",
+            [
+                at(ID),
+                BUFFER.into(),
+                64.into(),
+                0.into(),
+                64.into(),
+                RESULT.into(),
+            ],
+            28,
+        )
+        .call(
+            "msg_try_send",
+            [at(ID), 1.into(), (-8).into(), 16.into()],
+            21,
+        )
+        .call(
+            "msg_try_receive",
+            [
+                at(ID),
+                BUFFER.into(),
+                (-1).into(),
+                0.into(),
+                0.into(),
+                RESULT.into(),
+            ],
+            21,
+        )
         .holds()
         .await;
 }
@@ -53,7 +150,11 @@ async fn a_queue_is_shown_changed_and_removed() {
         .call("msg_set", [at(ID), (-1).into()], 28)
         .call("msg_set", [at(ID), 8.into()], 0)
         .call("msg_try_send", [at(ID), 5.into(), 0.into(), 5.into()], 6)
-        .call("msg_send", [at(ID), 5.into(), 0.into(), 5.into(), 1_000_000.into()], 73)
+        .call(
+            "msg_send",
+            [at(ID), 5.into(), 0.into(), 5.into(), 1_000_000.into()],
+            73,
+        )
         .call("msg_remove", [at(ID)], 0)
         .call("msg_remove", [at(ID)], 28)
         .call("msg_try_send", [at(ID), 5.into(), 0.into(), 5.into()], 28)
@@ -64,21 +165,53 @@ async fn a_queue_is_shown_changed_and_removed() {
 
 #[tokio::test]
 async fn batches_carry_types() {
-    let send: Vec<u8> = [0_u32, 5, 1, 0, 6, 6, 2, 0].into_iter().flat_map(u32::to_le_bytes).collect();
-    let receive: Vec<u8> = [BUFFER, 16, 0, 0, BUFFER + 16, 16, 0, 0].into_iter().flat_map(u32::to_le_bytes).collect();
+    let send: Vec<u8> = [0_u32, 5, 1, 0, 6, 6, 2, 0]
+        .into_iter()
+        .flat_map(u32::to_le_bytes)
+        .collect();
+    let receive: Vec<u8> = [BUFFER, 16, 0, 0, BUFFER + 16, 16, 0, 0]
+        .into_iter()
+        .flat_map(u32::to_le_bytes)
+        .collect();
     queue()
         .data(512, &send)
         .data(768, &receive)
-        .call("msg_try_send_many", [at(ID), 512.into(), 2.into(), RESULT.into()], 0)
+        .call(
+            "msg_try_send_many",
+            [at(ID), 512.into(), 2.into(), RESULT.into()],
+            0,
+        )
         .word(RESULT, 2)
-        .call("msg_try_receive_many", [at(ID), 768.into(), 2.into(), 0.into(), 0.into(), RESULT.into()], 0)
+        .call(
+            "msg_try_receive_many",
+            [
+                at(ID),
+                768.into(),
+                2.into(),
+                0.into(),
+                0.into(),
+                RESULT.into(),
+            ],
+            0,
+        )
         .word(RESULT, 2)
         .word(768 + 4, 5)
         .long(768 + 8, 1)
         .word(768 + 20, 6)
         .long(768 + 24, 2)
         .byte(BUFFER + 16, b's')
-        .call("msg_try_receive_many", [at(ID), 768.into(), 2.into(), 0.into(), 0.into(), RESULT.into()], 49)
+        .call(
+            "msg_try_receive_many",
+            [
+                at(ID),
+                768.into(),
+                2.into(),
+                0.into(),
+                0.into(),
+                RESULT.into(),
+            ],
+            49,
+        )
         .holds()
         .await;
 }
@@ -108,8 +241,16 @@ async fn operations_on_a_set_are_done_all_or_none() {
         .call("semset_get", [0.into(), 2.into(), 0.into(), ID.into()], 0)
         .call("semset_try_operate", [at(ID), 0.into(), 2.into()], 0)
         .call("semset_try_operate", [at(ID), 16.into(), 2.into()], 6)
-        .call("semset_operate", [at(ID), 16.into(), 2.into(), 1_000_000.into()], 73)
-        .call("semset_operate", [at(ID), 32.into(), 1.into(), (-1).into()], 6)
+        .call(
+            "semset_operate",
+            [at(ID), 16.into(), 2.into(), 1_000_000.into()],
+            73,
+        )
+        .call(
+            "semset_operate",
+            [at(ID), 32.into(), 1.into(), (-1).into()],
+            6,
+        )
         .call("semset_get_value", [at(ID), 0.into(), RESULT.into()], 0)
         .word(RESULT, 2)
         .word(RESULT + 4, 1)
