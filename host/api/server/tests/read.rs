@@ -241,7 +241,7 @@ async fn discovery_names_every_resource_in_both_forms() {
         (&pods["scope"], &pods["shortNames"]),
         (&json!("Namespaced"), &json!(["po"]))
     );
-    assert_eq!(pods["subresources"].as_array().unwrap().len(), 3);
+    assert_eq!(pods["subresources"].as_array().unwrap().len(), 4);
 
     let version = world.get("/version").await;
     assert!(
