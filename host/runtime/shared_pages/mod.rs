@@ -32,7 +32,7 @@
 mod guest;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod page_file;
-#[cfg(all(test, target_os = "linux", target_pointer_width = "64"))]
+#[cfg(test)]
 mod tests;
 
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]

@@ -1,4 +1,5 @@
 //! Pages that several linear memories share, and every rule that keeps that sound.
+#![cfg(all(target_os = "linux", target_pointer_width = "64"))]
 
 use std::sync::Arc;
 
