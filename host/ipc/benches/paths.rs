@@ -1,7 +1,7 @@
 //! The paths that every message and every lock takes, measured alone: `cargo bench -p wasmpod-ipc`.
 //!
 //! One thread, nobody else: what is measured is the crate, not the engine and not the scheduler. The
-//! best of several rounds is shown, because everything else only adds.
+//! best of many short rounds is shown, because everything else only adds.
 
 #![expect(clippy::print_stdout, reason = "its output is the measurement")]
 #![expect(clippy::unwrap_used, reason = "a measurement fails by panicking")]
@@ -13,7 +13,7 @@ use wasmpod_ipc::sysv::semaphore_set::SemOp;
 use wasmpod_ipc::sysv::{GetFlags, Select};
 use wasmpod_ipc::{AtomicOp, Attributes, IpcLimits, OpenFlags, PodIpc};
 
-const ROUNDS: u32 = 15;
+const ROUNDS: u32 = 100;
 
 /// Prints nanoseconds for each of `count` operations that one call of `run` does.
 fn measure(name: &str, count: u32, mut run: impl FnMut()) {
@@ -44,7 +44,7 @@ fn main() {
         let queue = container
             .mq_open(&format!("/q{capacity}"), both, Some(size))
             .unwrap();
-        let fills = 1_000_000 / capacity;
+        let fills = 20_000 / capacity;
         measure(
             &format!("mq send + receive, 64 B, {capacity} at a time"),
             fills * capacity,
@@ -66,9 +66,9 @@ fn main() {
     for (name, select) in [("any type", Select::Any), ("its type", Select::Type(1))] {
         measure(
             &format!("msg send + receive, 64 B, 1000 at a time, {name}"),
-            1_000_000,
+            20_000,
             || {
-                for _ in 0..1000 {
+                for _ in 0..20 {
                     for _ in 0..1000 {
                         queue.try_send(1, black_box(&data)).unwrap();
                     }
@@ -82,8 +82,8 @@ fn main() {
     }
 
     let semaphore = container.sem_open("/s", OpenFlags::CREATE, 0).unwrap();
-    measure("sem post + wait", 1_000_000, || {
-        for _ in 0..1_000_000 {
+    measure("sem post + wait", 20_000, || {
+        for _ in 0..20_000 {
             semaphore.post().unwrap();
             semaphore.try_wait().unwrap();
         }
@@ -98,8 +98,8 @@ fn main() {
             no_wait: false,
             undo,
         };
-        measure(&format!("semop up + down, undo {undo}"), 1_000_000, || {
-            for _ in 0..1_000_000 {
+        measure(&format!("semop up + down, undo {undo}"), 20_000, || {
+            for _ in 0..20_000 {
                 set.try_operate(black_box(&[op(1)])).unwrap();
                 set.try_operate(black_box(&[op(-1)])).unwrap();
             }
@@ -109,14 +109,14 @@ fn main() {
     let shared = container.shm_open("/m", both).unwrap();
     shared.truncate(16 << 20).unwrap();
     let segment = shared.segment().unwrap();
-    measure("atomic add of 32 bits, plain memory", 1_000_000, || {
-        for _ in 0..1_000_000 {
+    measure("atomic add of 32 bits, plain memory", 20_000, || {
+        for _ in 0..20_000 {
             segment.update_u32(black_box(64), AtomicOp::Add(1)).unwrap();
         }
     });
     for bytes in [64_usize, 4096, 65_536, 1 << 20] {
         let mut block = vec![1; bytes];
-        let count = u32::try_from((64 << 20) / bytes).unwrap().min(1_000_000);
+        let count = u32::try_from((4 << 20) / bytes).unwrap().min(20_000);
         let mut time = |name: &str, copy: &mut dyn FnMut(u64, &mut [u8])| {
             measure(&format!("{name} of {bytes} B, plain memory"), count, || {
                 for number in 0..u64::from(count) {
@@ -134,8 +134,8 @@ fn main() {
     }
     let from = vec![1_u8; 1 << 20];
     let mut to = vec![0_u8; 1 << 20];
-    measure("memcpy of 1 MiB, for comparison", 64, || {
-        for _ in 0..64 {
+    measure("memcpy of 1 MiB, for comparison", 4, || {
+        for _ in 0..4 {
             black_box(&mut to).copy_from_slice(black_box(&from));
         }
     });

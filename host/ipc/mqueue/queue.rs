@@ -169,8 +169,8 @@ impl MessageQueue {
             current_messages: count(state.messages.len()),
             current_bytes: byte_count(state.messages.bytes()),
             open_handles: self.open_handles.load(Ordering::Relaxed),
-            waiting_receivers: count(state.receivers.len()),
-            waiting_senders: count(state.senders.len()),
+            waiting_receivers: count(state.receivers.waiting()),
+            waiting_senders: count(state.senders.waiting()),
             notifies: state.notify.as_ref().map(|signal| signal.owner()),
             traffic: state.traffic.clone(),
         }
@@ -201,7 +201,7 @@ impl MessageQueue {
             // mq_notify(3): only for a message into an empty queue that no receiver waits for.
             if state.notify.is_some()
                 && state.messages.len() == 1
-                && state.receivers.len() == 0
+                && state.receivers.waiting() == 0
                 && let Some(signal) = state.notify.take()
             {
                 wakes.add(signal.fire());

@@ -85,7 +85,8 @@ mod tests {
         let ok = |name| Ok(name);
         let bad = Err(Errno::Invalid);
         let long = Err(Errno::NameTooLong);
-        let table: [(&str, Result<&str, Errno>, Result<&str, Errno>); 13] = [
+        type Answer<'a> = Result<&'a str, Errno>;
+        let table: [(&str, Answer<'_>, Answer<'_>); 13] = [
             ("/work", ok("work"), ok("work")),
             ("work", ok("work"), ok("work")),
             ("//work", ok("work"), ok("work")),

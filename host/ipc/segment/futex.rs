@@ -46,7 +46,7 @@ impl Segment {
 
     /// How many wait at its addresses.
     pub(crate) fn waiting(&self) -> usize {
-        lock(&self.waiters).len()
+        lock(&self.waiters).waiting()
     }
 }
 

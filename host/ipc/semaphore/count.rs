@@ -46,7 +46,7 @@ impl Count {
     }
 
     pub(super) fn waiting(&self) -> usize {
-        lock(&self.line).len()
+        lock(&self.line).waiting()
     }
 
     /// Adds a unit; `EOVERFLOW` when there are as many as there may be.

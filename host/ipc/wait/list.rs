@@ -72,7 +72,7 @@ impl<W> WaitList<W> {
     }
 
     /// Waiters that want it alone, those whose turn it is included.
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.places.len() - self.lookers
     }
 
@@ -216,7 +216,7 @@ impl<W> WaitList<W> {
         wakes: &mut Wakes,
         mut is_enough: impl FnMut(&mut W) -> bool,
     ) -> bool {
-        if self.woken == self.len() {
+        if self.woken == self.waiting() {
             return false;
         }
         let mut waiting = self

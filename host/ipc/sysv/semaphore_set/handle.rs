@@ -237,7 +237,7 @@ impl Shared {
             creator: Arc::clone(&self.identity.creator),
             count: u32::try_from(state.semaphores.len()).unwrap_or(u32::MAX),
             values: state.semaphores.values().collect(),
-            waiting: u32::try_from(state.line.len()).unwrap_or(u32::MAX),
+            waiting: u32::try_from(state.line.waiting()).unwrap_or(u32::MAX),
             last_operator: state.last_operator.clone(),
             operated_at: state.operated_at,
             changed_at: state.changed_at,
