@@ -255,7 +255,7 @@ impl MessageQueue {
         let ended = {
             let mut state = lock(&self.state);
             let state = &mut *state;
-            let no_receiver = state.receivers.len() == 0;
+            let no_receiver = state.receivers.waiting() == 0;
             let was_empty = state.messages.is_empty();
             let mut sent_bytes = 0;
             let ended = loop {
