@@ -35,7 +35,8 @@ mod page_file;
 #[cfg(test)]
 mod tests;
 
-#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+// Also where it is not used, so that it is compiled and tested.
+#[cfg(any(test, not(all(target_os = "linux", target_pointer_width = "64"))))]
 mod elsewhere;
 
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]

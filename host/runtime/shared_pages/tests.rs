@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wasmpod_ipc::{AtomicOp, Errno, SegmentMemory, SegmentProvider};
 use wasmtime::{Memory, MemoryType, Store};
 
-use super::{GuestPages, MAPPING_UNIT, Place, map, provider};
+use super::{GuestPages, MAPPING_UNIT, Place, elsewhere, map, provider};
 use crate::engine::{Engines, Tier};
 
 const UNIT: usize = 64 * 1024;
@@ -228,6 +228,25 @@ fn a_guest_on_another_thread_gets_a_copy() {
     });
     assert!(elsewhere.unwrap().is_none());
     guest.unmap(&pages);
+}
+
+#[test]
+fn elsewhere_segments_are_plain_memory_and_a_copy_is_needed() {
+    let shared = segment(&elsewhere::provider(8, MAPPING_UNIT), 1);
+    let guest = Guest::new();
+    let map =
+        |guest: &Guest| elsewhere::map(&*shared, &guest.store, guest.memory, place(1, 1), 0, true);
+    // There are no such pages that could be unmapped.
+    let unmap = |pages: &elsewhere::GuestPages| pages.unmap(&guest.store, guest.memory);
+    assert!(map(&guest).unwrap().as_ref().map(unmap).is_none());
+    let refused = map(&Guest::with(MemoryType::new64(8, Some(16))));
+    assert_eq!(refused.err(), Some(Errno::NotSupported));
+    assert!(
+        guest
+            .try_map(&*shared, place(1, 1), 0, true)
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[test]
