@@ -456,8 +456,14 @@ fn ipc_ls_shows_the_objects_of_a_pod() {
         end.code == Some(0) && rows.get(2).is_some_and(|row| row.get(4) == Some(&"1"))
     });
     let rows = words(&end.stdout);
-    assert_eq!(end.stdout.lines().next(), Some("------ POSIX Message Queues --------"));
-    assert_eq!(rows[1][..5], ["NAME", "MESSAGES", "BYTES", "READERS", "WRITERS"]);
+    assert_eq!(
+        end.stdout.lines().next(),
+        Some("------ POSIX Message Queues --------")
+    );
+    assert_eq!(
+        rows[1][..5],
+        ["NAME", "MESSAGES", "BYTES", "READERS", "WRITERS"]
+    );
     assert_eq!(rows[2][..2], ["/ch6_ipc", "10"], "{rows:?}");
     assert_eq!(rows[2][3..], ["0", "1", "producer", "<none>"], "{rows:?}");
     let json = pod.look(&["ipc", "ls", "pod/mc2", "-o", "json"]);

@@ -180,7 +180,9 @@ fn works(ipc: &PodIpc) {
     let mut witness = [0; 7];
     assert_eq!(shared.read(0, &mut witness), Ok(7));
     assert_eq!(&witness, b"witness", "nobody else's memory has changed");
-    let queue = door.mq_open("/witness", OpenFlags::READ | OpenFlags::WRITE, None).unwrap();
+    let queue = door
+        .mq_open("/witness", OpenFlags::READ | OpenFlags::WRITE, None)
+        .unwrap();
     queue.try_send(b"alive", 1).unwrap();
     assert_eq!(
         queue.try_receive_into(|data, _| data.to_vec()).unwrap(),
@@ -257,7 +259,11 @@ fn random_calls_with_bad_arguments_harm_nobody_else() {
     proptest!(config, |(calls in prop::collection::vec(call(imports), 1..CALLS))| {
         runtime.block_on(suffers(&pod, &program, &calls.concat()));
     });
-    assert!(pod.ipc.list().len() > 4, "the calls did something: {:?}", pod.ipc.list());
+    assert!(
+        pod.ipc.list().len() > 4,
+        "the calls did something: {:?}",
+        pod.ipc.list()
+    );
 }
 
 #[tokio::test]
