@@ -270,7 +270,7 @@ async fn places_for_mappings_are_checked() {
 }
 
 #[tokio::test]
-async fn one_container_has_few_mappings() {
+async fn a_page_may_be_mapped_several_times() {
     let mut script = segment(UNIT);
     for page in 1..4_u32 {
         let arguments = [
