@@ -40,6 +40,9 @@ pub enum Errno {
     /// The pod has as many objects, or bytes in them, as it may.
     #[error("ENOSPC")]
     NoSpace,
+    /// This host cannot do it. No operation of this crate says so; callers that map segments do.
+    #[error("ENOTSUP")]
+    NotSupported,
     /// The time given was over first. No operation of this crate says so; callers that hold the
     /// clock do, and want one error type.
     #[error("ETIMEDOUT")]
@@ -89,6 +92,7 @@ impl Errno {
             Self::NoEntry => 44,
             Self::NoMemory => 48,
             Self::NoSpace => 51,
+            Self::NotSupported => 58,
             Self::TimedOut => 73,
             Self::TooBig => 1,
             Self::Busy => 10,

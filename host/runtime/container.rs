@@ -28,7 +28,7 @@ use wasmpod_sandbox::{
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::exit;
-use crate::host::{ComponentState, CoreState, Held, Origin, Setting, Signals};
+use crate::host::{ComponentState, CoreState, CoreStore, Held, Origin, Setting, Signals};
 use crate::inspect::CORE_ENTRY;
 use crate::limits::Limits;
 use crate::link::Linked;
@@ -75,7 +75,7 @@ struct Guest {
 }
 
 enum Instance {
-    Module(Arc<Linked>, Store<CoreState>),
+    Module(Arc<Linked>, CoreStore),
     Component(Arc<Linked>, Store<ComponentState>),
 }
 
@@ -109,6 +109,7 @@ impl Container {
             stop_signal,
             tasks,
             clock,
+            ipc_wait_for_open,
         } = config;
         let setting = Setting {
             args,
@@ -120,11 +121,12 @@ impl Container {
             stdout,
             stderr,
             clock,
+            ipc_wait_for_open,
         };
         let signals = Signals::new(role);
         let held = Held {
             network,
-            ipc: Arc::new(ipc),
+            ipc,
             signals: signals.clone(),
         };
         let interrupted = Interrupted::default();
@@ -253,7 +255,7 @@ impl Instance {
                 let mut store =
                     Store::new(module.module().engine(), CoreState::new(setting, held)?);
                 guard(&mut store, |state| &mut state.limits, interrupted);
-                Self::Module(linked, store)
+                Self::Module(linked, CoreStore::new(store))
             }
             Linked::Component(command) => {
                 let state = ComponentState::new(setting, held)?;
@@ -271,9 +273,9 @@ impl Instance {
                 let Linked::Module(module) = &*linked else {
                     return Ok(false);
                 };
-                let instance = module.instantiate_async(&mut store).await?;
-                let start = instance.get_typed_func::<(), ()>(&mut store, CORE_ENTRY)?;
-                start.call_async(&mut store, ()).await?;
+                let instance = module.instantiate_async(&mut *store).await?;
+                let start = instance.get_typed_func::<(), ()>(&mut *store, CORE_ENTRY)?;
+                start.call_async(&mut *store, ()).await?;
                 Ok(true)
             }
             Self::Component(linked, mut store) => {

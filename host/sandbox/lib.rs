@@ -17,6 +17,7 @@ pub mod exec;
 pub mod fake;
 pub mod handle;
 mod hook;
+pub mod ipc;
 pub mod logs;
 pub mod memory;
 pub mod port;
@@ -55,6 +56,6 @@ pub use stdio::{
     Terminal, TerminalSize,
 };
 pub use tasks::{PodTask, PodTaskSet, PodTasks, SpawnError, TaskEnd};
-pub use wasmpod_ipc::IpcLimits;
+pub use wasmpod_ipc::{IpcLimits, Listing as IpcListing};
 pub use wasmpod_lifecycle::HostFacts;
 pub use workers::{Placement, Worker, Workers};

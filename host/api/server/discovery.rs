@@ -62,6 +62,11 @@ const POD_SUBRESOURCES: &[Subresource] = &[
         verbs: &["create", "get"],
     },
     Subresource {
+        name: "ipc",
+        kind: Some(("wasmpod.dev", "v1alpha1", "PodIPC")),
+        verbs: &["get"],
+    },
+    Subresource {
         name: "log",
         kind: None,
         verbs: &["get"],

@@ -16,8 +16,8 @@ use crate::server::route::{Objects, Route, route};
 use crate::server::selection::Selection;
 use crate::server::shape::{Include, Shape};
 use crate::server::{
-    AfterUpgrade, Context, delete, discovery, error, exec, log, log_socket, metrics, openapi, read,
-    watch, websocket, write,
+    AfterUpgrade, Context, delete, discovery, error, exec, ipc, log, log_socket, metrics, openapi,
+    read, watch, websocket, write,
 };
 
 /// Answers a request.
@@ -171,7 +171,7 @@ async fn of_part(
     write::write(&context.agent, objects, query, request, target, &shape).await
 }
 
-/// `log`, `exec` and `attach`.
+/// `log`, `exec`, `attach` and `ipc`.
 fn of_pod(
     context: &Arc<Context>,
     objects: &Objects,
@@ -186,8 +186,8 @@ fn of_pod(
         name,
         ..
     } = objects;
-    let is_known =
-        resource.stored == Some(Kind::Pod) && ["log", "exec", "attach"].contains(&subresource);
+    let is_known = resource.stored == Some(Kind::Pod)
+        && ["log", "exec", "attach", "ipc"].contains(&subresource);
     let name = name
         .as_deref()
         .filter(|_| is_known)
@@ -207,6 +207,7 @@ fn of_pod(
         ("log", method) if is_read(method) => {
             log::log(context, &present(context, &pod), query, request.headers())
         }
+        ("ipc", method) if is_read(method) => ipc::ipc(context, &pod, query),
         ("exec" | "attach", &Method::GET | &Method::POST) => {
             exec::open(context, &pod, subresource, query, &mut request, after)
         }

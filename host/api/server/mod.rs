@@ -7,7 +7,7 @@
 //! * `listener`, `door`: the sockets, who may connect, and who may ask
 //! * `handle`: one request: route, form, verb
 //! * `discovery`, `openapi`, `read`, `watch`, `write`, `delete`, `log`, `log_socket`,
-//!   `exec`, `metrics`: the verbs
+//!   `exec`, `ipc`, `metrics`: the verbs
 //! * `route`, `query`, `accept`, `selection`, `input`: what a request says
 //! * `shape`, `body`, `error`: what an answer looks like
 //! * `websocket`: the handshake of `exec`, `attach` and logs
@@ -23,6 +23,7 @@ mod error;
 mod exec;
 mod handle;
 mod input;
+mod ipc;
 pub mod limits;
 mod listener;
 mod log;

@@ -1,6 +1,7 @@
 //! An open message queue: POSIX's open message queue description, with its rights and `O_NONBLOCK`.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
@@ -186,6 +187,54 @@ impl Queue {
         }
         let registration = Registration::new(Arc::clone(&self.description))?;
         Ok(Wait::new(Arc::new(registration), What::Notification))
+    }
+
+    /// Sends messages in order as long as they fit, under one lock; returns how many, at least one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::try_send`] when the first message meets them; one that a later message meets
+    /// ends the call. `EINVAL` when there is no message.
+    pub fn try_send_many<'a>(
+        &self,
+        messages: impl IntoIterator<Item = (&'a [u8], u32)>,
+    ) -> Result<usize, Errno> {
+        let Description { queue, owner, .. } = &*self.description;
+        self.description.check(OpenFlags::WRITE)?;
+        let mut messages = messages.into_iter();
+        let sent = queue.send_many(owner, || {
+            let (data, priority) = messages.next()?;
+            Some(if priority >= MQ_PRIO_MAX {
+                Err(Errno::Invalid)
+            } else if data.len() > queue.message_bytes() {
+                Err(Errno::MessageTooLong)
+            } else {
+                Ok((data, priority))
+            })
+        })?;
+        if sent == 0 {
+            return Err(Errno::Invalid);
+        }
+        Ok(sent)
+    }
+
+    /// Takes the first messages, at most `most`, under one lock, and shows data and priority of each to
+    /// `f`, which says whether to go on; returns how many, at least one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::try_receive_into`]; `f` is under the same rules. `EINVAL` when `most` is 0.
+    pub fn try_receive_many(
+        &self,
+        most: usize,
+        f: impl FnMut(&[u8], u32) -> ControlFlow<()>,
+    ) -> Result<usize, Errno> {
+        let Description { queue, owner, .. } = &*self.description;
+        self.description.check(OpenFlags::READ)?;
+        if most == 0 {
+            return Err(Errno::Invalid);
+        }
+        queue.receive_many(owner, most, f)
     }
 
     /// The queue's size, as it was made.

@@ -5,6 +5,7 @@
 //! established after everything that adds or takes a message, and whenever a turn comes back unused.
 //! Wakers run after the lock is released.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -240,6 +241,99 @@ impl MessageQueue {
         };
         wakes.wake();
         Ok(result)
+    }
+
+    /// Adds messages as long as `next` has one and there are places, under one lock. Whether `next` has an error counts
+    /// only before the first message.
+    pub(super) fn send_many<'a>(
+        &self,
+        owner: &Owner,
+        mut next: impl FnMut() -> Option<Result<(&'a [u8], u32), Errno>>,
+    ) -> Result<usize, Errno> {
+        let mut wakes = Wakes::default();
+        let mut sent = 0;
+        let ended = {
+            let mut state = lock(&self.state);
+            let state = &mut *state;
+            let no_receiver = state.receivers.waiting() == 0;
+            let was_empty = state.messages.is_empty();
+            let mut sent_bytes = 0;
+            let ended = loop {
+                let (data, priority) = match next() {
+                    Some(Ok(message)) => message,
+                    Some(Err(errno)) => break Err(errno),
+                    None => break Ok(()),
+                };
+                if state.messages.len() >= self.capacity {
+                    break Err(Errno::Again);
+                }
+                if let Err(errno) = state.messages.push(data, i64::from(priority)) {
+                    break Err(errno);
+                }
+                sent += 1;
+                sent_bytes += byte_count(data.len());
+            };
+            if sent > 0 {
+                let traffic = &mut state.traffic;
+                traffic.sent_messages += byte_count(sent);
+                traffic.sent_bytes += sent_bytes;
+                owner.note(&mut traffic.last_sender);
+                // As for one message: the first of these came into an empty queue.
+                if state.notify.is_some()
+                    && was_empty
+                    && no_receiver
+                    && let Some(signal) = state.notify.take()
+                {
+                    wakes.add(signal.fire());
+                }
+                state.give_receivers_turns(&mut wakes);
+                state.give_senders_turns(self.capacity, &mut wakes);
+            }
+            ended
+        };
+        wakes.wake();
+        match ended {
+            Err(errno) if sent == 0 => Err(errno),
+            _ => Ok(sent),
+        }
+    }
+
+    /// Takes the first messages, at most `most`, as long as `f` says so, under one lock.
+    pub(super) fn receive_many(
+        &self,
+        owner: &Owner,
+        most: usize,
+        mut f: impl FnMut(&[u8], u32) -> ControlFlow<()>,
+    ) -> Result<usize, Errno> {
+        let mut wakes = Wakes::default();
+        let mut received = 0;
+        {
+            let mut state = lock(&self.state);
+            let State {
+                messages, traffic, ..
+            } = &mut *state;
+            while received < most
+                && let Some(first) = messages.find_highest()
+            {
+                traffic.received_bytes += byte_count(first.bytes);
+                let taken = messages.take(first, |data, key| {
+                    f(data, u32::try_from(key).unwrap_or_default())
+                });
+                received += 1;
+                if taken.is_none_or(|go_on| go_on.is_break()) {
+                    break;
+                }
+            }
+            if received == 0 {
+                return Err(Errno::Again);
+            }
+            traffic.received_messages += byte_count(received);
+            owner.note(&mut traffic.last_receiver);
+            state.give_senders_turns(self.capacity, &mut wakes);
+            state.give_receivers_turns(&mut wakes);
+        }
+        wakes.wake();
+        Ok(received)
     }
 
     pub(super) fn poll_wait(

@@ -6,6 +6,7 @@
 //! sender gets its turn when its message fits beside those of the senders whose turn it is.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -372,6 +373,95 @@ impl MessageQueue {
         };
         wakes.wake();
         result
+    }
+
+    /// Sends messages in order as long as they fit, under one lock; returns how many, at least one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::try_send`] when the first message meets them; one that a later message meets
+    /// ends the call. `EINVAL` when there is no message.
+    pub fn try_send_many<'a>(
+        &self,
+        messages: impl IntoIterator<Item = (i64, &'a [u8])>,
+    ) -> Result<usize, Errno> {
+        let Handle {
+            queue,
+            owner,
+            namespace,
+        } = &*self.handle;
+        let longest = size(namespace.limits.system_v.msgmax);
+        let now = namespace.host.clock.unix_seconds();
+        let mut wakes = Wakes::default();
+        let mut sent = 0;
+        let mut ended = Errno::Invalid;
+        {
+            let mut state = lock(&queue.state);
+            for (message_type, data) in messages {
+                if message_type < 1 || data.len() > longest {
+                    ended = Errno::Invalid;
+                    break;
+                }
+                if let Err(errno) = state.send(owner, now, message_type, data, &mut wakes) {
+                    ended = errno;
+                    break;
+                }
+                sent += 1;
+            }
+        }
+        wakes.wake();
+        if sent == 0 {
+            return Err(ended);
+        }
+        Ok(sent)
+    }
+
+    /// Takes messages as [`Self::try_receive`] does, at most `most`, under one lock, as long as `f` says
+    /// to go on; returns how many, at least one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::try_receive`] when the first message meets them. `EINVAL` when `most` is 0.
+    pub fn try_receive_many(
+        &self,
+        select: Select,
+        max: usize,
+        no_error: bool,
+        most: usize,
+        mut f: impl FnMut(&[u8], i64) -> ControlFlow<()>,
+    ) -> Result<usize, Errno> {
+        let Handle {
+            queue,
+            owner,
+            namespace,
+        } = &*self.handle;
+        let now = namespace.host.clock.unix_seconds();
+        let mut wakes = Wakes::default();
+        let mut received = 0;
+        let mut ended = Errno::Invalid;
+        {
+            let mut state = lock(&queue.state);
+            while received < most {
+                match state.receive(owner, now, select, (max, no_error), &mut f) {
+                    Ok(go_on) => {
+                        received += 1;
+                        if go_on.is_break() {
+                            break;
+                        }
+                    }
+                    Err(errno) => {
+                        ended = errno;
+                        break;
+                    }
+                }
+            }
+            state.give_turns(&mut wakes);
+        }
+        wakes.wake();
+        if received == 0 {
+            return Err(ended);
+        }
+        Ok(received)
     }
 
     /// Shows the message before which `number` others came, and leaves it in the queue; `msgrcv` with
