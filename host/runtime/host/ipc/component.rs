@@ -6,6 +6,8 @@ use std::time::Duration;
 use wasmpod_ipc::{Attributes, ContainerIpc, Errno, OpenFlags, Queue};
 use wasmtime::Result;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
+use wasmtime_wasi_io::async_trait;
+use wasmtime_wasi_io::poll::{DynPollable, Pollable, subscribe};
 
 use super::{Readiness, wait};
 use crate::host::ComponentState;
@@ -23,7 +25,10 @@ mod bindings {
             "wasmpod:ipc/message-queue.[method]queue.receive-many": async | trappable,
             default: trappable,
         },
-        with: { "wasmpod:ipc/message-queue.queue": wasmpod_ipc::Queue },
+        with: {
+            "wasi:io/poll": wasmtime_wasi_io::bindings::wasi::io::poll,
+            "wasmpod:ipc/message-queue.queue": wasmpod_ipc::Queue,
+        },
         require_store_data_send: true,
     });
 }
@@ -62,6 +67,16 @@ impl View<'_> {
     /// The queue of a handle. A clone is the same open queue, and may be waited for while the table is in use.
     fn queue(&self, queue: &Resource<Queue>) -> Result<Queue> {
         Ok(self.table.get(queue)?.clone())
+    }
+
+    fn subscribe(
+        &mut self,
+        queue: &Resource<Queue>,
+        what: Readiness,
+    ) -> Result<Resource<DynPollable>> {
+        let subscription = Subscription(self.queue(queue)?, what);
+        let subscription = self.table.push(subscription)?;
+        subscribe(self.table, subscription)
     }
 }
 
@@ -107,6 +122,30 @@ async fn retry<T>(
         if !wait(queue, what, left).await {
             return Err(ErrorCode::TimedOut);
         }
+    }
+}
+
+/// What `subscribe-receive` and `subscribe-send` hand out.
+struct Subscription(Queue, Readiness);
+
+#[async_trait]
+impl Pollable for Subscription {
+    async fn ready(&mut self) {
+        wait(&self.0, self.1, None).await;
+    }
+}
+
+impl wit::HostNotification for View<'_> {
+    fn arrived(&mut self, _: Resource<wit::Notification>) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn subscribe(&mut self, _: Resource<wit::Notification>) -> Result<Resource<DynPollable>> {
+        Err(wasmtime::Error::msg("no such notification"))
+    }
+
+    fn drop(&mut self, _: Resource<wit::Notification>) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -239,6 +278,18 @@ impl wit::HostQueue for View<'_> {
     fn set_nonblocking(&mut self, queue: Resource<Queue>, nonblocking: bool) -> Result<()> {
         self.queue(&queue)?.set_nonblocking(nonblocking);
         Ok(())
+    }
+
+    fn subscribe_receive(&mut self, queue: Resource<Queue>) -> Result<Resource<DynPollable>> {
+        self.subscribe(&queue, Readiness::Receive)
+    }
+
+    fn subscribe_send(&mut self, queue: Resource<Queue>) -> Result<Resource<DynPollable>> {
+        self.subscribe(&queue, Readiness::Send)
+    }
+
+    fn notify(&mut self, _queue: Resource<Queue>) -> Result<Option<Resource<wit::Notification>>> {
+        Ok(None)
     }
 
     fn drop(&mut self, queue: Resource<Queue>) -> Result<()> {
