@@ -1,17 +1,10 @@
-//! The way down for a component (wasm32-wasip2): the WIT package `wasmpod:ipc`.
-//!
-//! Here the host waits, so every call is one call.
+//! Message queues: the interface `message-queue`.
 
 use std::time::Duration;
 
-use bindings::wasmpod::ipc::message_queue as wit;
-
-use crate::{Attributes, Error, OpenOptions, Status};
-
-// Generated code, documented in the WIT package.
-mod bindings {
-    wit_bindgen::generate!({ path: "../../wit/wasmpod-ipc", world: "message-queues" });
-}
+use super::bindings::wasmpod::ipc::message_queue as wit;
+use super::nanoseconds;
+use crate::{Attributes, Error, Message, OpenOptions, Status};
 
 #[derive(Debug)]
 pub(crate) struct Queue {
@@ -70,6 +63,28 @@ impl Queue {
         Ok(message.priority)
     }
 
+    pub(crate) fn send_many(&self, messages: &[Message]) -> Result<usize, Error> {
+        let messages: Vec<_> = messages
+            .iter()
+            .map(|message| wit::Message {
+                data: message.data.clone(),
+                priority: message.priority,
+            })
+            .collect();
+        let sent = self.queue.send_many(&messages)?;
+        usize::try_from(sent).map_err(|_| Error::Invalid)
+    }
+
+    pub(crate) fn receive_many(&self, messages: &mut [Message]) -> Result<usize, Error> {
+        let max = u32::try_from(messages.len()).unwrap_or(u32::MAX);
+        let received = self.queue.receive_many(max)?;
+        let count = received.len();
+        for (place, wit::Message { data, priority }) in messages.iter_mut().zip(received) {
+            *place = Message { data, priority };
+        }
+        Ok(count)
+    }
+
     pub(crate) fn status(&self) -> Result<Status, Error> {
         let wit::Status {
             max_messages,
@@ -95,10 +110,6 @@ impl Queue {
 
 pub(crate) fn unlink(name: &str) -> Result<(), Error> {
     Ok(wit::unlink(name)?)
-}
-
-fn nanoseconds(timeout: Duration) -> u64 {
-    u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl From<wit::ErrorCode> for Error {
