@@ -3,16 +3,34 @@
 
 use crate::support::{Wasmpod, test_guest};
 
+/// One container of a pod: its role, the guest that it runs, and the guest's arguments.
+type Container<'a> = (&'a str, &'a str, String);
+
 /// Runs roles of an object's checks in the containers of a pod; what each of them said.
 fn in_pod(object: &str, roles: &[&str]) -> Vec<String> {
-    let module = test_guest("ipc-oracle");
-    let containers: String = roles
+    let containers: Vec<_> = roles
         .iter()
         .map(|role| {
+            (
+                *role,
+                "ipc-oracle",
+                format!("{object}, {role}, '1', /shared"),
+            )
+        })
+        .collect();
+    run(&containers)
+}
+
+/// Runs a pod to its end; what each of its containers said.
+fn run(containers: &[Container<'_>]) -> Vec<String> {
+    let roles = containers.iter().map(|(role, ..)| *role);
+    let containers: String = containers
+        .iter()
+        .map(|(role, guest, args)| {
             format!(
-                "  - name: {role}\n    image: {}\n    args: [{object}, {role}, '1', /shared]\n    \
+                "  - name: {role}\n    image: {}\n    args: [{args}]\n    \
                  volumeMounts: [{{name: shared, mountPath: /shared}}]\n",
-                module.display()
+                test_guest(guest).display()
             )
         })
         .collect();
@@ -21,14 +39,14 @@ fn in_pod(object: &str, roles: &[&str]) -> Vec<String> {
          volumes: [{{name: shared, emptyDir: {{}}}}]\n  containers:\n{containers}"
     );
     let end = Wasmpod::up_text(&manifest, &[]).run();
-    let said = |role: &&str| {
+    let said = |role: &str| {
         let start = format!("oracle/{role}");
         let lines = end.stdout.lines().filter(|line| line.starts_with(&start));
         lines
             .filter_map(|line| Some(format!("{}\n", line.split_once(" | ")?.1)))
             .collect::<String>()
     };
-    let said: Vec<String> = roles.iter().map(said).collect();
+    let said: Vec<String> = roles.map(said).collect();
     assert_eq!(end.code, Some(0), "{end:?}");
     said
 }
@@ -91,13 +109,12 @@ mod kernel {
             .args(sources)
             .args(["-pthread", "-lrt"])
             .status();
-        let compiled = compiled.unwrap_or_else(|error| {
-            panic!(
-                "the checks need a C compiler, {}: {error}",
-                compiler.display()
-            )
-        });
-        assert!(compiled.success(), "the checks do not compile");
+        assert!(
+            compiled.is_ok(),
+            "the checks need a C compiler, {}: {compiled:?}",
+            compiler.display()
+        );
+        assert!(compiled.unwrap().success(), "the checks do not compile");
     }
 }
 
@@ -169,4 +186,30 @@ fn system_v_shared_memory_does_what_its_man_pages_say() {
 #[test]
 fn two_containers_attach_a_segment_as_two_processes_do() {
     agree("sysv-shm", &["first", "second"]);
+}
+
+/// The checks of the library for guests in Rust, by which kind of guest each side is.
+#[track_caller]
+fn rust(first: &str, second: &str) -> Vec<String> {
+    let said = run(&[
+        ("first", first, "first, '1'".to_owned()),
+        ("second", second, "second, '1'".to_owned()),
+    ]);
+    for said in &said {
+        assert!(!said.contains("FAIL "), "{first} and {second}:\n{said}");
+        assert!(said.ends_with("PASS all is done\n"), "{said}");
+    }
+    said
+}
+
+#[test]
+fn guests_in_rust_use_every_object_as_core_modules_and_as_components() {
+    let (module, component) = ("ipc-oracle-rust", "ipc-oracle-rust-component");
+    let of_modules = rust(module, module);
+    let of_components = rust(component, component);
+    assert_eq!(
+        of_modules, of_components,
+        "left: modules, right: components"
+    );
+    assert_eq!(rust(module, component), rust(component, module));
 }
