@@ -29,7 +29,7 @@ int system_v_semaphore(const char *role, const char *name)
 		if (operate(set, ROOM, -1, SEM_UNDO) != 0 || operate(set, IS_IN, 1, 0) != 0)
 			return failed("semop");
 		printf("%s: took the key, and leaves with it\n", name);
-		return 3;
+		return 0;
 	}
 	if (operate(set, ROOM, 1, 0) != 0 || operate(set, IS_IN, -1, 0) != 0)
 		return failed("semop");
