@@ -1,19 +1,29 @@
-//! The IPC namespace of one pod: POSIX message queues, as `mq_overview(7)` describes them.
+//! The IPC namespace of one pod: POSIX message queues, semaphores and shared memory, and those of
+//! System V, as the manual pages describe them.
 //!
 //! On Linux the containers of a pod share one IPC namespace; here that namespace is a [`PodIpc`].
-//! Each container instance gets its own door to it, a [`ContainerIpc`]; what it opens is a [`Queue`].
+//! Each container instance gets its own door to it, a [`ContainerIpc`], whose methods have the names
+//! of the C functions; what it opens are handles:
 //!
-//! This crate knows neither WebAssembly nor an executor nor a clock: an operation either happens at
-//! once or says `EAGAIN`, and [`Queue::poll_receive_ready`] and [`Queue::poll_send_ready`] wake a
-//! `std` waker when it is worth trying again. Time-outs belong to the caller, who has the clock.
+//! | kind | made by | handle | manual |
+//! |---|---|---|---|
+//! | POSIX message queue | [`mq_open`](ContainerIpc::mq_open) | [`Queue`] | `mq_overview(7)` |
+//! | POSIX semaphore | [`sem_open`](ContainerIpc::sem_open) | [`Semaphore`] | `sem_overview(7)` |
+//! | POSIX shared memory | [`shm_open`](ContainerIpc::shm_open) | [`SharedMemory`], [`Segment`] | `shm_overview(7)` |
+//! | System V message queue | [`msg_get`](ContainerIpc::msg_get) | [`MessageQueue`](sysv::message_queue::MessageQueue) | `msgop(2)` |
+//! | System V semaphore set | [`sem_get`](ContainerIpc::sem_get) | [`SemaphoreSet`](sysv::semaphore_set::SemaphoreSet) | `semop(2)` |
+//! | System V shared memory | [`shm_get`](ContainerIpc::shm_get) | [`Attachment`](sysv::shared_memory::Attachment), [`Segment`] | `shmop(2)` |
 //!
-//! It deliberately does not offer `mq_notify(3)` (there are no signals in a guest), permission bits
-//! (the containers of a pod are one user), or messages between pods.
+//! This crate knows neither WebAssembly nor an executor: an operation either happens at once or says
+//! `EAGAIN`, and a [`Wait`] is a future for its turn. Time limits belong to the caller, who has the
+//! clock. Mutexes and conditions between containers are words in a [`Segment`] with
+//! [`futex_wait`](Segment::futex_wait) and [`futex_wake`](Segment::futex_wake) under them, as in any
+//! C library on Linux.
 //!
-//! Where shared memory and semaphores enter: [`namespace`] holds one registry per kind of object,
-//! because POSIX gives each kind its own name space (`/x` may be a queue and a semaphore at once).
-//! Each kind is a folder beside [`mqueue`] that brings its own registry, and its verbs become further
-//! methods of [`ContainerIpc`].
+//! It deliberately does not offer signals (`mq_notify(3)` is a wait), permissions (the containers of a
+//! pod are one user), or anything between pods.
+//!
+//! All memory is bounded: every object is charged to an account of the pod ([`limits`]).
 //!
 //! ```
 //! use wasmpod_ipc::{Errno, IpcLimits, OpenFlags, PodIpc};
@@ -32,16 +42,37 @@
 //! # Ok::<(), Errno>(())
 //! ```
 //!
-//! The tests are in `tests/it`: the tables of the man pages, a comparison with a simple model on
-//! random operations, wakers, and two threads against each other.
+//! The tests are in `tests/it`: the tables of the man pages, comparisons with simple models on random
+//! operations, waits and wakes, threads against each other.
 
+mod account;
+mod creation;
 mod errno;
+mod host;
 pub mod limits;
+mod listing;
 mod lock;
+mod messages;
 pub mod mqueue;
+mod names;
 pub mod namespace;
+mod open_flags;
+mod owner;
+pub mod segment;
+pub mod semaphore;
+pub mod shm;
+pub mod sysv;
+mod wait;
 
+pub use creation::Object;
 pub use errno::Errno;
+pub use host::{Clock, Host};
 pub use limits::IpcLimits;
-pub use mqueue::{Attributes, OpenFlags, Queue, QueueInfo, Traffic};
+pub use listing::Listing;
+pub use mqueue::{Attributes, Queue, QueueInfo, Traffic};
 pub use namespace::{ContainerIpc, PodIpc};
+pub use open_flags::OpenFlags;
+pub use segment::{AtomicOp, HeapProvider, Segment, SegmentMemory, SegmentProvider};
+pub use semaphore::Semaphore;
+pub use shm::SharedMemory;
+pub use wait::Wait;

@@ -14,6 +14,7 @@
 
 mod decode;
 mod defaults;
+pub mod ipc;
 pub mod k8s;
 pub mod quantity;
 mod reader;

@@ -21,7 +21,6 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
-use wasmpod_ipc::ContainerIpc;
 use wasmpod_sandbox::{
     ContainerConfig, ContainerState, CpuShare, Exit, GuestInput, PodTasks, Role, RuntimeError,
     StopSignal, Terminal, Usage,
@@ -29,7 +28,7 @@ use wasmpod_sandbox::{
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::exit;
-use crate::host::{ComponentState, CoreState, Held, Setting, Termination};
+use crate::host::{ComponentState, CoreState, CoreStore, Held, Setting, Termination};
 use crate::inspect::CORE_ENTRY;
 use crate::limits::Limits;
 use crate::link::Linked;
@@ -71,7 +70,6 @@ impl Stop {
 struct Guest {
     instance: Instance,
     program: String,
-    ipc: Arc<ContainerIpc>,
     tasks: PodTasks,
     stdin: GuestInput,
     terminal: Option<Terminal>,
@@ -81,7 +79,7 @@ struct Guest {
 }
 
 enum Instance {
-    Module(Arc<Linked>, Store<CoreState>),
+    Module(Arc<Linked>, CoreStore),
     Component(Arc<Linked>, Store<ComponentState>),
 }
 
@@ -115,6 +113,7 @@ impl Container {
             stop_signal,
             tasks,
             clock,
+            ipc_wait_for_open,
         } = config;
         let memory_bytes = Arc::new(AtomicU64::new(0));
         let setting = Setting {
@@ -128,12 +127,12 @@ impl Container {
             stdout,
             stderr,
             clock,
+            ipc_wait_for_open,
         };
-        let ipc = Arc::new(ipc);
         let termination = Termination::new(role.main_process().clone());
         let held = Held {
             network,
-            ipc: Arc::clone(&ipc),
+            ipc,
             termination: termination.clone(),
         };
         let interrupted = Interrupted::default();
@@ -146,7 +145,6 @@ impl Container {
         let guest = Guest {
             instance,
             program: program.name.clone(),
-            ipc,
             tasks,
             stdin,
             terminal,
@@ -264,7 +262,7 @@ impl Instance {
                 let mut store =
                     Store::new(module.module().engine(), CoreState::new(setting, held)?);
                 guard(&mut store, |state| &mut state.limits, interrupted);
-                Self::Module(linked, store)
+                Self::Module(linked, CoreStore::new(store))
             }
             Linked::Component(command) => {
                 let state = ComponentState::new(setting, held)?;
@@ -282,9 +280,9 @@ impl Instance {
                 let Linked::Module(module) = &*linked else {
                     return Ok(false);
                 };
-                let instance = module.instantiate_async(&mut store).await?;
-                let start = instance.get_typed_func::<(), ()>(&mut store, CORE_ENTRY)?;
-                start.call_async(&mut store, ()).await?;
+                let instance = module.instantiate_async(&mut *store).await?;
+                let start = instance.get_typed_func::<(), ()>(&mut *store, CORE_ENTRY)?;
+                start.call_async(&mut *store, ()).await?;
                 Ok(true)
             }
             Self::Component(linked, mut store) => {
@@ -331,7 +329,6 @@ async fn live(container: &Container, guest: Guest, ticker: Arc<Ticker>) {
     let Guest {
         instance,
         program,
-        ipc,
         tasks: _,
         stdin,
         terminal,
@@ -340,7 +337,7 @@ async fn live(container: &Container, guest: Guest, ticker: Arc<Ticker>) {
         interrupted,
     } = guest;
     let cpu = container.cpu.clone();
-    let mut polled = Polled::new(instance.run(), ipc, ticker, cpu, interrupted);
+    let mut polled = Polled::new(instance.run(), ticker, cpu, interrupted);
     let mut stops = container.stop.subscribe();
     stops.mark_changed();
     let mut signals = role.main_process().subscribe();

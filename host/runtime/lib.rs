@@ -19,6 +19,7 @@
 //! | `polled`, `fair` | how do guests share a thread, and how is a CPU limit kept? |
 
 mod runtime;
+mod shared_pages;
 
 mod container;
 mod exit;

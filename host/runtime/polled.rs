@@ -3,7 +3,7 @@
 //! * The epoch clock ticks while it is polled, so that a computation is interrupted; an interrupted guest lets its
 //!   neighbours go first, and shares what is left with others that compute (see `fair`).
 //! * The time that it ran is measured and charged; one that has used up its CPU limit sleeps until it may run again.
-//! * Queues are settled when it waits, and a panic of host code ends it.
+//! * A panic of host code ends it.
 
 use std::any::Any;
 use std::future::Future;
@@ -15,7 +15,6 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
-use wasmpod_ipc::ContainerIpc;
 use wasmpod_sandbox::CpuShare;
 
 use crate::fair::Seat;
@@ -36,7 +35,6 @@ const COMPUTATION: Duration = Duration::from_millis(1);
 /// A guest's future with all that surrounds it.
 pub(crate) struct Polled<F: Future> {
     future: Option<Pin<Box<F>>>,
-    ipc: Arc<ContainerIpc>,
     ticker: Arc<Ticker>,
     cpu: CpuShare,
     /// Set by the engine when it interrupts the guest.
@@ -58,14 +56,12 @@ impl<F: Future> Polled<F> {
     /// Surrounds `future`, which holds a guest of the container that `cpu` is the share of.
     pub(crate) fn new(
         future: F,
-        ipc: Arc<ContainerIpc>,
         ticker: Arc<Ticker>,
         cpu: CpuShare,
         interrupted: Interrupted,
     ) -> Self {
         Self {
             future: Some(Box::pin(future)),
-            ipc,
             ticker,
             cpu,
             interrupted,
@@ -157,7 +153,6 @@ impl<F: Future> Future for Polled<F> {
         drop(running);
         let ran = stopwatch.elapsed();
         this.cpu.charge(ran);
-        this.ipc.settle();
         match polled {
             Ok(Poll::Pending) => {
                 this.went_on(ran, cx);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use wasmpod_image::{Digest, Program};
+use wasmpod_ipc::{IpcLimits, SegmentProvider};
 use wasmpod_sandbox::{
     BoxFuture, ContainerConfig, ContainerId, ContainerRuntime, ContainerState, Exit, ProgressSink,
     RuntimeError, Usage,
@@ -20,6 +21,7 @@ use crate::error::SetupError;
 use crate::inspect::Inspection;
 use crate::notice::{Notice, NoticeFn, Notices};
 use crate::programs::Programs;
+use crate::shared_pages;
 
 /// Containers that may exist at a time. Each guest takes six mappings of the process, and Linux allows 65,530
 /// (`vm.max_map_count`); at the limit creating fails with a clear error instead of the kernel's "cannot allocate memory".
@@ -200,6 +202,11 @@ impl ContainerRuntime for Runtime {
 
     fn container_status(&self, id: &ContainerId) -> Option<ContainerState> {
         self.container(id).map(|container| container.state())
+    }
+
+    fn shared_memory(&self, limits: &IpcLimits) -> Arc<dyn SegmentProvider> {
+        let segments = limits.max_shared_memory_objects.saturating_add(limits.system_v.shmmni);
+        shared_pages::provider(segments.into(), limits.max_shared_memory_bytes)
     }
 
     fn usage(&self, id: &ContainerId) -> Option<Usage> {

@@ -17,6 +17,7 @@ pub mod exec;
 pub mod fake;
 pub mod handle;
 mod hook;
+pub mod ipc;
 pub mod logs;
 pub mod port;
 mod probe;

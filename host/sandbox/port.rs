@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wasmpod_image::Program;
-use wasmpod_ipc::ContainerIpc;
+use wasmpod_ipc::{ContainerIpc, HeapProvider, IpcLimits, SegmentProvider};
 use wasmpod_network::ContainerNetwork;
 use wasmpod_volume::ContainerRoot;
 
@@ -75,6 +75,12 @@ pub trait ContainerRuntime: Send + Sync + 'static {
 
     /// The state of a container; `None` when it was removed or never was.
     fn container_status(&self, id: &ContainerId) -> Option<ContainerState>;
+
+    /// Memory for the segments that the containers of one pod with these limits share. The default is plain memory, which
+    /// containers copy from; a runtime that can give them the same pages has its own.
+    fn shared_memory(&self, _limits: &IpcLimits) -> Arc<dyn SegmentProvider> {
+        Arc::new(HeapProvider)
+    }
 
     /// What a container uses; `None` unless it runs.
     fn usage(&self, id: &ContainerId) -> Option<Usage>;
@@ -144,6 +150,8 @@ pub struct ContainerConfig {
     pub network: ContainerNetwork,
     /// The container's message queues.
     pub ipc: ContainerIpc,
+    /// How long opening an IPC object waits for what is not there yet; zero for not at all.
+    pub ipc_wait_for_open: Duration,
     /// How much linear memory (and tables) the guest may have, in bytes. Reaching it is
     /// [`ExitReason::OomKilled`] when the guest ends because of it.
     pub memory_limit_bytes: u64,

@@ -8,7 +8,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use wasmpod_ipc::PodIpc;
 use wasmpod_manifest::k8s::PodSpec;
 use wasmpod_network::publish::{PublishConfig, PublishError, publish};
 use wasmpod_network::{NetworkError, PodNetwork};
@@ -16,6 +15,7 @@ use wasmpod_volume::{PodVolumes, VolumeError};
 
 use crate::config::{SandboxConfig, Sources, node_facts};
 use crate::dns::{self, FqdnTooLong};
+use crate::ipc::{Ipc, IpcError};
 use crate::port::PodIdentity;
 use crate::tasks::{PodTasks, SpawnError};
 
@@ -44,6 +44,9 @@ pub enum ResourceError {
     /// A port of the host.
     #[error("{}", described(.0, PublishError::hint))]
     Publish(PublishError),
+    /// Limits of its IPC.
+    #[error(transparent)]
+    Ipc(#[from] IpcError),
     /// The task that carries a published port's traffic.
     #[error(transparent)]
     Task(#[from] SpawnError),
@@ -64,9 +67,11 @@ impl ResourceError {
         match self {
             Self::Volume(error) => error.reason(),
             Self::Publish(_) => "HostPortConflict",
-            Self::Directory { .. } | Self::Network(_) | Self::Hostname(_) | Self::Task(_) => {
-                "FailedCreatePodSandBox"
-            }
+            Self::Directory { .. }
+            | Self::Network(_)
+            | Self::Hostname(_)
+            | Self::Ipc(_)
+            | Self::Task(_) => "FailedCreatePodSandBox",
             Self::Both { first, .. } => first.reason(),
         }
     }
@@ -108,7 +113,7 @@ pub(crate) struct Resources {
     /// What the pod calls itself.
     pub(crate) hostname: String,
     pub(crate) published: Vec<SocketAddr>,
-    pub(crate) ipc: PodIpc,
+    pub(crate) ipc: Ipc,
 }
 
 impl Resources {
@@ -146,18 +151,19 @@ impl Resources {
         };
         let volumes = PodVolumes::acquire(dir, spec, &sources, &config.volume_policy)
             .map_err(ResourceError::Volume)?;
-        match Self::connect(config, identity, tasks).await {
-            Ok((network, hostname, published)) => {
-                let ipc = PodIpc::new(config.ipc_limits.clone());
-                Ok(Self {
-                    dir: dir.to_owned(),
-                    volumes,
-                    network,
-                    hostname,
-                    published,
-                    ipc,
-                })
-            }
+        let acquired = match Self::connect(config, identity, tasks).await {
+            Ok(connected) => Ipc::acquire(config).map(|ipc| (connected, ipc)).map_err(Into::into),
+            Err(error) => Err(error),
+        };
+        match acquired {
+            Ok(((network, hostname, published), ipc)) => Ok(Self {
+                dir: dir.to_owned(),
+                volumes,
+                network,
+                hostname,
+                published,
+                ipc,
+            }),
             Err(error) => Err(error.and(volumes.release().err().map(ResourceError::Volume))),
         }
     }

@@ -1,63 +1,9 @@
-//! What `mq_open(3)` is told: flags and the attributes of a new queue.
-
-use std::ops::BitOr;
+//! The size of a new queue, as `mq_open(3)` is told it.
 
 use crate::limits::{
     DEFAULT_MESSAGE_BYTES, DEFAULT_MESSAGES, MESSAGE_OVERHEAD_BYTES, QUEUE_OVERHEAD_BYTES,
 };
 use crate::{Errno, IpcLimits};
-
-/// How a queue is opened; combined with `|`. The bits are those of the plain import `mq_open`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct OpenFlags(u32);
-
-impl OpenFlags {
-    /// To receive: `O_RDONLY`, and with [`Self::WRITE`] `O_RDWR`.
-    pub const READ: Self = Self(1);
-    /// To send: `O_WRONLY`, and with [`Self::READ`] `O_RDWR`.
-    pub const WRITE: Self = Self(1 << 1);
-    /// To make the queue where it is missing: `O_CREAT`.
-    pub const CREATE: Self = Self(1 << 2);
-    /// With [`Self::CREATE`], to fail where it exists: `O_EXCL`. Means nothing alone, as on Linux.
-    pub const EXCLUSIVE: Self = Self(1 << 3);
-    /// Never to wait: `O_NONBLOCK`.
-    pub const NONBLOCKING: Self = Self(1 << 4);
-
-    const ALL: u32 = 0b1_1111;
-
-    /// The flags of these bits, as a guest gives them.
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL` for a bit that has no meaning.
-    pub const fn from_bits(bits: u32) -> Result<Self, Errno> {
-        if bits & !Self::ALL == 0 {
-            Ok(Self(bits))
-        } else {
-            Err(Errno::Invalid)
-        }
-    }
-
-    /// The bits of these flags.
-    #[must_use]
-    pub const fn bits(self) -> u32 {
-        self.0
-    }
-
-    /// Whether all flags of `other` are among these.
-    #[must_use]
-    pub const fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-}
-
-impl BitOr for OpenFlags {
-    type Output = Self;
-
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-}
 
 /// The size of a queue, fixed when it is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,6 +25,15 @@ impl Default for Attributes {
 }
 
 impl Attributes {
+    /// The size of a queue that is made without one: the pod's defaults, or its limits where they
+    /// are less, as Linux has it.
+    pub(super) fn of(limits: &IpcLimits) -> Self {
+        Self {
+            max_messages: limits.default_messages.min(limits.max_messages),
+            message_bytes: limits.default_message_bytes.min(limits.max_message_bytes),
+        }
+    }
+
     /// `EINVAL` unless a queue of this size may be made.
     pub(super) fn check(self, limits: &IpcLimits) -> Result<(), Errno> {
         let messages = (1..=limits.max_messages).contains(&self.max_messages);

@@ -1,33 +1,81 @@
 //! An open message queue: POSIX's open message queue description, with its rights and `O_NONBLOCK`.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use crate::Errno;
+use crate::account::Account;
 use crate::limits::MQ_PRIO_MAX;
+use crate::names::{Names, parse_queue_name};
+use crate::owner::Owner;
+use crate::wait::{Ticket, Wait, Waitable, What};
+use crate::{Errno, IpcLimits, OpenFlags};
 
-use super::owner::Owner;
+use super::notify::Registration;
 use super::queue::MessageQueue;
-use super::{Attributes, OpenFlags};
+use super::{Attributes, QueueInfo};
 
 /// An open message queue. Clones share rights and `O_NONBLOCK`; dropping the last is `mq_close(3)`.
+///
+/// The `try` operations never wait. Who has to wait awaits [`Self::wait_receive`] or
+/// [`Self::wait_send`], and tries again.
 #[derive(Clone)]
 pub struct Queue {
     description: Arc<Description>,
 }
 
-struct Description {
+pub(super) struct Description {
     queue: Arc<MessageQueue>,
     owner: Arc<Owner>,
     flags: OpenFlags,
     nonblocking: AtomicBool,
 }
 
+/// Opens a queue, or makes it.
+pub(crate) fn open(
+    names: &Names<MessageQueue>,
+    bytes: &Arc<Account>,
+    owner: &Arc<Owner>,
+    name: &str,
+    flags: OpenFlags,
+    attributes: Option<Attributes>,
+    limits: &IpcLimits,
+) -> Result<Queue, Errno> {
+    let name = parse_queue_name(name)?;
+    let has_direction = flags.contains(OpenFlags::READ) || flags.contains(OpenFlags::WRITE);
+    if !has_direction || flags.contains(OpenFlags::TRUNCATE) {
+        return Err(Errno::Invalid);
+    }
+    owner.acquire_handle(limits.max_open_handles)?;
+    let queue = names.open(name, flags, |count| {
+        let attributes = attributes.unwrap_or_else(|| Attributes::of(limits));
+        attributes.check(limits)?;
+        let bytes = bytes
+            .charge(attributes.charge_bytes())
+            .ok_or(Errno::TooManyOpen)?;
+        Ok(MessageQueue::new(name, attributes, [count, bytes]))
+    });
+    match queue {
+        Ok(queue) => Ok(Queue::new(queue, Arc::clone(owner), flags)),
+        Err(errno) => {
+            owner.release_handle();
+            Err(errno)
+        }
+    }
+}
+
+/// Every queue there is, by name; those unlinked but still open come last.
+pub(crate) fn list(names: &Names<MessageQueue>) -> Vec<QueueInfo> {
+    let mut list: Vec<_> = names.all().iter().map(|queue| queue.info()).collect();
+    list.sort_by(|a, b| (a.unlinked, &a.name).cmp(&(b.unlinked, &b.name)));
+    list
+}
+
 impl Queue {
     /// Takes over a handle that the owner has counted.
-    pub(super) fn new(queue: Arc<MessageQueue>, owner: Arc<Owner>, flags: OpenFlags) -> Self {
+    fn new(queue: Arc<MessageQueue>, owner: Arc<Owner>, flags: OpenFlags) -> Self {
         queue.opened();
         let nonblocking = AtomicBool::new(flags.contains(OpenFlags::NONBLOCKING));
         Self {
@@ -94,28 +142,99 @@ impl Queue {
         })
     }
 
-    /// Ready when sending is worth a try: there is space, or it would fail.
+    /// Waits for a turn to receive. Each message gives one waiter its turn, first come first.
     ///
-    /// Another sender may be faster, so after `EAGAIN` poll again. Wakes may come for nothing, but
-    /// none is lost.
-    pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let poll = match self.description.check(OpenFlags::WRITE) {
-            Ok(()) => self.description.queue.poll_send_ready(cx),
-            Err(_) => Poll::Ready(()),
-        };
-        self.description.unless_ended(poll)
+    /// Then receiving is worth a try: somebody who did not wait may have been faster, and after
+    /// `EAGAIN` one waits again. `EBADF` when not open for receiving.
+    pub fn wait_receive(&self) -> Wait {
+        self.wait(What::Receive)
     }
 
-    /// Ready when receiving is worth a try: there is a message, or it would fail.
+    /// Waits for a turn to send. Each place gives one waiter its turn, first come first.
     ///
-    /// Another receiver may be faster, so after `EAGAIN` poll again. Wakes may come for nothing, but
-    /// none is lost.
-    pub fn poll_receive_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let poll = match self.description.check(OpenFlags::READ) {
-            Ok(()) => self.description.queue.poll_receive_ready(cx),
-            Err(_) => Poll::Ready(()),
-        };
-        self.description.unless_ended(poll)
+    /// `EBADF` when not open for sending; else as [`Self::wait_receive`].
+    pub fn wait_send(&self) -> Wait {
+        self.wait(What::Send)
+    }
+
+    /// Waits until the queue holds a message, without a claim to it: what `poll(2)` does with
+    /// `POLLIN`. Everybody who waits so is woken. `EBADF` when not open for receiving.
+    pub fn readable(&self) -> Wait {
+        self.wait(What::Readable)
+    }
+
+    /// Waits until the queue has a place, without a claim to it: what `poll(2)` does with `POLLOUT`.
+    /// Everybody who waits so is woken. `EBADF` when not open for sending.
+    pub fn writable(&self) -> Wait {
+        self.wait(What::Writable)
+    }
+
+    fn wait(&self, what: What) -> Wait {
+        Wait::new(Arc::clone(&self.description) as Arc<dyn Waitable>, what)
+    }
+
+    /// Asks to be told when a message arrives at the empty queue and no receiver waits for it;
+    /// `mq_notify(3)`.
+    ///
+    /// The registration begins at once and ends when it has told, or is dropped.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` when somebody is registered already, `EBADF` when the container has ended.
+    pub fn notify(&self) -> Result<Wait, Errno> {
+        if self.description.owner.has_ended() {
+            return Err(Errno::BadDescriptor);
+        }
+        let registration = Registration::new(Arc::clone(&self.description))?;
+        Ok(Wait::new(Arc::new(registration), What::Notification))
+    }
+
+    /// Sends messages in order as long as they fit, under one lock; returns how many, at least one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::try_send`] when the first message meets them; one that a later message meets
+    /// ends the call. `EINVAL` when there is no message.
+    pub fn try_send_many<'a>(
+        &self,
+        messages: impl IntoIterator<Item = (&'a [u8], u32)>,
+    ) -> Result<usize, Errno> {
+        let Description { queue, owner, .. } = &*self.description;
+        self.description.check(OpenFlags::WRITE)?;
+        let mut messages = messages.into_iter();
+        let sent = queue.send_many(owner, || {
+            let (data, priority) = messages.next()?;
+            Some(if priority >= MQ_PRIO_MAX {
+                Err(Errno::Invalid)
+            } else if data.len() > queue.message_bytes() {
+                Err(Errno::MessageTooLong)
+            } else {
+                Ok((data, priority))
+            })
+        })?;
+        if sent == 0 {
+            return Err(Errno::Invalid);
+        }
+        Ok(sent)
+    }
+
+    /// Takes the first messages, at most `most`, under one lock, and shows data and priority of each to
+    /// `f`, which says whether to go on; returns how many, at least one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::try_receive_into`]; `f` is under the same rules. `EINVAL` when `most` is 0.
+    pub fn try_receive_many(
+        &self,
+        most: usize,
+        f: impl FnMut(&[u8], u32) -> ControlFlow<()>,
+    ) -> Result<usize, Errno> {
+        let Description { queue, owner, .. } = &*self.description;
+        self.description.check(OpenFlags::READ)?;
+        if most == 0 {
+            return Err(Errno::Invalid);
+        }
+        queue.receive_many(owner, most, f)
     }
 
     /// The queue's size, as it was made.
@@ -145,6 +264,14 @@ impl Queue {
 }
 
 impl Description {
+    pub(super) fn queue(&self) -> &MessageQueue {
+        &self.queue
+    }
+
+    pub(super) const fn owner(&self) -> &Arc<Owner> {
+        &self.owner
+    }
+
     fn check(&self, right: OpenFlags) -> Result<(), Errno> {
         if self.flags.contains(right) && !self.owner.has_ended() {
             Ok(())
@@ -152,14 +279,27 @@ impl Description {
             Err(Errno::BadDescriptor)
         }
     }
+}
 
-    /// An instance that ended while its task registered may have missed the wake of that end.
-    fn unless_ended(&self, poll: Poll<()>) -> Poll<()> {
-        if self.owner.has_ended() {
-            Poll::Ready(())
-        } else {
-            poll
+impl Waitable for Description {
+    fn poll_wait(
+        &self,
+        what: What,
+        seat: &mut Option<Ticket>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Errno>> {
+        let right = match what {
+            What::Send | What::Writable => OpenFlags::WRITE,
+            _ => OpenFlags::READ,
+        };
+        if !self.flags.contains(right) {
+            return Poll::Ready(Err(Errno::BadDescriptor));
         }
+        self.queue.poll_wait(&self.owner, what, seat, cx)
+    }
+
+    fn leave(&self, what: What, ticket: Ticket) {
+        self.queue.leave(what, ticket);
     }
 }
 

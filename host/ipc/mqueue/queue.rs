@@ -1,22 +1,25 @@
 //! One queue: its messages and its waiters under one lock, and what has passed through it.
 //!
-//! Invariant (no wake is lost): readiness is looked at and a waker registered under the lock under
-//! which messages come and go. Who adds a message takes all waiting receivers with it; who removes
-//! one takes all waiting senders, or leaves a note that somebody owes them a wake (`owner`). Wakers
-//! run after the lock is released.
+//! Invariant (no wake is lost): whenever the queue holds more messages than receivers whose turn it
+//! is, the next receiver in the line gets its turn; the same for places and senders. It is
+//! established after everything that adds or takes a message, and whenever a turn comes back unused.
+//! Wakers run after the lock is released.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use crate::Errno;
+use crate::account::Charge;
 use crate::lock::lock;
+use crate::messages::{Bounds, Messages};
+use crate::names::Named;
+use crate::owner::Owner;
+use crate::wait::{Look, Ticket, WaitList, Wakes, What};
 
 use super::Attributes;
-use super::messages::Messages;
-use super::owner::{Owner, WakePolicy};
-use super::registry::Charge;
-use super::waiters::{Taken, Waiters};
+use super::notify::Signal;
 
 /// What a queue is and what has passed through it, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +33,16 @@ pub struct QueueInfo {
     pub attributes: Attributes,
     /// Messages in it now.
     pub current_messages: u32,
+    /// Bytes in them.
+    pub current_bytes: u64,
     /// Descriptors open on it, of all containers.
     pub open_handles: u32,
+    /// Receivers that wait for a message.
+    pub waiting_receivers: u32,
+    /// Senders that wait for a place.
+    pub waiting_senders: u32,
+    /// The container that is to be notified of a message.
+    pub notifies: Option<Arc<str>>,
     /// What has passed.
     pub traffic: Traffic,
 }
@@ -59,40 +70,81 @@ pub struct Traffic {
 pub(crate) struct MessageQueue {
     name: Box<str>,
     attributes: Attributes,
+    capacity: usize,
     message_bytes: usize,
     unlinked: AtomicBool,
     open_handles: AtomicU32,
     state: Mutex<State>,
-    /// Gives the pod its bytes back at the end.
-    _charge: Charge,
+    /// Give the pod its count and its bytes back at the end.
+    _charges: [Charge; 2],
 }
 
 #[derive(Debug)]
 struct State {
     messages: Messages,
-    senders: Waiters,
-    receivers: Waiters,
-    /// Somebody has this queue on its list of late wakes.
-    owed: bool,
+    senders: WaitList<()>,
+    receivers: WaitList<()>,
+    notify: Option<Arc<Signal>>,
     traffic: Traffic,
 }
 
+impl State {
+    /// Establishes the invariant for receivers.
+    fn give_receivers_turns(&mut self, wakes: &mut Wakes) {
+        if self.receivers.is_empty() {
+            return;
+        }
+        while self.messages.len() > self.receivers.woken() {
+            if !self.receivers.wake_first(wakes, |()| true) {
+                break;
+            }
+        }
+        if !self.messages.is_empty() {
+            self.receivers.wake_lookers(wakes);
+        }
+    }
+
+    /// Establishes the invariant for senders.
+    fn give_senders_turns(&mut self, capacity: usize, wakes: &mut Wakes) {
+        if self.senders.is_empty() {
+            return;
+        }
+        let places = capacity.saturating_sub(self.messages.len());
+        while places > self.senders.woken() {
+            if !self.senders.wake_first(wakes, |()| true) {
+                break;
+            }
+        }
+        if places > 0 {
+            self.senders.wake_lookers(wakes);
+        }
+    }
+}
+
 impl MessageQueue {
-    pub(super) fn new(name: &str, attributes: Attributes, charge: Charge) -> Self {
+    pub(super) fn new(name: &str, attributes: Attributes, charges: [Charge; 2]) -> Self {
+        // A 16-bit host has no such queues; there the size of its addresses is the limit.
+        let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        // Charged in advance for all its messages at their longest, so nothing has to be given back.
+        let bounds = Bounds {
+            message_bytes: size(attributes.message_bytes),
+            idle_bytes: usize::MAX,
+        };
         Self {
             name: name.into(),
             attributes,
-            message_bytes: usize::try_from(attributes.message_bytes).unwrap_or(usize::MAX),
+            capacity: size(attributes.max_messages),
+            message_bytes: size(attributes.message_bytes),
             unlinked: AtomicBool::new(false),
             open_handles: AtomicU32::new(0),
             state: Mutex::new(State {
-                messages: Messages::new(attributes),
-                senders: Waiters::default(),
-                receivers: Waiters::default(),
-                owed: false,
+                messages: Messages::new(bounds, None),
+                senders: WaitList::default(),
+                receivers: WaitList::default(),
+                notify: None,
                 traffic: Traffic::default(),
             }),
-            _charge: charge,
+            _charges: charges,
         }
     }
 
@@ -105,154 +157,289 @@ impl MessageQueue {
     }
 
     pub(super) fn current_messages(&self) -> u32 {
-        u32::try_from(lock(&self.state).messages.len()).unwrap_or(u32::MAX)
+        count(lock(&self.state).messages.len())
     }
 
     pub(super) fn info(&self) -> QueueInfo {
-        let (messages, traffic) = {
-            let state = lock(&self.state);
-            (state.messages.len(), state.traffic.clone())
-        };
+        let state = lock(&self.state);
         QueueInfo {
             name: format!("/{}", self.name),
             unlinked: self.unlinked.load(Ordering::Relaxed),
             attributes: self.attributes,
-            current_messages: u32::try_from(messages).unwrap_or(u32::MAX),
+            current_messages: count(state.messages.len()),
+            current_bytes: byte_count(state.messages.bytes()),
             open_handles: self.open_handles.load(Ordering::Relaxed),
-            traffic,
+            waiting_receivers: count(state.receivers.len()),
+            waiting_senders: count(state.senders.len()),
+            notifies: state.notify.as_ref().map(|signal| signal.owner()),
+            traffic: state.traffic.clone(),
         }
-    }
-
-    pub(super) fn unlink(&self) {
-        self.unlinked.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn opened(&self) {
         self.open_handles.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A descriptor is gone; a task that gave up waiting with it is not to be kept in the lists.
     pub(super) fn closed(&self) {
         self.open_handles.fetch_sub(1, Ordering::Relaxed);
-        self.wake_all();
     }
 
     /// Adds a message. The caller has checked rights, length and priority.
     pub(super) fn send(&self, owner: &Owner, data: &[u8], priority: u32) -> Result<(), Errno> {
-        let receivers = {
+        let mut wakes = Wakes::default();
+        {
             let mut state = lock(&self.state);
-            state.messages.push(data, priority)?;
+            let state = &mut *state;
+            if state.messages.len() >= self.capacity {
+                return Err(Errno::Again);
+            }
+            state.messages.push(data, i64::from(priority))?;
             let traffic = &mut state.traffic;
             traffic.sent_messages += 1;
-            traffic.sent_bytes += byte_count(data);
-            note(&mut traffic.last_sender, owner);
-            state.receivers.take()
-        };
-        receivers.wake();
+            traffic.sent_bytes += byte_count(data.len());
+            owner.note(&mut traffic.last_sender);
+            // mq_notify(3): only for a message into an empty queue that no receiver waits for.
+            if state.notify.is_some()
+                && state.messages.len() == 1
+                && state.receivers.len() == 0
+                && let Some(signal) = state.notify.take()
+            {
+                wakes.add(signal.fire());
+            }
+            state.give_receivers_turns(&mut wakes);
+            // A sender that had its turn has used it: there may be places for more.
+            state.give_senders_turns(self.capacity, &mut wakes);
+        }
+        wakes.wake();
         Ok(())
     }
 
     /// Takes the first message and shows it to `f`, under the queue's lock.
     pub(super) fn receive<R>(
-        self: &Arc<Self>,
+        &self,
         owner: &Owner,
         f: impl FnOnce(&[u8], u32) -> R,
     ) -> Result<R, Errno> {
-        let mut put_off = false;
-        let (result, senders) = {
+        let mut wakes = Wakes::default();
+        let result = {
             let mut state = lock(&self.state);
             let State {
-                messages,
-                senders,
-                owed,
-                traffic,
-                ..
+                messages, traffic, ..
             } = &mut *state;
-            let result = messages.pop(|data, priority| {
-                traffic.received_messages += 1;
-                traffic.received_bytes += byte_count(data);
-                note(&mut traffic.last_receiver, owner);
-                f(data, priority)
-            })?;
-            let mut woken = Taken::default();
-            if !senders.is_empty() {
-                if owner.policy() == WakePolicy::AtOnce || messages.is_half_empty() {
-                    *owed = false;
-                    woken = senders.take();
-                } else if !*owed {
-                    *owed = true;
-                    put_off = true;
-                }
-            }
-            (result, woken)
+            let first = messages.find_highest().ok_or(Errno::Again)?;
+            traffic.received_messages += 1;
+            traffic.received_bytes += byte_count(first.bytes);
+            owner.note(&mut traffic.last_receiver);
+            let result = messages
+                .take(first, |data, key| {
+                    f(data, u32::try_from(key).unwrap_or_default())
+                })
+                .ok_or(Errno::Again)?;
+            state.give_senders_turns(self.capacity, &mut wakes);
+            state.give_receivers_turns(&mut wakes);
+            result
         };
-        senders.wake();
-        if put_off {
-            owner.put_off(self);
-        }
+        wakes.wake();
         Ok(result)
     }
 
-    /// Keeps the promise of a receiver that put a wake off.
-    pub(super) fn wake_owed_senders(&self) {
-        let senders = {
+    /// Adds messages as long as `next` has one and there are places, under one lock. Whether `next` has an error counts
+    /// only before the first message.
+    pub(super) fn send_many<'a>(
+        &self,
+        owner: &Owner,
+        mut next: impl FnMut() -> Option<Result<(&'a [u8], u32), Errno>>,
+    ) -> Result<usize, Errno> {
+        let mut wakes = Wakes::default();
+        let mut sent = 0;
+        let ended = {
             let mut state = lock(&self.state);
-            state.owed = false;
-            // Full again means: someone else has sent, and the next receiver wakes them.
-            if state.messages.is_full() {
-                Taken::default()
+            let state = &mut *state;
+            let no_receiver = state.receivers.len() == 0;
+            let was_empty = state.messages.is_empty();
+            let mut sent_bytes = 0;
+            let ended = loop {
+                let (data, priority) = match next() {
+                    Some(Ok(message)) => message,
+                    Some(Err(errno)) => break Err(errno),
+                    None => break Ok(()),
+                };
+                if state.messages.len() >= self.capacity {
+                    break Err(Errno::Again);
+                }
+                if let Err(errno) = state.messages.push(data, i64::from(priority)) {
+                    break Err(errno);
+                }
+                sent += 1;
+                sent_bytes += byte_count(data.len());
+            };
+            if sent > 0 {
+                let traffic = &mut state.traffic;
+                traffic.sent_messages += byte_count(sent);
+                traffic.sent_bytes += sent_bytes;
+                owner.note(&mut traffic.last_sender);
+                // As for one message: the first of these came into an empty queue.
+                if state.notify.is_some()
+                    && was_empty
+                    && no_receiver
+                    && let Some(signal) = state.notify.take()
+                {
+                    wakes.add(signal.fire());
+                }
+                state.give_receivers_turns(&mut wakes);
+                state.give_senders_turns(self.capacity, &mut wakes);
+            }
+            ended
+        };
+        wakes.wake();
+        match ended {
+            Err(errno) if sent == 0 => Err(errno),
+            _ => Ok(sent),
+        }
+    }
+
+    /// Takes the first messages, at most `most`, as long as `f` says so, under one lock.
+    pub(super) fn receive_many(
+        &self,
+        owner: &Owner,
+        most: usize,
+        mut f: impl FnMut(&[u8], u32) -> ControlFlow<()>,
+    ) -> Result<usize, Errno> {
+        let mut wakes = Wakes::default();
+        let mut received = 0;
+        {
+            let mut state = lock(&self.state);
+            let State {
+                messages, traffic, ..
+            } = &mut *state;
+            while received < most
+                && let Some(first) = messages.find_highest()
+            {
+                traffic.received_bytes += byte_count(first.bytes);
+                let taken = messages.take(first, |data, key| {
+                    f(data, u32::try_from(key).unwrap_or_default())
+                });
+                received += 1;
+                if taken.is_none_or(|go_on| go_on.is_break()) {
+                    break;
+                }
+            }
+            if received == 0 {
+                return Err(Errno::Again);
+            }
+            traffic.received_messages += byte_count(received);
+            owner.note(&mut traffic.last_receiver);
+            state.give_senders_turns(self.capacity, &mut wakes);
+            state.give_receivers_turns(&mut wakes);
+        }
+        wakes.wake();
+        Ok(received)
+    }
+
+    pub(super) fn poll_wait(
+        &self,
+        owner: &Owner,
+        what: What,
+        seat: &mut Option<Ticket>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Errno>> {
+        let mut wakes = Wakes::default();
+        let poll = {
+            let mut state = lock(&self.state);
+            let state = &mut *state;
+            let had_seat = seat.is_some();
+            let to_send = matches!(what, What::Send | What::Writable);
+            let (line, available) = if to_send {
+                let places = self.capacity.saturating_sub(state.messages.len());
+                (&mut state.senders, places)
             } else {
-                state.senders.take()
+                (&mut state.receivers, state.messages.len())
+            };
+            let poll = if owner.has_ended() {
+                if let Some(ticket) = seat.take() {
+                    line.leave(ticket);
+                }
+                Poll::Ready(Err(Errno::BadDescriptor))
+            } else {
+                let look = Look {
+                    is_there: available > 0,
+                    is_spare: available > line.woken(),
+                    only_looks: matches!(what, What::Readable | What::Writable),
+                };
+                line.poll(seat, (), look, cx)
+            };
+            // A turn may have come back unused.
+            if had_seat && !matches!(poll, Poll::Ready(Ok(()))) {
+                state.give_senders_turns(self.capacity, &mut wakes);
+                state.give_receivers_turns(&mut wakes);
             }
+            poll
         };
-        senders.wake();
+        wakes.wake();
+        poll
     }
 
-    pub(super) fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let overflow = {
+    pub(super) fn leave(&self, what: What, ticket: Ticket) {
+        let mut wakes = Wakes::default();
+        {
             let mut state = lock(&self.state);
-            if !state.messages.is_full() {
-                return Poll::Ready(());
-            }
-            state.senders.register(cx.waker())
-        };
-        overflow.wake();
-        Poll::Pending
+            match what {
+                What::Send | What::Writable => state.senders.leave(ticket),
+                _ => state.receivers.leave(ticket),
+            };
+            state.give_senders_turns(self.capacity, &mut wakes);
+            state.give_receivers_turns(&mut wakes);
+        }
+        wakes.wake();
     }
 
-    pub(super) fn poll_receive_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let overflow = {
-            let mut state = lock(&self.state);
-            if !state.messages.is_empty() {
-                return Poll::Ready(());
-            }
-            state.receivers.register(cx.waker())
-        };
-        overflow.wake();
-        Poll::Pending
+    /// Registers who is to be notified; `EBUSY` when somebody is already.
+    pub(super) fn register(&self, signal: &Arc<Signal>) -> Result<(), Errno> {
+        let mut state = lock(&self.state);
+        if state.notify.is_some() {
+            return Err(Errno::Busy);
+        }
+        state.notify = Some(Arc::clone(signal));
+        Ok(())
     }
 
-    /// Wakes everybody: a descriptor was closed, and whoever waits with it must see that.
-    pub(super) fn wake_all(&self) {
-        let (senders, receivers) = {
+    /// Nobody is to be notified any more, if it was this one.
+    pub(super) fn unregister(&self, signal: &Arc<Signal>) {
+        let mut state = lock(&self.state);
+        if state
+            .notify
+            .as_ref()
+            .is_some_and(|registered| Arc::ptr_eq(registered, signal))
+        {
+            state.notify = None;
+        }
+    }
+
+    /// Lets everybody look: an instance has ended, and whoever of it waits must see that.
+    pub(crate) fn wake_all(&self) {
+        let mut wakes = Wakes::default();
+        {
             let mut state = lock(&self.state);
-            (state.senders.take(), state.receivers.take())
-        };
-        senders.wake();
-        receivers.wake();
+            state.senders.wake_all(&mut wakes);
+            state.receivers.wake_all(&mut wakes);
+            if let Some(signal) = &state.notify {
+                wakes.add(signal.waker());
+            }
+        }
+        wakes.wake();
     }
 }
 
-fn byte_count(data: &[u8]) -> u64 {
-    u64::try_from(data.len()).unwrap_or(u64::MAX)
+impl Named for MessageQueue {
+    fn unlinked(&self) {
+        self.unlinked.store(true, Ordering::Relaxed);
+    }
 }
 
-/// Notes who it was; costs a comparison when it was the same as before.
-fn note(last: &mut Option<Arc<str>>, owner: &Owner) {
-    if !last
-        .as_ref()
-        .is_some_and(|last| Arc::ptr_eq(last, owner.name()))
-    {
-        *last = Some(Arc::clone(owner.name()));
-    }
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn byte_count(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }

@@ -136,6 +136,11 @@ pub(super) const TABLES: &[Table] = &[
         fields: &[Field::yes("name")],
     },
     Table {
+        definition: "io.k8s.api.core.v1.Sysctl",
+        title: "Sysctl",
+        fields: &[Field::yes("name"), Field::yes("value")],
+    },
+    Table {
         definition: "io.k8s.api.core.v1.PodSecurityContext",
         title: "Pod security context",
         fields: &[
@@ -150,10 +155,9 @@ pub(super) const TABLES: &[Table] = &[
             Field::ignored("seccompProfile", NO_KERNEL),
             Field::ignored("supplementalGroups", NO_USERS),
             Field::ignored("supplementalGroupsPolicy", NO_USERS),
-            Field::rejected(
+            Field::partly(
                 "sysctls",
-                "a pod has no kernel whose parameters could be set",
-                "",
+                "the parameters of the pod's IPC: `fs.mqueue.*`, `kernel.msg*`, `kernel.sem`, `kernel.shm*`; others are rejected",
             ),
             Field::rejected(
                 "windowsOptions",

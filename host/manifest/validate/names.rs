@@ -7,6 +7,8 @@ const LABEL_MAX_BYTES: usize = 63;
 const SUBDOMAIN_MAX_BYTES: usize = 253;
 /// RFC 6335 5.1.
 const PORT_NAME_MAX_BYTES: usize = 15;
+/// Source: `SysctlMaxLength` of Kubernetes' validation of pods.
+const SYSCTL_MAX_BYTES: usize = 253;
 
 fn too_long(limit: usize) -> String {
     format!("must be no more than {limit} bytes")
@@ -48,6 +50,17 @@ pub(crate) fn dns1123_label(text: &str) -> Vec<String> {
         );
     }
     wrong
+}
+
+/// The name of a kernel parameter.
+pub(crate) fn sysctl(text: &str) -> Option<String> {
+    let is_part = |part: &str| is_bounded(part, is_lower_or_digit, |b| matches!(b, b'-' | b'_'));
+    let is_good = text.len() <= SYSCTL_MAX_BYTES && text.split(['.', '/']).all(is_part);
+    (!is_good).then(|| {
+        format!(
+            "must have at most {SYSCTL_MAX_BYTES} characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$"
+        )
+    })
 }
 
 /// A DNS-1035 label: the name of a service.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Finding, Findings, Path, container, dns, gates, metadata, names, pod_resources, volume,
+    Finding, Findings, Path, container, dns, gates, ipc, metadata, names, pod_resources, volume,
 };
 use crate::k8s::{Pod, PodSpec};
 use crate::report::ViolationKind;
@@ -11,6 +11,7 @@ use crate::report::ViolationKind;
 /// Holds every rule of a pod.
 pub(crate) fn pod(pod: &Pod, findings: &mut Findings) {
     metadata::metadata(&pod.metadata, names::dns1123_subdomain, findings);
+    ipc::annotations(&pod.metadata, &Path::root().field("metadata"), findings);
     let path = Path::root().field("spec");
     match &pod.spec {
         Some(spec) => pod_spec(spec, &path, findings),
@@ -66,6 +67,7 @@ pub(super) fn pod_spec(spec: &PodSpec, path: &Path, findings: &mut Findings) {
     }
     dns::dns(spec, path, findings);
     gates::gates(spec, path, findings);
+    ipc::sysctls(spec, path, findings);
     pod_resources::pod_resources(spec, path, findings);
     if let Some(seconds) = spec
         .active_deadline_seconds

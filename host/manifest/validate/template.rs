@@ -1,12 +1,13 @@
 //! The rules of a pod template, whatever makes pods from it.
 
-use super::{Findings, Path, metadata, pod};
+use super::{Findings, Path, ipc, metadata, pod};
 use crate::k8s::PodTemplateSpec;
 
 /// Holds the rules of a template at `path`.
 pub(super) fn pod_template(template: &PodTemplateSpec, path: &Path, findings: &mut Findings) {
     if let Some(found) = &template.metadata {
         metadata::labels_and_annotations(found, &path.field("metadata"), findings);
+        ipc::annotations(found, &path.field("metadata"), findings);
     }
     let path = path.field("spec");
     match &template.spec {

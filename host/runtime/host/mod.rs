@@ -9,7 +9,7 @@
 //! | standard input, output and error | `stdio` |
 //! | the pod's time | `time` |
 //! | `wasi:sockets` over the pod's network | `sockets` |
-//! | message queues | `ipc` |
+//! | message queues, semaphores, shared memory | `ipc` |
 //! | termination | `lifecycle` |
 //! | what one guest holds | `state` |
 
@@ -31,7 +31,7 @@ mod stdio;
 mod time;
 
 pub(crate) use lifecycle::Termination;
-pub(crate) use state::{ComponentState, CoreState, Held, Setting};
+pub(crate) use state::{ComponentState, CoreState, CoreStore, Held, Setting};
 
 type Components = Linker<ComponentState>;
 type Modules = wasmtime::Linker<CoreState>;
@@ -70,7 +70,7 @@ macro_rules! component {
     };
 }
 
-/// What components can get: the world `wasi:cli/imports` of WASI 0.2, and the pod's message queues.
+/// What components can get: the world `wasi:cli/imports` of WASI 0.2, and the pod's IPC.
 #[rustfmt::skip]
 pub const COMPONENT_CAPABILITIES: &[Capability] = &[
     component!("wasi:cli/environment@0.2.12", "arguments, environment, working directory", |l| cli::environment::add_to_linker::<_, WasiCli>(l, ComponentState::cli)),
@@ -100,11 +100,16 @@ pub const COMPONENT_CAPABILITIES: &[Capability] = &[
     component!("wasi:sockets/udp@0.2.12", "UDP in the pod's network", sockets::link_udp),
     component!("wasi:sockets/udp-create-socket@0.2.12", "new UDP sockets", sockets::link_udp_create_socket),
     component!("wasi:sockets/ip-name-lookup@0.2.12", "localhost, the pod's name, its host aliases", sockets::link_ip_name_lookup),
-    component!("wasmpod:ipc/message-queue@0.1.0", "the pod's message queues", ipc::link_component),
+    component!("wasmpod:ipc/message-queue@0.1.0", "the pod's POSIX message queues", ipc::link_message_queue),
+    component!("wasmpod:ipc/semaphore@0.1.0", "the pod's POSIX semaphores", ipc::link_semaphore),
+    component!("wasmpod:ipc/shared-memory@0.1.0", "the pod's shared memory", ipc::link_shared_memory),
+    component!("wasmpod:ipc/system-v-message-queue@0.1.0", "the pod's System V message queues", ipc::link_system_v_message_queue),
+    component!("wasmpod:ipc/system-v-semaphore@0.1.0", "the pod's System V semaphore sets", ipc::link_system_v_semaphore),
+    component!("wasmpod:ipc/system-v-shared-memory@0.1.0", "the pod's System V shared memory", ipc::link_system_v_shared_memory),
     component!("wasmpod:lifecycle/termination@0.1.0", "handling termination, ending the container", lifecycle::link_component),
 ];
 
-/// What core modules can get: WASI 0.1, and the pod's message queues.
+/// What core modules can get: WASI 0.1, and the pod's IPC.
 pub const MODULE_CAPABILITIES: &[Capability] = &[
     Capability {
         interface: "wasi_snapshot_preview1",
@@ -113,7 +118,7 @@ pub const MODULE_CAPABILITIES: &[Capability] = &[
     },
     Capability {
         interface: "wasmpod_ipc",
-        gives: "the pod's message queues",
+        gives: "the pod's message queues, semaphores and shared memory",
         link: Link::Module(ipc::link_core),
     },
     Capability {

@@ -3,18 +3,21 @@
 //! Built when the container is created and dropped with its store; dropping it closes the guest's files, sockets and
 //! queues.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use wasmpod_ipc::ContainerIpc;
 use wasmpod_network::ContainerNetwork;
 use wasmpod_sandbox::{Clock, GuestInput, GuestOutput};
 use wasmpod_volume::ContainerRoot;
+use wasmtime::Store;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-use super::ipc::Descriptors;
+use super::ipc::{Door, Handles, unmap_all};
 use super::lifecycle::Termination;
 use super::stdio::{Farewell, Stdin, Stdout};
 use super::time;
@@ -29,7 +32,7 @@ pub(crate) struct ComponentState {
     table: ResourceTable,
     wasi: WasiCtx,
     network: ContainerNetwork,
-    ipc: Arc<ContainerIpc>,
+    ipc: Door,
     pub(super) termination: Termination,
     pub(crate) limits: Limits,
 }
@@ -52,14 +55,14 @@ impl ComponentState {
             table,
             wasi,
             network,
-            ipc,
+            ipc: Door::new(Arc::new(ipc), setting.ipc_wait_for_open),
             termination,
             limits: limits(setting),
         })
     }
 
-    /// The host objects, and the door to the queues among them.
-    pub(super) const fn table_and_ipc(&mut self) -> (&mut ResourceTable, &Arc<ContainerIpc>) {
+    /// The host objects, and the door to the IPC objects among them.
+    pub(super) const fn table_and_ipc(&mut self) -> (&mut ResourceTable, &Door) {
         (&mut self.table, &self.ipc)
     }
 
@@ -81,8 +84,8 @@ impl WasiView for ComponentState {
 /// The host's side of a core module.
 pub(crate) struct CoreState {
     pub(super) wasi: WasiP1Ctx,
-    pub(super) queues: Descriptors,
-    pub(super) ipc: Arc<ContainerIpc>,
+    pub(super) handles: Handles,
+    pub(super) ipc: Door,
     pub(super) termination: Termination,
     pub(crate) limits: Limits,
     /// WASI 0.1 has no sockets; the container keeps its seat in the pod's network all the same.
@@ -104,12 +107,42 @@ impl CoreState {
         } = held;
         Ok(Self {
             wasi,
-            queues: Descriptors::default(),
-            ipc,
+            handles: Handles::default(),
+            ipc: Door::new(Arc::new(ipc), setting.ipc_wait_for_open),
             termination,
             limits: limits(setting),
             _network: network,
         })
+    }
+}
+
+/// The store of a core module. Before it is dropped, segments are taken out of the guest's memory.
+pub(crate) struct CoreStore(Store<CoreState>);
+
+impl CoreStore {
+    /// Takes over a store.
+    pub(crate) const fn new(store: Store<CoreState>) -> Self {
+        Self(store)
+    }
+}
+
+impl Deref for CoreStore {
+    type Target = Store<CoreState>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for CoreStore {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl Drop for CoreStore {
+    fn drop(&mut self) {
+        unmap_all(&mut self.0);
     }
 }
 
@@ -135,14 +168,16 @@ pub(crate) struct Setting {
     pub(crate) stderr: GuestOutput,
     /// Its time.
     pub(crate) clock: Clock,
+    /// How long opening an IPC object waits for what is not there yet; zero for not at all.
+    pub(crate) ipc_wait_for_open: Duration,
 }
 
 /// What a container owns in its pod and gives back when it ends.
 pub(crate) struct Held {
     /// Its sockets.
     pub(crate) network: ContainerNetwork,
-    /// Its queues; also held by who polls the guest, to settle its wakes.
-    pub(crate) ipc: Arc<ContainerIpc>,
+    /// Its IPC objects.
+    pub(crate) ipc: ContainerIpc,
     /// How it learns that it is to end; also held by who ends it.
     pub(crate) termination: Termination,
 }

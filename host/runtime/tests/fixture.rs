@@ -88,6 +88,7 @@ impl Pod {
             },
             network: self.network.attach(name),
             ipc: self.ipc.attach(name),
+            ipc_wait_for_open: Duration::ZERO,
             memory_limit_bytes: MEMORY_LIMIT_BYTES,
             cpu: CpuShare::unlimited(),
             stdin: GuestInput::Empty,

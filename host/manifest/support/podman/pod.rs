@@ -159,8 +159,16 @@ pub(super) const POD: &[Row] = &[
     row("securityContext.seLinuxOptions.role", Podman::Yes, ""),
     row("securityContext.seLinuxOptions.type", Podman::Yes, ""),
     row("securityContext.seLinuxOptions.user", Podman::Yes, ""),
-    row("securityContext.sysctls.name", Podman::Yes, ""),
-    row("securityContext.sysctls.value", Podman::Yes, ""),
+    row(
+        "securityContext.sysctls.name",
+        Podman::Yes,
+        "sysctls_of_the_pods_ipc_are_its_limits",
+    ),
+    row(
+        "securityContext.sysctls.value",
+        Podman::Yes,
+        "sysctls_of_the_pods_ipc_are_its_limits",
+    ),
     row(
         "securityContext.windowsOptions.gmsaCredentialSpec",
         Podman::No,
