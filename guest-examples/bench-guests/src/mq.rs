@@ -89,12 +89,16 @@ pub(crate) fn receive_many(load: &Load) -> Result<Figures, Failure> {
     let (queue, mut messages) = (load.open(&load.name)?, batch(load)?);
     let mut left = load.count - queue.receive_many(&mut messages)?;
     let (count, size) = (left, load.data()?.len());
-    let mut watch = Stopwatch::start(load.count);
+    let mut watch = Stopwatch::start(load.count / STEP);
+    let mut steps = count / STEP;
     while left > 0 {
         left = left.saturating_sub(queue.receive_many(&mut messages)?);
-        watch.step();
+        if left / STEP < steps {
+            steps = left / STEP;
+            watch.step();
+        }
     }
-    let figures = watch.finish(size, count, BATCH);
+    let figures = watch.finish(size, count, STEP);
     MessageQueue::unlink(&load.name)?;
     Ok(figures)
 }

@@ -1,12 +1,11 @@
 //! The checks on the kernel's own objects: what the library promises holds there too.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::{Command, Stdio};
 
 #[test]
 fn two_processes_do_what_the_library_promises() {
     let run = std::process::id().to_string();
-    let start = |role| {
+    let start = |role: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ipc-oracle-rust"));
         command.args([role, &run]).stdout(Stdio::piped());
         command.spawn().unwrap()
