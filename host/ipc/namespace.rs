@@ -157,7 +157,15 @@ impl ContainerIpc {
             limits,
             ..
         } = &*self.namespace;
-        mqueue::open(message_queues, bytes, &self.owner, name, flags, attr, limits)
+        mqueue::open(
+            message_queues,
+            bytes,
+            &self.owner,
+            name,
+            flags,
+            attr,
+            limits,
+        )
     }
 
     /// Removes a name at once; the queue itself goes when its last descriptor is closed, as
@@ -296,11 +304,7 @@ impl ContainerIpc {
     /// # Errors
     ///
     /// `EINVAL` when there is no segment of this id, `EMFILE` when the container has too much open.
-    pub fn shm_attach(
-        &self,
-        id: i32,
-        read_only: bool,
-    ) -> Result<shared_memory::Attachment, Errno> {
+    pub fn shm_attach(&self, id: i32, read_only: bool) -> Result<shared_memory::Attachment, Errno> {
         shared_memory::attach(&self.namespace, &self.owner, id, read_only)
     }
 

@@ -224,16 +224,56 @@ mod tests {
     #[test]
     fn a_refusal_names_the_sysctl_and_changes_nothing() {
         let table = [
-            ("kernel.msgmax", "many", "sysctl \"kernel.msgmax\": value \"many\" must be a whole number"),
-            ("kernel.msgmax", "", "sysctl \"kernel.msgmax\": value \"\" must be a whole number"),
-            ("kernel.msgmax", "-1", "sysctl \"kernel.msgmax\": value \"-1\" must be a whole number"),
-            ("kernel.msgmax", "+1", "sysctl \"kernel.msgmax\": value \"+1\" must be a whole number"),
-            ("kernel.msgmax", "1 2", "sysctl \"kernel.msgmax\": value \"1 2\" must be a whole number"),
-            ("kernel.msgmax", "2147483648", "sysctl \"kernel.msgmax\": 2147483648 must be between 0 and 2147483647, inclusive"),
-            ("kernel/sem", "1 2 3", "sysctl \"kernel/sem\": value \"1 2 3\" must be 4 whole numbers with spaces between them"),
-            ("kernel.sem", "1 2 3 32769", "sysctl \"kernel.sem\": SEMMNI 32769 must be between 0 and 32768, inclusive"),
-            ("fs.mqueue.msg_max", "0", "sysctl \"fs.mqueue.msg_max\": 0 must be between 1 and 65536, inclusive"),
-            ("kernel.shm_rmid_forced", "2", "sysctl \"kernel.shm_rmid_forced\": 2 must be between 0 and 1, inclusive"),
+            (
+                "kernel.msgmax",
+                "many",
+                "sysctl \"kernel.msgmax\": value \"many\" must be a whole number",
+            ),
+            (
+                "kernel.msgmax",
+                "",
+                "sysctl \"kernel.msgmax\": value \"\" must be a whole number",
+            ),
+            (
+                "kernel.msgmax",
+                "-1",
+                "sysctl \"kernel.msgmax\": value \"-1\" must be a whole number",
+            ),
+            (
+                "kernel.msgmax",
+                "+1",
+                "sysctl \"kernel.msgmax\": value \"+1\" must be a whole number",
+            ),
+            (
+                "kernel.msgmax",
+                "1 2",
+                "sysctl \"kernel.msgmax\": value \"1 2\" must be a whole number",
+            ),
+            (
+                "kernel.msgmax",
+                "2147483648",
+                "sysctl \"kernel.msgmax\": 2147483648 must be between 0 and 2147483647, inclusive",
+            ),
+            (
+                "kernel/sem",
+                "1 2 3",
+                "sysctl \"kernel/sem\": value \"1 2 3\" must be 4 whole numbers with spaces between them",
+            ),
+            (
+                "kernel.sem",
+                "1 2 3 32769",
+                "sysctl \"kernel.sem\": SEMMNI 32769 must be between 0 and 32768, inclusive",
+            ),
+            (
+                "fs.mqueue.msg_max",
+                "0",
+                "sysctl \"fs.mqueue.msg_max\": 0 must be between 1 and 65536, inclusive",
+            ),
+            (
+                "kernel.shm_rmid_forced",
+                "2",
+                "sysctl \"kernel.shm_rmid_forced\": 2 must be between 0 and 1, inclusive",
+            ),
         ];
         for (name, value, text) in table {
             let mut limits = IpcLimits::default();

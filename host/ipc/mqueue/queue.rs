@@ -443,3 +443,31 @@ fn count(number: usize) -> u32 {
 fn byte_count(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mqueue::descriptor::Description;
+    use crate::wait::Wait;
+
+    /// Issue of scale: a thousand queues with one reader each. Counted are the queue, an open
+    /// descriptor, the reader's wait and its place in the line, a name of 32 bytes twice (in the
+    /// queue and in the registry), and what the allocator adds to each of six blocks.
+    #[test]
+    fn a_queue_with_a_waiting_reader_takes_less_than_a_kibibyte() {
+        let counts = 2 * size_of::<usize>();
+        let mut line = WaitList::<()>::default();
+        line.enter((), false, &Context::from_waker(std::task::Waker::noop()))
+            .unwrap();
+        let bytes = size_of::<MessageQueue>()
+            + counts
+            + size_of::<Description>()
+            + counts
+            + size_of::<Wait>()
+            + line.memory_bytes()
+            + 2 * 32
+            + size_of::<(Box<str>, Arc<MessageQueue>, std::sync::Weak<MessageQueue>)>()
+            + 6 * 16;
+        assert!(bytes <= 1024, "{bytes}");
+    }
+}

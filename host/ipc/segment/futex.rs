@@ -71,12 +71,12 @@ impl Waitable for Segment {
             return Poll::Ready(Ok(()));
         }
         // The lock is held from before the look until the waiter is in the line.
-        let entered = self
-            .update_u32(offset, AtomicOp::Load)
-            .and_then(|word| match word == expected {
-                true => waiters.enter(offset, false, cx),
-                false => Err(Errno::Again),
-            });
+        let entered =
+            self.update_u32(offset, AtomicOp::Load)
+                .and_then(|word| match word == expected {
+                    true => waiters.enter(offset, false, cx),
+                    false => Err(Errno::Again),
+                });
         match entered {
             Ok(ticket) => {
                 *seat = Some(ticket);

@@ -78,9 +78,7 @@ impl SegmentMemory for HeapMemory {
         let count = usize::try_from(new.div_ceil(PAGE_BYTES)).map_err(|_| Errno::NoMemory)?;
         let mut pages = self.pages.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(more) = count.checked_sub(pages.len()) {
-            pages
-                .try_reserve_exact(more)
-                .map_err(|_| Errno::NoMemory)?;
+            pages.try_reserve_exact(more).map_err(|_| Errno::NoMemory)?;
             pages.resize_with(count, OnceLock::new);
         } else {
             pages.truncate(count);

@@ -268,11 +268,7 @@ impl State {
     }
 
     /// The message, if it fits into the receiver's buffer, and how much of it to show.
-    fn fitting(
-        found: Option<Found>,
-        max: usize,
-        no_error: bool,
-    ) -> Result<(Found, usize), Errno> {
+    fn fitting(found: Option<Found>, max: usize, no_error: bool) -> Result<(Found, usize), Errno> {
         let found = found.ok_or(Errno::NoMessage)?;
         if found.bytes > max && !no_error {
             return Err(Errno::TooBig);

@@ -5,13 +5,13 @@
 
 use std::sync::{Arc, Mutex};
 
+use crate::Errno;
 use crate::account::Charge;
 use crate::limits::PAGE_BYTES;
 use crate::lock::lock;
 use crate::namespace::Namespace;
 use crate::owner::Owner;
 use crate::segment::Segment;
-use crate::Errno;
 
 use super::flags::MODE;
 use super::{GetFlags, Identity};
@@ -98,38 +98,40 @@ pub(crate) fn get(
             Ok(())
         }
     };
-    namespace.segments.get(key, flags, owner, check, |identity| {
-        if bytes == 0 || bytes > namespace.limits.system_v.shmmax {
-            return Err(Errno::Invalid);
-        }
-        let pages = namespace
-            .system_v_pages
-            .charge(bytes.div_ceil(PAGE_BYTES))
-            .ok_or(Errno::NoSpace)?;
-        let charge = namespace.segment_bytes.charge(0).ok_or(Errno::NoSpace)?;
-        let segment = Segment::new(&*namespace.host.memory, charge)?;
-        // Too large to be counted is too large to be had.
-        segment.resize(bytes).map_err(|errno| match errno {
-            Errno::FileTooBig => Errno::NoSpace,
-            other => other,
-        })?;
-        Ok(Shared {
-            identity,
-            segment: Arc::new(segment),
-            state: Mutex::new(State {
-                attached: 0,
-                removed: false,
-                gone: false,
-                mode: flags.mode(),
-                last_user: None,
-                last_pid: 0,
-                attached_at: 0,
-                detached_at: 0,
-                changed_at: namespace.host.clock.unix_seconds(),
-            }),
-            _pages: pages,
+    namespace
+        .segments
+        .get(key, flags, owner, check, |identity| {
+            if bytes == 0 || bytes > namespace.limits.system_v.shmmax {
+                return Err(Errno::Invalid);
+            }
+            let pages = namespace
+                .system_v_pages
+                .charge(bytes.div_ceil(PAGE_BYTES))
+                .ok_or(Errno::NoSpace)?;
+            let charge = namespace.segment_bytes.charge(0).ok_or(Errno::NoSpace)?;
+            let segment = Segment::new(&*namespace.host.memory, charge)?;
+            // Too large to be counted is too large to be had.
+            segment.resize(bytes).map_err(|errno| match errno {
+                Errno::FileTooBig => Errno::NoSpace,
+                other => other,
+            })?;
+            Ok(Shared {
+                identity,
+                segment: Arc::new(segment),
+                state: Mutex::new(State {
+                    attached: 0,
+                    removed: false,
+                    gone: false,
+                    mode: flags.mode(),
+                    last_user: None,
+                    last_pid: 0,
+                    attached_at: 0,
+                    detached_at: 0,
+                    changed_at: namespace.host.clock.unix_seconds(),
+                }),
+                _pages: pages,
+            })
         })
-    })
 }
 
 /// Attaches the segment of an id.

@@ -186,6 +186,12 @@ impl<W> WaitList<W> {
         Some((place.want, place.woken))
     }
 
+    /// Bytes that the line takes beside itself.
+    #[cfg(test)]
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.places.capacity() * size_of::<Place<W>>()
+    }
+
     pub(crate) fn is_woken(&self, ticket: Ticket) -> bool {
         self.place(ticket)
             .and_then(|index| self.places.get(index))
@@ -217,7 +223,8 @@ impl<W> WaitList<W> {
             .places
             .iter_mut()
             .filter(|place| !place.woken && !place.only_looks);
-        let Some(place) = waiting.find_map(|place| is_enough(&mut place.want).then_some(place)) else {
+        let Some(place) = waiting.find_map(|place| is_enough(&mut place.want).then_some(place))
+        else {
             return false;
         };
         place.woken = true;

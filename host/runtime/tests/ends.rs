@@ -172,7 +172,7 @@ async fn stopping_without_grace_kills() {
     .await;
     assert_eq!(pod.exit(&waiting).await, Exit::killed());
     assert_eq!(
-        pod.ipc.list()[0].open_handles,
+        pod.ipc.list().message_queues[0].open_handles,
         0,
         "its queue was closed before the end was told"
     );

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wasmpod_image::Program;
-use wasmpod_ipc::{IpcLimits, PodIpc};
+use wasmpod_ipc::{Host, IpcLimits, PodIpc};
 use wasmpod_network::{PodNetwork, PodNetworkConfig};
 use wasmpod_sandbox::logs::Capture;
 use wasmpod_sandbox::{
@@ -51,13 +51,18 @@ impl Pod {
     /// A pod on `runtime`; its tasks run on the test's own tokio runtime.
     pub(super) fn on(runtime: Runtime) -> Self {
         let hostname = "pod".to_owned();
+        let limits = IpcLimits::default();
+        let host = Host {
+            memory: runtime.shared_memory(&limits),
+            ..Host::default()
+        };
         Self {
             runtime,
             network: PodNetwork::new(PodNetworkConfig {
                 hostname,
                 ..Default::default()
             }),
-            ipc: PodIpc::new(IpcLimits::default()),
+            ipc: PodIpc::with_host(limits, host),
             tasks: PodTaskSet::new(tokio::runtime::Handle::current()),
             clock: Clock::host(),
         }

@@ -179,9 +179,9 @@ impl Semaphores {
         let is_open = |op: &SemOp| op.change != 0 && !(op.undo && owner.has_ended());
         let mut reversed = 0;
         for op in ops.iter().rev().filter(|op| is_open(op)) {
-            let value = self.get(op.number).map_or(-1, |(value, _)| {
-                i32::from(value) - i32::from(op.change)
-            });
+            let value = self
+                .get(op.number)
+                .map_or(-1, |(value, _)| i32::from(value) - i32::from(op.change));
             if !(0..=i32::from(SEMVMX)).contains(&value) {
                 break;
             }

@@ -18,9 +18,9 @@ fn messages_outlive_the_unlink_until_the_last_close() {
         Errno::NoEntry
     );
     assert_eq!(receive(&consumer).unwrap(), b"kept");
-    assert_eq!(pod.list().len(), 1);
+    assert_eq!(pod.list().message_queues.len(), 1);
     drop(consumer);
-    assert!(pod.list().is_empty());
+    assert!(pod.list().message_queues.is_empty());
 }
 
 #[test]
@@ -35,6 +35,7 @@ fn an_unlinked_name_is_free_for_a_queue_of_its_own() {
     assert_eq!(receive(&new), Err(Errno::Again));
     let list: Vec<_> = pod
         .list()
+        .message_queues
         .into_iter()
         .map(|q| (q.name, q.unlinked, q.current_messages))
         .collect();
@@ -68,7 +69,7 @@ fn a_container_that_ended_has_nothing_open() {
     assert_eq!(receive(&queue), Err(Errno::BadDescriptor));
     assert_eq!(queue.try_receive(&mut [0; 8192]), Err(Errno::BadDescriptor));
     drop(queue);
-    let info = pod.list();
+    let info = pod.list().message_queues;
     assert_eq!((info[0].open_handles, info[0].current_messages), (0, 1));
 }
 
@@ -93,7 +94,7 @@ fn the_counters_say_how_much_passed_and_who_it_was() {
         tx.try_send(data, 0).unwrap();
     }
     receive(&rx).unwrap();
-    let queue = pod.list().remove(0);
+    let queue = pod.list().message_queues.remove(0);
     assert_eq!(queue.open_handles, 2);
     let traffic = queue.traffic;
     assert_eq!((traffic.sent_messages, traffic.sent_bytes), (3, 10));

@@ -55,7 +55,7 @@ fn the_defaults_have_room_for_all_queues_of_the_default_size() {
         container.mq_open("/one-more", CREATE, None).unwrap_err(),
         Errno::NoSpace
     );
-    assert_eq!(pod.list().len(), 256);
+    assert_eq!(pod.list().message_queues.len(), 256);
 }
 
 #[test]

@@ -1,18 +1,37 @@
-//! The tests of this crate from outside: `man_pages` has the tables of the manual, `limits` the
-//! pod's bounds, `lifetime` what outlives what, `wakers` the waiting, `model` random operations
-//! against a simple model, `stress` two threads against each other.
+//! The tests of this crate from outside.
+//!
+//! * Tables of the man pages: `man_pages` (queues), `semaphores`, `shared_memory`, `system_v_messages`,
+//!   `system_v_semaphores`, `system_v_segments`. Their answers are those that Linux 6 gave.
+//! * `limits`: the pod's bounds. `lifetime`: what outlives what. `listing`: what is seen from outside.
+//! * `wakers`, `futex`, `creation`: the waiting.
+//! * `model*`: random operations against simple models. `stress`: threads against each other.
 
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
     reason = "a test fails by panicking; clippy.toml allows it in test functions, not in what they share"
 )]
 
+mod actors;
+mod creation;
+mod futex;
 mod lifetime;
 mod limits;
+mod listing;
 mod man_pages;
 mod model;
+mod model_semaphore_set;
+mod model_semaphores;
+mod model_waits;
+mod semaphores;
+mod shared_memory;
 mod stress;
+mod system_v_messages;
+mod system_v_segments;
+mod system_v_semaphores;
 mod wakers;
 
 use wasmpod_ipc::{Attributes, ContainerIpc, Errno, IpcLimits, OpenFlags, PodIpc, Queue};

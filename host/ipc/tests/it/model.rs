@@ -9,13 +9,18 @@ use proptest::prelude::*;
 use wasmpod_ipc::{Attributes, ContainerIpc, Errno, IpcLimits, OpenFlags, PodIpc, Queue};
 
 const CONTAINERS: usize = 2;
-const LIMITS: IpcLimits = IpcLimits {
-    max_queues: 3,
-    max_messages: 6,
-    max_message_bytes: 8,
-    max_bytes: 4096 + 6 * (8 + 128),
-    max_open_handles: 4,
-};
+const MAX_BYTES: u64 = 4096 + 6 * (8 + 128);
+
+fn pod_limits() -> IpcLimits {
+    IpcLimits {
+        max_queues: 3,
+        max_messages: 6,
+        max_message_bytes: 8,
+        max_bytes: MAX_BYTES,
+        max_open_handles: 4,
+        ..IpcLimits::default()
+    }
+}
 
 #[derive(Debug, Clone)]
 enum Operation {
@@ -134,7 +139,11 @@ impl Model {
         if alive.len() >= 3 {
             return Err(Errno::NoSpace);
         }
-        let attributes = attributes(size).unwrap_or_default();
+        // Without attributes the pod's defaults count, or its limits where they are less.
+        let attributes = attributes(size).unwrap_or(Attributes {
+            max_messages: 6,
+            message_bytes: 8,
+        });
         if !(1..=6).contains(&attributes.max_messages)
             || !(1..=8).contains(&attributes.message_bytes)
         {
@@ -144,7 +153,7 @@ impl Model {
             .iter()
             .map(|queue| charge(queue.borrow().attributes))
             .sum();
-        if used + charge(attributes) > LIMITS.max_bytes {
+        if used + charge(attributes) > MAX_BYTES {
             return Err(Errno::TooManyOpen);
         }
         let queue = Rc::new(RefCell::new(ModelQueue {
@@ -194,7 +203,7 @@ struct Worlds {
 
 impl Worlds {
     fn new() -> Self {
-        let pod = PodIpc::new(LIMITS);
+        let pod = PodIpc::new(pod_limits());
         let containers = (0..CONTAINERS)
             .map(|i| pod.attach(&i.to_string()))
             .collect();
@@ -297,7 +306,7 @@ impl Worlds {
         for (real, model) in &self.handles {
             prop_assert_eq!(real.current_messages() as usize, model.queue.borrow().len());
         }
-        let list = self.pod.list();
+        let list = self.pod.list().message_queues;
         let alive = self
             .model
             .made

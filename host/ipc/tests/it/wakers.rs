@@ -1,225 +1,221 @@
-//! Waiting: whom a send, a receive, a close wakes, and that no wake is lost.
+//! Waiting at queues: whom a send, a receive, a removal, an end wakes, and that no wake is lost.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::Poll;
 
 use wasmpod_ipc::limits::MAX_WAITERS;
-use wasmpod_ipc::{IpcLimits, OpenFlags, PodIpc};
+use wasmpod_ipc::{Errno, IpcLimits, OpenFlags, PodIpc};
 
+use super::actors::Waiting;
 use super::{CREATE, EXISTING, pod, receive, size};
-
-/// Counts how often it is woken.
-#[derive(Default)]
-struct Counter(AtomicUsize);
-
-impl Wake for Counter {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-impl Counter {
-    fn new() -> (Arc<Self>, Waker) {
-        let counter = Arc::new(Self::default());
-        (Arc::clone(&counter), Waker::from(counter))
-    }
-
-    fn wakes(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-}
 
 #[test]
 fn a_receiver_waits_for_a_message_and_a_sender_for_space() {
     let (_pod, container) = pod();
     let queue = container.mq_open("/q", CREATE, size(1, 8)).unwrap();
-    let (counter, waker) = Counter::new();
-    let mut cx = Context::from_waker(&waker);
-
-    assert_eq!(queue.poll_send_ready(&mut cx), Poll::Ready(()));
-    assert_eq!(queue.poll_receive_ready(&mut cx), Poll::Pending);
+    assert_eq!(Waiting::begin(queue.wait_send()).err(), Some(Ok(())));
+    let receiver = Waiting::new(queue.wait_receive());
     queue.try_send(b"x", 0).unwrap();
-    assert_eq!(counter.wakes(), 1);
-    assert_eq!(queue.poll_receive_ready(&mut cx), Poll::Ready(()));
-
-    assert_eq!(queue.poll_send_ready(&mut cx), Poll::Pending);
+    assert_eq!(receiver.end(), Ok(()));
+    let sender = Waiting::new(queue.wait_send());
     receive(&queue).unwrap();
-    assert_eq!(counter.wakes(), 2);
-    assert_eq!(queue.poll_send_ready(&mut cx), Poll::Ready(()));
+    assert_eq!(sender.end(), Ok(()));
 }
 
 #[test]
-fn one_wait_is_one_wake() {
+fn a_message_wakes_one_receiver_the_first() {
     let (_pod, container) = pod();
     let queue = container.mq_open("/q", CREATE, None).unwrap();
-    let (counter, waker) = Counter::new();
-    for _ in 0..3 {
-        assert!(
-            queue
-                .poll_receive_ready(&mut Context::from_waker(&waker))
-                .is_pending()
-        );
+    let mut line: Vec<_> = (0..5).map(|_| Waiting::new(queue.wait_receive())).collect();
+    for number in 0..5 {
+        queue.try_send(b"x", 0).unwrap();
+        let wakes: Vec<_> = line.iter().map(Waiting::wakes).collect();
+        let expected: Vec<_> = (0..5).map(|i| usize::from(i <= number)).collect();
+        assert_eq!(wakes, expected);
     }
-    queue.try_send(b"1", 0).unwrap();
-    queue.try_send(b"2", 0).unwrap();
-    assert_eq!(counter.wakes(), 1);
+    for waiting in line.drain(..) {
+        assert_eq!(waiting.end(), Ok(()));
+        receive(&queue).unwrap();
+    }
 }
 
 #[test]
-fn a_waiter_that_gave_up_does_not_swallow_the_wake_of_the_next() {
+fn a_place_wakes_one_sender_the_first() {
+    let (_pod, container) = pod();
+    let queue = container.mq_open("/q", CREATE, size(2, 8)).unwrap();
+    while queue.try_send(b"x", 0).is_ok() {}
+    let (first, second) = (
+        Waiting::new(queue.wait_send()),
+        Waiting::new(queue.wait_send()),
+    );
+    receive(&queue).unwrap();
+    assert_eq!((first.wakes(), second.wakes()), (1, 0));
+    assert_eq!(first.end(), Ok(()));
+    queue.try_send(b"y", 0).unwrap();
+    assert_eq!(second.wakes(), 0);
+    receive(&queue).unwrap();
+    assert_eq!(second.end(), Ok(()));
+}
+
+#[test]
+fn a_waiter_that_gives_up_after_its_wake_passes_it_on() {
     let (_pod, container) = pod();
     let queue = container.mq_open("/q", CREATE, None).unwrap();
-    let (_, gone) = Counter::new();
-    assert!(
-        queue
-            .poll_receive_ready(&mut Context::from_waker(&gone))
-            .is_pending()
-    );
-    let (counter, waker) = Counter::new();
-    assert!(
-        queue
-            .poll_receive_ready(&mut Context::from_waker(&waker))
-            .is_pending()
-    );
+    let first = Waiting::new(queue.wait_receive());
+    let second = Waiting::new(queue.wait_receive());
+    let third = Waiting::new(queue.wait_receive());
     queue.try_send(b"x", 0).unwrap();
-    assert_eq!(counter.wakes(), 1);
+    drop(second);
+    assert_eq!((first.wakes(), third.wakes()), (1, 0));
+    drop(first);
+    assert_eq!(third.end(), Ok(()));
 }
 
 #[test]
-fn a_wait_in_the_wrong_direction_ends_at_once() {
+fn a_waiter_that_was_robbed_keeps_its_place() {
+    let (_pod, container) = pod();
+    let queue = container.mq_open("/q", CREATE, None).unwrap();
+    let mut first = Waiting::new(queue.wait_receive());
+    let second = Waiting::new(queue.wait_receive());
+    queue.try_send(b"x", 0).unwrap();
+    receive(&queue).unwrap();
+    assert_eq!(first.poll(), Poll::Pending);
+    queue.try_send(b"y", 0).unwrap();
+    assert_eq!((first.is_woken(), second.is_woken()), (true, false));
+}
+
+#[test]
+fn who_comes_later_does_not_take_the_turn_of_who_was_woken() {
+    let (_pod, container) = pod();
+    let queue = container.mq_open("/q", CREATE, None).unwrap();
+    let first = Waiting::new(queue.wait_receive());
+    queue.try_send(b"x", 0).unwrap();
+    let later = Waiting::new(queue.wait_receive());
+    queue.try_send(b"y", 0).unwrap();
+    assert_eq!(later.wakes(), 1);
+    assert_eq!(first.end(), Ok(()));
+    assert_eq!(later.end(), Ok(()));
+}
+
+#[test]
+fn all_who_only_look_are_woken_and_take_nothing_from_others() {
+    let (_pod, container) = pod();
+    let queue = container.mq_open("/q", CREATE, size(1, 8)).unwrap();
+    let lookers: Vec<_> = (0..3).map(|_| Waiting::new(queue.readable())).collect();
+    let receiver = Waiting::new(queue.wait_receive());
+    queue.try_send(b"x", 0).unwrap();
+    for looker in lookers {
+        assert_eq!(looker.end(), Ok(()));
+    }
+    assert_eq!(receiver.end(), Ok(()));
+    let lookers: Vec<_> = (0..3).map(|_| Waiting::new(queue.writable())).collect();
+    receive(&queue).unwrap();
+    for looker in lookers {
+        assert_eq!(looker.end(), Ok(()));
+    }
+}
+
+#[test]
+fn a_wait_in_the_wrong_direction_is_refused() {
     let (_pod, container) = pod();
     let reader = container
         .mq_open("/q", OpenFlags::READ | OpenFlags::CREATE, size(1, 1))
         .unwrap();
     let writer = container.mq_open("/q", OpenFlags::WRITE, None).unwrap();
-    let mut cx = Context::from_waker(Waker::noop());
-    assert!(writer.poll_receive_ready(&mut cx).is_ready());
-    writer.try_send(b"x", 0).unwrap();
-    assert!(reader.poll_send_ready(&mut cx).is_ready());
-}
-
-#[test]
-fn the_end_of_a_container_wakes_who_waits_for_it() {
-    let pod = PodIpc::new(IpcLimits::default());
-    let container = pod.attach("main");
-    let queue = container.mq_open("/q", CREATE, None).unwrap();
-    let (counter, waker) = Counter::new();
-    let mut cx = Context::from_waker(&waker);
-    assert!(queue.poll_receive_ready(&mut cx).is_pending());
-    drop(container);
-    assert_eq!(counter.wakes(), 1);
-    assert!(queue.poll_receive_ready(&mut cx).is_ready());
-    assert!(queue.poll_send_ready(&mut cx).is_ready());
-}
-
-#[test]
-fn a_wait_that_was_given_up_does_not_outlive_its_descriptor() {
-    let (_pod, container) = pod();
-    let queue = container.mq_open("/q", CREATE, None).unwrap();
-    let given_up = container.mq_open("/q", EXISTING, None).unwrap();
-    let (counter, waker) = Counter::new();
-    assert!(
-        given_up
-            .poll_receive_ready(&mut Context::from_waker(&waker))
-            .is_pending()
-    );
-    drop(waker);
-    assert_eq!(Arc::strong_count(&counter), 2);
-    drop(given_up);
-    assert_eq!(Arc::strong_count(&counter), 1);
-    drop(queue);
-}
-
-#[test]
-fn more_waiters_than_the_list_holds_are_woken_and_not_forgotten() {
-    let (_pod, container) = pod();
-    let queue = container.mq_open("/q", CREATE, None).unwrap();
-    let waiters: Vec<_> = (0..MAX_WAITERS + 1).map(|_| Counter::new()).collect();
-    for (_, waker) in &waiters {
-        assert!(
-            queue
-                .poll_receive_ready(&mut Context::from_waker(waker))
-                .is_pending()
-        );
+    let refused = Some(Err(Errno::BadDescriptor));
+    for wait in [writer.wait_receive(), writer.readable()] {
+        assert_eq!(Waiting::begin(wait).err(), refused);
     }
+    for wait in [reader.wait_send(), reader.writable()] {
+        assert_eq!(Waiting::begin(wait).err(), refused);
+    }
+}
+
+#[test]
+fn the_end_of_a_container_ends_its_waits_and_only_its() {
+    let pod = PodIpc::new(IpcLimits::default());
+    let (ends, stays) = (pod.attach("ends"), pod.attach("stays"));
+    let queue = ends.mq_open("/q", CREATE, None).unwrap();
+    let other = stays.mq_open("/q", EXISTING, None).unwrap();
+    let waiting = Waiting::new(queue.wait_receive());
+    let mut neighbour = Waiting::new(other.wait_receive());
+    drop(ends);
+    assert_eq!(waiting.end(), Err(Errno::BadDescriptor));
+    assert_eq!(neighbour.poll(), Poll::Pending);
+    assert_eq!(
+        Waiting::begin(queue.wait_receive()).err(),
+        Some(Err(Errno::BadDescriptor))
+    );
+    other.try_send(b"x", 0).unwrap();
+    assert_eq!(neighbour.end(), Ok(()));
+}
+
+#[test]
+fn a_container_that_dies_between_its_turn_and_the_message_passes_it_on() {
+    let pod = PodIpc::new(IpcLimits::default());
+    let (dies, stays) = (pod.attach("dies"), pod.attach("stays"));
+    let first = dies.mq_open("/q", CREATE, None).unwrap();
+    let second = stays.mq_open("/q", EXISTING, None).unwrap();
+    let turn = Waiting::new(first.wait_receive());
+    let waiting = Waiting::new(second.wait_receive());
+    second.try_send(b"x", 0).unwrap();
+    assert_eq!(turn.end(), Ok(()));
+    assert_eq!(waiting.wakes(), 0);
+    drop((first, dies));
+    assert_eq!(waiting.end(), Ok(()));
+}
+
+#[test]
+fn one_waiter_too_many_is_refused_and_harms_nobody() {
+    let (_pod, container) = pod();
+    let queue = container.mq_open("/q", CREATE, None).unwrap();
+    let mut line: Vec<_> = (0..MAX_WAITERS)
+        .map(|_| Waiting::new(queue.wait_receive()))
+        .collect();
+    assert_eq!(
+        Waiting::begin(queue.wait_receive()).err(),
+        Some(Err(Errno::NoMemory))
+    );
+    line.pop();
+    let last = Waiting::new(queue.wait_receive());
     queue.try_send(b"x", 0).unwrap();
-    assert!(waiters.iter().all(|(counter, _)| counter.wakes() == 1));
+    assert_eq!((line[0].wakes(), last.wakes()), (1, 0));
 }
 
 #[test]
-fn late_wakes_come_at_half_empty() {
-    let pod = PodIpc::new(IpcLimits::default());
-    let (producer, consumer) = (
-        pod.attach("producer"),
-        pod.attach_with_late_wakes("consumer"),
-    );
-    let tx = producer.mq_open("/q", CREATE, size(8, 8)).unwrap();
-    let rx = consumer.mq_open("/q", EXISTING, None).unwrap();
-    let (counter, waker) = Counter::new();
-    for _ in 0..3 {
-        while tx.try_send(b"x", 0).is_ok() {}
-        let before = counter.wakes();
-        assert!(
-            tx.poll_send_ready(&mut Context::from_waker(&waker))
-                .is_pending()
-        );
-        for _ in 0..3 {
-            receive(&rx).unwrap();
-            assert_eq!(counter.wakes(), before);
-        }
-        receive(&rx).unwrap();
-        assert_eq!(counter.wakes(), before + 1);
-    }
+fn who_asked_is_told_once_of_a_message_into_the_empty_queue() {
+    let (_pod, container) = pod();
+    let queue = container.mq_open("/q", CREATE, None).unwrap();
+    queue.try_send(b"before", 0).unwrap();
+    let told = Waiting::new(queue.notify().unwrap());
+    assert_eq!(queue.notify().unwrap_err(), Errno::Busy);
+    queue.try_send(b"not empty", 0).unwrap();
+    assert_eq!(told.wakes(), 0);
+    receive(&queue).unwrap();
+    receive(&queue).unwrap();
+    let receiver = Waiting::new(queue.wait_receive());
+    queue.try_send(b"somebody waits for it", 0).unwrap();
+    assert_eq!(told.wakes(), 0);
+    assert_eq!(receiver.end(), Ok(()));
+    receive(&queue).unwrap();
+    queue.try_send(b"tell", 0).unwrap();
+    assert_eq!(told.end(), Ok(()));
+    // The place is free again, and so when a registration is given up.
+    drop(queue.notify().unwrap());
+    assert!(queue.notify().is_ok());
 }
 
 #[test]
-fn late_wakes_come_when_the_receiver_settles_or_ends_before_half_empty() {
+fn a_registration_ends_with_its_container() {
     let pod = PodIpc::new(IpcLimits::default());
-    let (producer, consumer) = (
-        pod.attach("producer"),
-        pod.attach_with_late_wakes("consumer"),
+    let (ends, stays) = (pod.attach("ends"), pod.attach("stays"));
+    let queue = ends.mq_open("/q", CREATE, None).unwrap();
+    let other = stays.mq_open("/q", EXISTING, None).unwrap();
+    let told = Waiting::new(queue.notify().unwrap());
+    assert_eq!(
+        pod.list().message_queues[0].notifies.as_deref(),
+        Some("ends")
     );
-    let tx = producer.mq_open("/q", CREATE, size(8, 8)).unwrap();
-    let rx = consumer.mq_open("/q", EXISTING, None).unwrap();
-    let (counter, waker) = Counter::new();
-    let fill_and_wait = || {
-        while tx.try_send(b"x", 0).is_ok() {}
-        assert!(
-            tx.poll_send_ready(&mut Context::from_waker(&waker))
-                .is_pending()
-        );
-    };
-    for round in 1..=3 {
-        fill_and_wait();
-        receive(&rx).unwrap();
-        consumer.settle();
-        consumer.settle();
-        assert_eq!(counter.wakes(), round);
-    }
-    fill_and_wait();
-    receive(&rx).unwrap();
-    assert_eq!(counter.wakes(), 3);
-    drop(consumer);
-    assert_eq!(counter.wakes(), 4);
-}
-
-#[test]
-fn a_container_that_wakes_at_once_does_not_rely_on_one_that_wakes_late() {
-    let pod = PodIpc::new(IpcLimits::default());
-    let (late, prompt) = (pod.attach_with_late_wakes("late"), pod.attach("prompt"));
-    let tx = prompt.mq_open("/q", CREATE, size(8, 8)).unwrap();
-    let rx_late = late.mq_open("/q", EXISTING, None).unwrap();
-    while tx.try_send(b"x", 0).is_ok() {}
-    let (counter, waker) = Counter::new();
-    assert!(
-        tx.poll_send_ready(&mut Context::from_waker(&waker))
-            .is_pending()
-    );
-    receive(&rx_late).unwrap();
-    assert_eq!(counter.wakes(), 0);
-    receive(&tx).unwrap();
-    assert_eq!(counter.wakes(), 1);
-    late.settle();
-    assert_eq!(counter.wakes(), 1);
+    drop(ends);
+    assert_eq!(told.end(), Err(Errno::BadDescriptor));
+    assert!(other.notify().is_ok());
 }
