@@ -15,6 +15,7 @@ mod exec;
 mod get;
 mod image;
 mod inspect;
+mod ipc;
 mod jsonpath;
 mod logs;
 mod paint;
@@ -67,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Wait(args) => look(&cli, async |runs| wait::run(args, runs).await),
         Command::Events(args) => look(&cli, async |runs| events::run(args, runs).await),
         Command::Top(command) => look_into(&cli, async |runs| top::run(command, runs).await),
+        Command::Ipc(command) => look_into(&cli, async |runs| ipc::run(command, runs).await),
         Command::Validate(args) => validate::run(args),
         Command::Image(command) => image::run(command),
         Command::Inspect(command) => inspect::run(command),

@@ -43,7 +43,8 @@
 //! ```
 //!
 //! The tests are in `tests/it`: the tables of the man pages, comparisons with simple models on random
-//! operations, waits and wakes, threads against each other.
+//! operations, waits and wakes, threads against each other. `tests/interleavings` has the one part that
+//! is lock-free.
 
 mod account;
 mod creation;
@@ -61,6 +62,7 @@ mod owner;
 pub mod segment;
 pub mod semaphore;
 pub mod shm;
+mod sync;
 pub mod sysv;
 mod wait;
 

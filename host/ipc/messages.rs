@@ -60,8 +60,11 @@ pub(crate) struct Found {
 }
 
 /// The messages of one queue; the orders and the memory, not the waiting.
+///
+/// The order in which they came is kept only with `BY_AGE`: keeping it touches the slots of two other
+/// messages each time, and a POSIX queue never asks for it.
 #[derive(Debug)]
-pub(crate) struct Messages {
+pub(crate) struct Messages<const BY_AGE: bool> {
     slots: Vec<Slot>,
     /// The first free slot; the last one freed, whose buffer is the warmest.
     free: u32,
@@ -79,7 +82,7 @@ pub(crate) struct Messages {
     charge: Option<Charge>,
 }
 
-impl Messages {
+impl<const BY_AGE: bool> Messages<BY_AGE> {
     pub(crate) const fn new(bounds: Bounds, charge: Option<Charge>) -> Self {
         Self {
             slots: Vec::new(),
@@ -136,14 +139,16 @@ impl Messages {
         slot.data.extend_from_slice(data);
         slot.key = key;
         self.free = slot.next;
-        slot.older = youngest;
-        slot.younger = NONE;
         slot.next = NONE;
-        match slot_mut(&mut self.slots, youngest) {
-            Ok(before) => before.younger = index,
-            Err(_) => self.oldest = index,
+        if BY_AGE {
+            slot.older = youngest;
+            slot.younger = NONE;
+            match slot_mut(&mut self.slots, youngest) {
+                Ok(before) => before.younger = index,
+                Err(_) => self.oldest = index,
+            }
+            self.youngest = index;
         }
-        self.youngest = index;
         self.append_to_level(index, key);
         self.len += 1;
         self.bytes += data.len();
@@ -206,11 +211,6 @@ impl Messages {
         self.found(self.levels.last()?.oldest)
     }
 
-    /// The oldest message.
-    pub(crate) fn find_oldest(&self) -> Option<Found> {
-        self.found(self.oldest)
-    }
-
     /// The oldest message of this key.
     pub(crate) fn find_key(&self, key: i64) -> Option<Found> {
         let place = self
@@ -224,35 +224,6 @@ impl Messages {
     pub(crate) fn find_lowest(&self, most: i64) -> Option<Found> {
         let level = self.levels.first().filter(|level| level.key <= most)?;
         self.found(level.oldest)
-    }
-
-    /// The oldest message of another key.
-    pub(crate) fn find_other(&self, key: i64) -> Option<Found> {
-        if let [only] = self.levels.as_slice()
-            && only.key == key
-        {
-            return None;
-        }
-        let mut index = self.oldest;
-        loop {
-            let slot = self.slot(index)?;
-            if slot.key != key {
-                return self.found(index);
-            }
-            index = slot.younger;
-        }
-    }
-
-    /// The message before which `number` others came.
-    pub(crate) fn find_nth(&self, number: usize) -> Option<Found> {
-        if number >= self.len {
-            return None;
-        }
-        let mut index = self.oldest;
-        for _ in 0..number {
-            index = self.slot(index)?.younger;
-        }
-        self.found(index)
     }
 
     fn found(&self, index: u32) -> Option<Found> {
@@ -280,13 +251,15 @@ impl Messages {
         self.free = found.index;
         self.len -= 1;
         self.bytes -= slot.data.len();
-        match slot_mut(&mut self.slots, older) {
-            Ok(slot) => slot.younger = younger,
-            Err(_) => self.oldest = younger,
-        }
-        match slot_mut(&mut self.slots, younger) {
-            Ok(slot) => slot.older = older,
-            Err(_) => self.youngest = older,
+        if BY_AGE {
+            match slot_mut(&mut self.slots, older) {
+                Ok(slot) => slot.younger = younger,
+                Err(_) => self.oldest = younger,
+            }
+            match slot_mut(&mut self.slots, younger) {
+                Ok(slot) => slot.older = older,
+                Err(_) => self.youngest = older,
+            }
         }
         let last = self.levels.len().checked_sub(1)?;
         let place = match self.levels.last() {
@@ -317,6 +290,42 @@ impl Messages {
             charge.shrink(bytes_u64(data.capacity()));
         }
         Some(data)
+    }
+}
+
+impl Messages<true> {
+    /// The oldest message.
+    pub(crate) fn find_oldest(&self) -> Option<Found> {
+        self.found(self.oldest)
+    }
+
+    /// The oldest message of another key.
+    pub(crate) fn find_other(&self, key: i64) -> Option<Found> {
+        if let [only] = self.levels.as_slice()
+            && only.key == key
+        {
+            return None;
+        }
+        let mut index = self.oldest;
+        loop {
+            let slot = self.slot(index)?;
+            if slot.key != key {
+                return self.found(index);
+            }
+            index = slot.younger;
+        }
+    }
+
+    /// The message before which `number` others came.
+    pub(crate) fn find_nth(&self, number: usize) -> Option<Found> {
+        if number >= self.len {
+            return None;
+        }
+        let mut index = self.oldest;
+        for _ in 0..number {
+            index = self.slot(index)?.younger;
+        }
+        self.found(index)
     }
 }
 
@@ -360,7 +369,7 @@ mod tests {
     use super::*;
     use crate::account::Account;
 
-    fn messages(message_bytes: usize) -> Messages {
+    fn messages(message_bytes: usize) -> Messages<true> {
         let bounds = Bounds {
             message_bytes,
             idle_bytes: usize::MAX,
@@ -368,16 +377,16 @@ mod tests {
         Messages::new(bounds, None)
     }
 
-    fn take(messages: &mut Messages) -> Option<(Vec<u8>, i64)> {
+    fn take(messages: &mut Messages<true>) -> Option<(Vec<u8>, i64)> {
         let found = messages.find_highest()?;
         messages.take(found, |data, key| (data.to_vec(), key))
     }
 
-    fn real_buffer_bytes(messages: &Messages) -> usize {
+    fn real_buffer_bytes(messages: &Messages<true>) -> usize {
         messages.slots.iter().map(|slot| slot.data.capacity()).sum()
     }
 
-    fn six() -> Messages {
+    fn six() -> Messages<true> {
         let mut messages = messages(8);
         for (data, key) in [
             (b"a", 1),
@@ -405,7 +414,7 @@ mod tests {
     #[test]
     fn every_way_to_find_a_message_finds_the_oldest_of_its_kind() {
         let mut messages = six();
-        let show = |messages: &Messages, found: Option<Found>| {
+        let show = |messages: &Messages<true>, found: Option<Found>| {
             found.and_then(|found| messages.show(found, |data, _| data[0]))
         };
         assert_eq!(show(&messages, messages.find_oldest()), Some(b'a'));
@@ -453,7 +462,7 @@ mod tests {
             message_bytes: 4096,
             idle_bytes: 8192,
         };
-        let mut messages = Messages::new(bounds, account.charge(0));
+        let mut messages = Messages::<true>::new(bounds, account.charge(0));
         for _ in 0..1000 {
             messages.push(&[1; 4096], 1).unwrap();
             let long = messages.find_key(1).unwrap();
@@ -476,7 +485,7 @@ mod tests {
             message_bytes: 4096,
             idle_bytes: usize::MAX,
         };
-        let mut messages = Messages::new(bounds, account.charge(0));
+        let mut messages = Messages::<true>::new(bounds, account.charge(0));
         messages.push(b"one", 1).unwrap();
         messages.push(b"two", 2).unwrap();
         assert_eq!(messages.push(b"three", 1), Err(Errno::NoMemory));

@@ -205,7 +205,9 @@ impl ContainerRuntime for Runtime {
     }
 
     fn shared_memory(&self, limits: &IpcLimits) -> Arc<dyn SegmentProvider> {
-        let segments = limits.max_shared_memory_objects.saturating_add(limits.system_v.shmmni);
+        let segments = limits
+            .max_shared_memory_objects
+            .saturating_add(limits.system_v.shmmni);
         shared_pages::provider(segments.into(), limits.max_shared_memory_bytes)
     }
 

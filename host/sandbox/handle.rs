@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use wasmpod_ipc::{Listing, PodIpc};
 use wasmpod_lifecycle::pod::StopCause;
 use wasmpod_manifest::k8s::{ContainerStatus, Pod, PodStatus};
 use wasmpod_network::PodNetwork;
@@ -37,6 +38,8 @@ pub struct SandboxStatus {
     pub published: Vec<SocketAddr>,
     /// The pod's network, while it has one.
     pub network: Option<PodNetwork>,
+    /// The pod's IPC, while it has one.
+    pub ipc: Option<PodIpc>,
 }
 
 impl SandboxStatus {
@@ -224,6 +227,13 @@ impl SandboxHandle {
     #[must_use]
     pub fn usage(&self) -> Vec<ContainerUsage> {
         self.running.usage()
+    }
+
+    /// The IPC objects of the pod; `None` while it has no IPC, before it starts and after its end.
+    #[must_use]
+    pub fn ipc(&self) -> Option<Listing> {
+        let ipc = self.status.borrow().ipc.clone();
+        ipc.map(|ipc| ipc.list())
     }
 
     fn with_running<T>(

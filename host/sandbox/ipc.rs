@@ -113,11 +113,18 @@ mod tests {
         ] {
             set(&mut limits, name, value).unwrap();
         }
-        let set = (limits.max_queues, limits.max_semaphores, limits.max_open_handles);
+        let set = (
+            limits.max_queues,
+            limits.max_semaphores,
+            limits.max_open_handles,
+        );
         assert_eq!(set, (3, 8, 9));
         assert_eq!((limits.system_v.semmsl, limits.system_v.semmni), (1, 4));
         assert_eq!((limits.max_bytes, limits.system_v.max_bytes), (10, 11));
-        let shared = (limits.max_shared_memory_bytes, limits.max_shared_memory_objects);
+        let shared = (
+            limits.max_shared_memory_bytes,
+            limits.max_shared_memory_objects,
+        );
         assert_eq!(shared, (1 << 20, 7));
     }
 

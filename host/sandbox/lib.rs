@@ -53,6 +53,6 @@ pub use stdio::{
     Terminal, TerminalSize,
 };
 pub use tasks::{PodTask, PodTaskSet, PodTasks, SpawnError, TaskEnd};
-pub use wasmpod_ipc::IpcLimits;
+pub use wasmpod_ipc::{IpcLimits, Listing as IpcListing};
 pub use wasmpod_lifecycle::HostFacts;
 pub use workers::{Placement, Worker, Workers};

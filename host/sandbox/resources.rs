@@ -152,7 +152,9 @@ impl Resources {
         let volumes = PodVolumes::acquire(dir, spec, &sources, &config.volume_policy)
             .map_err(ResourceError::Volume)?;
         let acquired = match Self::connect(config, identity, tasks).await {
-            Ok(connected) => Ipc::acquire(config).map(|ipc| (connected, ipc)).map_err(Into::into),
+            Ok(connected) => Ipc::acquire(config)
+                .map(|ipc| (connected, ipc))
+                .map_err(Into::into),
             Err(error) => Err(error),
         };
         match acquired {

@@ -435,6 +435,39 @@ fn events_and_usage_are_shown() {
     );
 }
 
+/// A producer without a consumer: its queue is full after ten messages, and it waits.
+const PRODUCER: &str = "\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: mc2
+  annotations: {wasmpod.dev/ipc-limits: 'fs.mqueue.queues_max=3'}
+spec:
+  securityContext: {sysctls: [{name: kernel.msgmni, value: '5'}]}
+  containers:
+  - {name: producer, image: allingeek/ch6_ipc, command: [./ipc, -producer]}
+";
+
+#[test]
+fn ipc_ls_shows_the_objects_of_a_pod() {
+    let pod = Wasmpod::up_text(PRODUCER, &[]).start();
+    let end = pod.look_until(&["ipc", "ls", "mc2"], |end| {
+        let rows = words(&end.stdout);
+        end.code == Some(0) && rows.get(2).is_some_and(|row| row.get(4) == Some(&"1"))
+    });
+    let rows = words(&end.stdout);
+    assert_eq!(end.stdout.lines().next(), Some("------ POSIX Message Queues --------"));
+    assert_eq!(rows[1][..5], ["NAME", "MESSAGES", "BYTES", "READERS", "WRITERS"]);
+    assert_eq!(rows[2][..2], ["/ch6_ipc", "10"], "{rows:?}");
+    assert_eq!(rows[2][3..], ["0", "1", "producer", "<none>"], "{rows:?}");
+    let json = pod.look(&["ipc", "ls", "pod/mc2", "-o", "json"]);
+    succeeded(&json);
+    let listing: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(listing["messageQueues"][0]["maxMessages"], 10);
+    let none = pod.look(&["ipc", "ls", "none"]);
+    assert_eq!(none.code, Some(1), "{none:?}");
+}
+
 const DEPLOYMENT: &str = "\
 apiVersion: apps/v1
 kind: Deployment

@@ -36,6 +36,10 @@ const POD_SUBRESOURCES: &[Subresource] = &[
         kind: "PodExecOptions",
     },
     Subresource {
+        name: "ipc",
+        kind: "PodIPC",
+    },
+    Subresource {
         name: "log",
         kind: "Pod",
     },

@@ -16,7 +16,7 @@ use crate::server::route::{Objects, Route, route};
 use crate::server::selection::Selection;
 use crate::server::shape::{Include, Shape};
 use crate::server::{
-    AfterUpgrade, Context, delete, discovery, error, exec, log, metrics, read, watch,
+    AfterUpgrade, Context, delete, discovery, error, exec, ipc, log, metrics, read, watch,
 };
 
 /// Answers a request.
@@ -158,7 +158,7 @@ async fn of_objects(
     }
 }
 
-/// `log`, `exec` and `attach`.
+/// `log`, `exec`, `attach` and `ipc`.
 fn of_pod(
     context: &Arc<Context>,
     objects: &Objects,
@@ -173,8 +173,8 @@ fn of_pod(
         name,
         ..
     } = objects;
-    let is_known =
-        resource.stored == Some(Kind::Pod) && ["log", "exec", "attach"].contains(&subresource);
+    let is_known = resource.stored == Some(Kind::Pod)
+        && ["log", "exec", "attach", "ipc"].contains(&subresource);
     let name = name
         .as_deref()
         .filter(|_| is_known)
@@ -190,6 +190,7 @@ fn of_pod(
         ("log", method) if is_read(method) => {
             log::log(context, &present(context, &pod), query, request.headers())
         }
+        ("ipc", method) if is_read(method) => ipc::ipc(context, &pod, query),
         ("exec" | "attach", &Method::GET | &Method::POST) => {
             exec::open(context, &pod, subresource, query, &mut request, after)
         }

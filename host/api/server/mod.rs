@@ -6,7 +6,7 @@
 //!
 //! * `listener`: the socket, and who may connect
 //! * `handle`: one request: route, form, verb
-//! * `discovery`, `read`, `watch`, `delete`, `log`, `exec`, `metrics`: the verbs
+//! * `discovery`, `read`, `watch`, `delete`, `log`, `exec`, `ipc`, `metrics`: the verbs
 //! * `route`, `query`, `accept`, `selection`: what a request says
 //! * `shape`, `body`, `error`: what an answer looks like
 //! * `pages`: lists that are read page by page
@@ -19,6 +19,7 @@ mod discovery;
 mod error;
 mod exec;
 mod handle;
+mod ipc;
 pub mod limits;
 mod listener;
 mod log;

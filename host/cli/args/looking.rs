@@ -378,6 +378,33 @@ pub(crate) struct TopNodeArgs {
     pub(crate) no_headers: bool,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum IpcCommand {
+    /// List message queues, semaphores and shared memory of a pod, as ipcs(1) does
+    Ls(IpcLsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IpcLsArgs {
+    /// The pod: NAME, or TYPE/NAME of what owns pods, e.g. deploy/web
+    #[arg(value_name = "POD")]
+    pub(crate) pod: String,
+    #[command(flatten)]
+    pub(crate) namespace: NamespaceArg,
+    /// How to write it: wide, with limits and counters, or json
+    #[arg(short, long, value_name = "FORMAT")]
+    pub(crate) output: Option<IpcOutput>,
+    /// Leave out the lines of headers
+    #[arg(long)]
+    pub(crate) no_headers: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IpcOutput {
+    Wide,
+    Json,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TopOrder {
     Cpu,

@@ -61,6 +61,9 @@ pub(crate) enum Command {
     /// Show how much CPU and memory pods use
     #[command(subcommand)]
     Top(looking::TopCommand),
+    /// Show the IPC objects of pods
+    #[command(subcommand)]
+    Ipc(looking::IpcCommand),
     /// Check manifests and say everything that is wrong
     Validate(ValidateArgs),
     /// Show images

@@ -81,7 +81,7 @@ pub(crate) struct MessageQueue {
 
 #[derive(Debug)]
 struct State {
-    messages: Messages,
+    messages: Messages<false>,
     senders: WaitList<()>,
     receivers: WaitList<()>,
     notify: Option<Arc<Signal>>,

@@ -12,13 +12,12 @@
 //!
 //! A waiter that was given a unit and gives up before it came back posts it again.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
 use crate::Errno;
 use crate::limits::SEM_VALUE_MAX;
 use crate::lock::lock;
+use crate::sync::{AtomicU32, Mutex, Ordering};
 use crate::wait::{Look, Ticket, WaitList, Wakes};
 
 /// Somebody is in the line.

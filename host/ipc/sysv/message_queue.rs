@@ -90,7 +90,7 @@ pub(crate) struct Shared {
 
 #[derive(Debug)]
 struct State {
-    messages: Messages,
+    messages: Messages<true>,
     receivers: WaitList<Select>,
     senders: WaitList<usize>,
     removed: bool,

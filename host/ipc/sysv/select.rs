@@ -38,7 +38,7 @@ impl Select {
         }
     }
 
-    pub(super) fn find(self, messages: &Messages) -> Option<Found> {
+    pub(super) fn find(self, messages: &Messages<true>) -> Option<Found> {
         match self {
             Self::Any => messages.find_oldest(),
             Self::Type(wanted) => messages.find_key(wanted),

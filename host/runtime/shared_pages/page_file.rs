@@ -129,10 +129,7 @@ impl PageFile {
             MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
         )?;
         ftruncate(&file, bytes)?;
-        fcntl_add_seals(
-            &file,
-            SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL,
-        )?;
+        fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
         Ok(Arc::new(Self {
             file,
             region_bytes,
@@ -268,7 +265,11 @@ impl Region {
     /// A place for an atomic operation; none if it is not in the region or not aligned.
     fn aligned(&self, offset: u64, bytes: usize) -> Option<NonNull<u8>> {
         let pointer = self.pointer(offset, bytes)?;
-        pointer.as_ptr().addr().is_multiple_of(bytes).then_some(pointer)
+        pointer
+            .as_ptr()
+            .addr()
+            .is_multiple_of(bytes)
+            .then_some(pointer)
     }
 
     /// Gives the pages of a range back: its bytes are zero then.
@@ -318,7 +319,9 @@ impl SegmentMemory for Region {
     }
 
     fn update_u32(&self, offset: u64, op: AtomicOp<u32>) -> Result<u32, Errno> {
-        let place = self.aligned(offset, size_of::<u32>()).ok_or(Errno::Invalid)?;
+        let place = self
+            .aligned(offset, size_of::<u32>())
+            .ok_or(Errno::Invalid)?;
         // SAFETY: four aligned bytes of the bank, mapped as long as the region lives, to which there is no reference;
         // guests change them by instructions of the processor, on this thread or atomically.
         let place = unsafe { AtomicU32::from_ptr(place.cast().as_ptr()) };
@@ -326,7 +329,9 @@ impl SegmentMemory for Region {
     }
 
     fn update_u64(&self, offset: u64, op: AtomicOp<u64>) -> Result<u64, Errno> {
-        let place = self.aligned(offset, size_of::<u64>()).ok_or(Errno::Invalid)?;
+        let place = self
+            .aligned(offset, size_of::<u64>())
+            .ok_or(Errno::Invalid)?;
         // SAFETY: as for 32 bits.
         let place = unsafe { AtomicU64::from_ptr(place.cast().as_ptr()) };
         Ok(update!(place, op))

@@ -29,7 +29,9 @@ impl Guest {
     }
 
     fn map(&self, of: &dyn SegmentMemory, unit: usize, writable: bool) -> GuestPages {
-        self.try_map(of, place(unit, 1), 0, writable).unwrap().unwrap()
+        self.try_map(of, place(unit, 1), 0, writable)
+            .unwrap()
+            .unwrap()
     }
 
     fn try_map(
@@ -118,7 +120,11 @@ fn a_segment_that_is_cut_off_stays_accessible_and_comes_back_as_zeros() {
     assert_eq!(*guest.byte(2 * UNIT), 0, "no SIGBUS");
     *guest.byte(2 * UNIT + 1) = 2;
     shared.resize(0, MAPPING_UNIT).unwrap();
-    assert_eq!(byte(&*shared, 1), 0, "new bytes are zero, whoever wrote there");
+    assert_eq!(
+        byte(&*shared, 1),
+        0,
+        "new bytes are zero, whoever wrote there"
+    );
     guest.unmap(&pages);
 }
 
@@ -129,7 +135,11 @@ fn a_place_in_the_file_is_clean_when_it_is_used_again() {
     let mut guest = Guest::new();
     let pages = guest.map(&*first, 1, true);
     *guest.byte(UNIT + 100) = 1;
-    assert_eq!(pod.make().err(), Some(Errno::NoMemory), "there is one place");
+    assert_eq!(
+        pod.make().err(),
+        Some(Errno::NoMemory),
+        "there is one place"
+    );
     guest.unmap(&pages);
     drop(first);
     let second = segment(&pod, 1);
@@ -225,7 +235,10 @@ fn words_beyond_the_region_or_not_aligned_are_refused() {
     let shared = segment(&pod, 1);
     let end = 4 * MAPPING_UNIT;
     assert_eq!(shared.update_u32(end, AtomicOp::Load), Err(Errno::Invalid));
-    assert_eq!(shared.update_u64(end - 4, AtomicOp::Load), Err(Errno::Invalid));
+    assert_eq!(
+        shared.update_u64(end - 4, AtomicOp::Load),
+        Err(Errno::Invalid)
+    );
     assert_eq!(shared.update_u32(2, AtomicOp::Load), Err(Errno::Invalid));
     assert_eq!(shared.write(end - 1, &[0; 2]), Err(Errno::Fault));
     let mut bytes = [1; 2];
@@ -262,7 +275,10 @@ fn many_segments_take_few_mappings_of_the_process() {
         segment.write(0, &number.to_le_bytes()).unwrap();
     }
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-    let views = maps.lines().filter(|line| line.contains("wasmpod-segments")).count();
+    let views = maps
+        .lines()
+        .filter(|line| line.contains("wasmpod-segments"))
+        .count();
     assert!(views < 100, "{views}");
     for (number, segment) in all.iter().enumerate() {
         let mut bytes = [0; size_of::<usize>()];

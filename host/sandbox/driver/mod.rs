@@ -306,6 +306,7 @@ impl Driver {
             ended: true,
             published: Vec::new(),
             network: None,
+            ipc: None,
         }));
     }
 
@@ -323,6 +324,7 @@ impl Driver {
             ended: self.state.has_ended(),
             published: resources.map(|r| r.published.clone()).unwrap_or_default(),
             network: resources.map(|r| r.network.clone()),
+            ipc: resources.map(|r| r.ipc.pod.clone()),
         }));
     }
 

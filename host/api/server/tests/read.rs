@@ -241,7 +241,7 @@ async fn discovery_names_every_resource_in_both_forms() {
         (&pods["scope"], &pods["shortNames"]),
         (&json!("Namespaced"), &json!(["po"]))
     );
-    assert_eq!(pods["subresources"].as_array().unwrap().len(), 3);
+    assert_eq!(pods["subresources"].as_array().unwrap().len(), 4);
 
     let version = world.get("/version").await;
     assert!(
@@ -364,5 +364,44 @@ async fn a_server_that_ended_is_gone() {
             .await
             .unwrap_err()
             .is_gone()
+    );
+}
+
+#[tokio::test]
+async fn a_pod_tells_of_its_ipc_objects() {
+    let world = World::new();
+    world.pod("web", &["a"]).await;
+    let path = "/api/v1/namespaces/default/pods/web/ipc";
+    let ipc = world.get(path).await;
+    let named = (&ipc["kind"], &ipc["apiVersion"], &ipc["metadata"]["name"]);
+    assert_eq!(
+        named,
+        (
+            &json!("PodIPC"),
+            &json!("wasmpod.dev/v1alpha1"),
+            &json!("web")
+        )
+    );
+    for kind in [
+        "messageQueues",
+        "semaphores",
+        "sharedMemory",
+        "systemVMessageQueues",
+        "systemVSemaphoreSets",
+        "systemVSegments",
+    ] {
+        assert_eq!(ipc[kind], json!([]), "{kind}");
+    }
+    let missing = world
+        .refused("/api/v1/namespaces/default/pods/none/ipc")
+        .await;
+    assert_eq!(missing.code, 404);
+    assert_eq!(world.refused(&format!("{path}?watch=true")).await.code, 405);
+    let resources = world.get("/api/v1").await;
+    let resources = resources["resources"].as_array().unwrap();
+    assert!(
+        resources
+            .iter()
+            .any(|resource| resource["name"] == "pods/ipc")
     );
 }

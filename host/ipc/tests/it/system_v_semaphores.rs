@@ -60,7 +60,8 @@ fn a_set_is_asked_for_by_key_and_number_of_semaphores() {
 
 #[test]
 fn operations_are_done_all_or_none_and_in_their_order() {
-    let table: [(&[SemOp], Result<(), Errno>, [u16; 2]); 14] = [
+    type Row<'a> = (&'a [SemOp], Result<(), Errno>, [u16; 2]);
+    let table: [Row<'_>; 14] = [
         (&[], Err(Errno::Invalid), [2, 0]),
         (&[op(2, 1)], Err(Errno::FileTooBig), [2, 0]),
         (&[op(0, 1), op(2, 1)], Err(Errno::FileTooBig), [2, 0]),
@@ -97,7 +98,7 @@ fn only_the_operation_that_blocks_decides_about_waiting() {
     // It waits for the first semaphore, and is refused when that is there and the second is not.
     let waiting = Waiting::new(set.operate(&[op(0, -1), no_wait(1, -1)]));
     set.try_operate(&[op(0, 1)]).unwrap();
-    assert_eq!(waiting.end(), refused.unwrap());
+    assert_eq!(waiting.end(), Err(Errno::Again));
     assert_eq!(set.values().unwrap(), [1, 0]);
 }
 

@@ -120,7 +120,10 @@ impl wit::HostNotification for View<'_> {
 
     fn drop(&mut self, notification: Resource<Requested>) -> Result<()> {
         let requested = self.table.delete(notification)?;
-        let mut state = requested.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = requested
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *state = Request::Over;
         Ok(())
     }
@@ -201,7 +204,9 @@ impl wit::HostQueue for View<'_> {
             return Ok(Ok(0));
         }
         let send = || {
-            let messages = messages.iter().map(|message| (&*message.data, message.priority));
+            let messages = messages
+                .iter()
+                .map(|message| (&*message.data, message.priority));
             queue.try_send_many(messages)
         };
         Ok(retry(&queue, Queue::wait_send, None, send).await.map(sent))
@@ -215,7 +220,9 @@ impl wit::HostQueue for View<'_> {
         let queue = self.get(&queue)?;
         let send = || {
             let messages = Messages::<4>::new(&list)?;
-            queue.try_send_many(messages.map(|(priority, data)| (data, u32::from_le_bytes(priority))))
+            queue.try_send_many(
+                messages.map(|(priority, data)| (data, u32::from_le_bytes(priority))),
+            )
         };
         Ok(retry(&queue, Queue::wait_send, None, send).await.map(sent))
     }

@@ -14,8 +14,8 @@ mod system_v_segments;
 
 use std::time::Duration;
 
-use wasmpod_ipc::sysv::GetFlags;
 use wasmpod_ipc::Errno;
+use wasmpod_ipc::sysv::GetFlags;
 use wasmtime::Result;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 

@@ -27,7 +27,13 @@ impl wit::HostSemaphore for View<'_> {
         flags: wit::OpenFlags,
         value: u32,
     ) -> Answer<Resource<Semaphore>> {
-        let bit = |theirs, ours: OpenFlags| if flags.contains(theirs) { ours.bits() } else { 0 };
+        let bit = |theirs, ours: OpenFlags| {
+            if flags.contains(theirs) {
+                ours.bits()
+            } else {
+                0
+            }
+        };
         let bits = bit(wit::OpenFlags::CREATE, OpenFlags::CREATE)
             | bit(wit::OpenFlags::EXCLUSIVE, OpenFlags::EXCLUSIVE);
         let flags = match OpenFlags::from_bits(bits) {

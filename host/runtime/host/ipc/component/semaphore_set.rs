@@ -66,7 +66,10 @@ impl wit::Host for View<'_> {
 
     fn set_value(&mut self, id: i32, number: u32, value: u32) -> Answer<()> {
         let value = i32::try_from(value).unwrap_or(i32::MAX);
-        let set = self.ipc.semaphore_set(id).and_then(|set| set.set_value(number, value));
+        let set = self
+            .ipc
+            .semaphore_set(id)
+            .and_then(|set| set.set_value(number, value));
         Ok(set.map_err(error_code))
     }
 
@@ -76,7 +79,10 @@ impl wit::Host for View<'_> {
     }
 
     fn set_all(&mut self, id: i32, values: Vec<u16>) -> Answer<()> {
-        let set = self.ipc.semaphore_set(id).and_then(|set| set.set_values(&values));
+        let set = self
+            .ipc
+            .semaphore_set(id)
+            .and_then(|set| set.set_values(&values));
         Ok(set.map_err(error_code))
     }
 

@@ -64,7 +64,9 @@ fn open_flags(flags: wit::OpenFlags) -> Result<OpenFlags, Errno> {
         (wit::OpenFlags::EXCLUSIVE, OpenFlags::EXCLUSIVE),
         (wit::OpenFlags::TRUNCATE, OpenFlags::TRUNCATE),
     ];
-    let set = pairs.into_iter().filter(|(theirs, _)| flags.contains(*theirs));
+    let set = pairs
+        .into_iter()
+        .filter(|(theirs, _)| flags.contains(*theirs));
     OpenFlags::from_bits(set.fold(OpenFlags::READ.bits(), |bits, (_, ours)| bits | ours.bits()))
 }
 
@@ -80,11 +82,7 @@ fn read(open: &OpenSegment, offset: u64, length: u32) -> Result<Vec<u8>, Errno> 
 }
 
 impl wit::HostSegment for View<'_> {
-    async fn open(
-        &mut self,
-        name: String,
-        flags: wit::OpenFlags,
-    ) -> Answer<Resource<OpenSegment>> {
+    async fn open(&mut self, name: String, flags: wit::OpenFlags) -> Answer<Resource<OpenSegment>> {
         let flags = match open_flags(flags) {
             Ok(flags) => flags,
             Err(errno) => return Ok(Err(error_code(errno))),

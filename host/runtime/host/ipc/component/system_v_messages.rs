@@ -12,7 +12,10 @@ use wasmtime_wasi_io::poll::DynPollable;
 use super::batch::{self, Messages};
 use super::message_queue::until;
 use super::wit::system_v_message_queue as wit;
-use super::{ErrorCode, MANY_BYTES, MANY_MESSAGES, View, count, error_code, get_flags_of, limit, subscription};
+use super::{
+    ErrorCode, MANY_BYTES, MANY_MESSAGES, View, count, error_code, get_flags_of, limit,
+    subscription,
+};
 use crate::host::ipc::core::set_max_bytes;
 use crate::host::ipc::{open_or_wait, within};
 
@@ -159,7 +162,9 @@ impl wit::Host for View<'_> {
             let all = messages.iter();
             queue.try_send_many(all.map(|message| (message.message_type, &*message.data)))
         };
-        Ok(send(&queue, first.data.len(), false, None, attempt).await.map(sent))
+        Ok(send(&queue, first.data.len(), false, None, attempt)
+            .await
+            .map(sent))
     }
 
     async fn receive_many(
@@ -178,11 +183,17 @@ impl wit::Host for View<'_> {
         }
         let attempt = || {
             let (mut messages, mut bytes) = (Vec::new(), 0_usize);
-            queue.try_receive_many(how.select, how.max_length, how.no_error, max, |data, kind| {
-                bytes = bytes.saturating_add(data.len());
-                messages.push(message(data, kind));
-                until(bytes, MANY_BYTES)
-            })?;
+            queue.try_receive_many(
+                how.select,
+                how.max_length,
+                how.no_error,
+                max,
+                |data, kind| {
+                    bytes = bytes.saturating_add(data.len());
+                    messages.push(message(data, kind));
+                    until(bytes, MANY_BYTES)
+                },
+            )?;
             Ok(messages)
         };
         Ok(receive(&queue, how, None, attempt).await)
@@ -190,13 +201,15 @@ impl wit::Host for View<'_> {
 
     async fn send_batch(&mut self, id: i32, list: Vec<u8>) -> Answer<u32> {
         let queue = queue!(self, id);
-        let first = Messages::<12>::new(&list).ok().and_then(|mut all| all.next());
+        let first = Messages::<12>::new(&list)
+            .ok()
+            .and_then(|mut all| all.next());
         let bytes = first.map_or(0, |(_, data)| data.len());
         let attempt = || {
             let messages = Messages::<12>::new(&list)?;
-            queue.try_send_many(messages.map(|([_, _, _, _, kind @ ..], data)| {
-                (i64::from_le_bytes(kind), data)
-            }))
+            queue.try_send_many(
+                messages.map(|([_, _, _, _, kind @ ..], data)| (i64::from_le_bytes(kind), data)),
+            )
         };
         Ok(send(&queue, bytes, false, None, attempt).await.map(sent))
     }
@@ -219,14 +232,20 @@ impl wit::Host for View<'_> {
         let max_bytes = count(max_bytes).min(MANY_BYTES);
         let attempt = || {
             let mut list = Vec::new();
-            queue.try_receive_many(how.select, how.max_length, how.no_error, max, |data, kind| {
-                let mut extra = [0; 12];
-                if let Some(place) = extra.last_chunk_mut() {
-                    *place = kind.to_le_bytes();
-                }
-                batch::push(&mut list, extra, data);
-                until(list.len(), max_bytes)
-            })?;
+            queue.try_receive_many(
+                how.select,
+                how.max_length,
+                how.no_error,
+                max,
+                |data, kind| {
+                    let mut extra = [0; 12];
+                    if let Some(place) = extra.last_chunk_mut() {
+                        *place = kind.to_le_bytes();
+                    }
+                    batch::push(&mut list, extra, data);
+                    until(list.len(), max_bytes)
+                },
+            )?;
             Ok(list)
         };
         Ok(receive(&queue, how, None, attempt).await)

@@ -96,7 +96,11 @@ impl Mapping {
     }
 
     /// Puts the guest's own memory back.
-    fn end_with(&mut self, mut guest: impl AsContextMut, memory: Memory) -> std::result::Result<(), Errno> {
+    fn end_with(
+        &mut self,
+        mut guest: impl AsContextMut,
+        memory: Memory,
+    ) -> std::result::Result<(), Errno> {
         match &self.pages {
             Pages::Shared(pages) => pages.unmap(guest, memory),
             Pages::Copied(_) => {
@@ -184,7 +188,9 @@ fn map(
     }
     let source = Source::of(open)?;
     let segment = Arc::clone(source.segment());
-    let end = u64::try_from(place.bytes).ok().and_then(|bytes| offset.checked_add(bytes));
+    let end = u64::try_from(place.bytes)
+        .ok()
+        .and_then(|bytes| offset.checked_add(bytes));
     let units = segment.size().checked_next_multiple_of(MAPPING_UNIT);
     if end.zip(units).is_none_or(|(end, units)| end > units) {
         return Err(Errno::Invalid.into());
@@ -198,7 +204,14 @@ fn map(
     }
     let range = place.start..place.start.saturating_add(place.bytes);
     memory_now.get(range).ok_or(EFAULT)?;
-    let shared = shared_pages::map(segment.memory(), &*guest, handle, place, offset, is_writable)?;
+    let shared = shared_pages::map(
+        segment.memory(),
+        &*guest,
+        handle,
+        place,
+        offset,
+        is_writable,
+    )?;
     let is_shared = u32::from(shared.is_some());
     let pages = shared.map_or_else(|| Pages::Copied(vec![0; place.bytes]), Pages::Shared);
     let mut mapping = Mapping {
@@ -299,7 +312,11 @@ async fn futex_wait(guest: &mut Guest<'_>, address: i32, expected: i32, timeout_
 }
 
 /// The segment of a descriptor, with an offset in it.
-fn by_descriptor(guest: &Guest<'_>, fd: i32, at: i64) -> std::result::Result<(Arc<Segment>, u64), Errno> {
+fn by_descriptor(
+    guest: &Guest<'_>,
+    fd: i32,
+    at: i64,
+) -> std::result::Result<(Arc<Segment>, u64), Errno> {
     let segment = segment(guest.data(), fd)?.segment()?;
     Ok((Arc::clone(segment), offset(at)?))
 }
@@ -314,7 +331,12 @@ async fn shm_futex_wait(
     wait(guest, at, expected, timeout_ns).await
 }
 
-fn wake(guest: &mut Guest<'_>, (segment, offset): (Arc<Segment>, u64), count: i32, out: i32) -> Answer {
+fn wake(
+    guest: &mut Guest<'_>,
+    (segment, offset): (Arc<Segment>, u64),
+    count: i32,
+    out: i32,
+) -> Answer {
     sync_all(guest)?;
     let (memory, _) = memory(guest)?;
     let out = Out::<4>::new(out, memory)?;

@@ -94,7 +94,12 @@ fn try_receive(guest: &mut Guest<'_>, mqd: i32, (buf, len): (i32, i32), out: i32
 /// Bytes of an entry of a batch: data, length, priority.
 const ENTRY: usize = 12;
 
-fn try_send_many(guest: &mut Guest<'_>, mqd: i32, (entries, count): (i32, i32), out: i32) -> Answer {
+fn try_send_many(
+    guest: &mut Guest<'_>,
+    mqd: i32,
+    (entries, count): (i32, i32),
+    out: i32,
+) -> Answer {
     let (memory, state) = memory(guest)?;
     let out = Out::<4>::new(out, memory)?;
     let slots = Slots::<ENTRY>::new(entries, count, memory)?;
@@ -114,15 +119,22 @@ pub(super) fn done(
     out: Out<4>,
     memory: &mut [u8],
 ) -> Answer {
-    let done = done?;
-    if let (0, Some(fault)) = (done, fault) {
-        return Err(fault);
-    }
+    let done = match (done, fault) {
+        (Ok(done), _) => done,
+        // Nothing was done because the first entry was wild.
+        (Err(_), Some(fault)) => return Err(fault),
+        (Err(errno), None) => return Err(errno.into()),
+    };
     let done = u32::try_from(done).unwrap_or(u32::MAX);
     out.put(memory, &[&done])
 }
 
-fn try_receive_many(guest: &mut Guest<'_>, mqd: i32, (entries, count): (i32, i32), out: i32) -> Answer {
+fn try_receive_many(
+    guest: &mut Guest<'_>,
+    mqd: i32,
+    (entries, count): (i32, i32),
+    out: i32,
+) -> Answer {
     let (memory, state) = memory(guest)?;
     let out = Out::<4>::new(out, memory)?;
     let slots = Slots::<ENTRY>::new(entries, count, memory)?;

@@ -70,12 +70,7 @@ impl OpenSegment {
     }
 }
 
-async fn open(
-    guest: &mut Guest<'_>,
-    (pointer, bytes): (i32, i32),
-    flags: i32,
-    out: i32,
-) -> Answer {
+async fn open(guest: &mut Guest<'_>, (pointer, bytes): (i32, i32), flags: i32, out: i32) -> Answer {
     let (memory_now, state) = memory(guest)?;
     let out = Out::<4>::new(out, memory_now)?;
     let name = name(memory_now, pointer, bytes)?.to_owned();

@@ -42,7 +42,10 @@ async fn get(guest: &mut Guest<'_>, key: i32, count: i32, flags: i32, out: i32) 
 /// The set with this identifier.
 fn set(state: &mut CoreState, id: i32) -> std::result::Result<&SemaphoreSet, Errno> {
     let ipc = &state.ipc;
-    state.handles.semaphore_sets.get(id, || ipc.semaphore_set(id))
+    state
+        .handles
+        .semaphore_sets
+        .get(id, || ipc.semaphore_set(id))
 }
 
 /// The operation in an element of an array of `struct sembuf`.
@@ -91,7 +94,12 @@ fn try_operate(guest: &mut Guest<'_>, id: i32, operations: (i32, i32)) -> Answer
     with_operations(memory, operations, |operations| set.try_operate(operations))
 }
 
-async fn operate(guest: &mut Guest<'_>, id: i32, operations: (i32, i32), timeout_ns: i64) -> Answer {
+async fn operate(
+    guest: &mut Guest<'_>,
+    id: i32,
+    operations: (i32, i32),
+    timeout_ns: i64,
+) -> Answer {
     let (memory, state) = memory(guest)?;
     let set = set(state, id)?;
     let done = with_operations(memory, operations, |operations| Ok(set.operate(operations)))?;
@@ -105,7 +113,10 @@ fn get_value(guest: &mut Guest<'_>, id: i32, number: i32, out: i32) -> Answer {
     let set = set(state, id)?;
     let value = set.value(number)?;
     let last = set.last_pid(number)?;
-    let (more, zero) = (set.waiting_for_increase(number)?, set.waiting_for_zero(number)?);
+    let (more, zero) = (
+        set.waiting_for_increase(number)?,
+        set.waiting_for_zero(number)?,
+    );
     out.put(memory, &[&u32::from(value), &last, &more, &zero])
 }
 
@@ -122,7 +133,9 @@ fn get_all(guest: &mut Guest<'_>, id: i32, out: i32, count: i32) -> Answer {
     let (memory, state) = memory(guest)?;
     let place = Place::elements(out, count, size_of::<u16>())?.write(memory)?;
     let values = set(state, id)?.values()?;
-    let place = place.get_mut(..values.len() * size_of::<u16>()).ok_or(Errno::Invalid)?;
+    let place = place
+        .get_mut(..values.len() * size_of::<u16>())
+        .ok_or(Errno::Invalid)?;
     for (place, value) in place.chunks_exact_mut(size_of::<u16>()).zip(values) {
         place.copy_from_slice(&value.to_le_bytes());
     }

@@ -112,16 +112,12 @@ fn try_receive(
     let (memory, state) = memory(guest)?;
     let out = Out::<16>::new(out, memory)?;
     let buffer = Place::new(buf, len)?.write(memory)?;
-    let received = queue(state, id)?.try_receive(
-        how.select,
-        buffer.len(),
-        how.no_error,
-        |data, kind| {
+    let received =
+        queue(state, id)?.try_receive(how.select, buffer.len(), how.no_error, |data, kind| {
             let place = buffer.get_mut(..data.len())?;
             place.copy_from_slice(data);
             Some((u32::try_from(data.len()).ok()?, kind))
-        },
-    )?;
+        })?;
     let (length, kind) = received.ok_or(Errno::TooBig)?;
     out.put(memory, &[&length, &0_u32, &kind])
 }
@@ -185,12 +181,13 @@ fn try_receive_many(
     let queue = queue(state, id)?;
     let mut index = 0;
     let most = slots.count();
-    let received = queue.try_receive_many(how.select, shortest, how.no_error, most, |data, kind| {
-        // As for POSIX queues: entries that overwrite each other lose messages.
-        let _lost = slots.fill(memory, index, data, &kind.to_le_bytes());
-        index += 1;
-        ControlFlow::Continue(())
-    });
+    let received =
+        queue.try_receive_many(how.select, shortest, how.no_error, most, |data, kind| {
+            // As for POSIX queues: entries that overwrite each other lose messages.
+            let _lost = slots.fill(memory, index, data, &kind.to_le_bytes());
+            index += 1;
+            ControlFlow::Continue(())
+        });
     done(received, None, out, memory)
 }
 
