@@ -148,7 +148,14 @@ macro_rules! packed_modules {
     };
 }
 
-static PACKED: [(&str, &[u8]); 5] = packed_modules!["shell", "nginx", "webapp", "ipc", "hello-app"];
+static PACKED: [(&str, &[u8]); 6] = packed_modules![
+    "shell",
+    "nginx",
+    "webapp",
+    "ipc",
+    "hello-app",
+    "ipc-examples"
+];
 const INDEX: &str = include_str!("builtin/images.toml");
 
 /// The program of a module, one for the whole process: unpacked once at most.

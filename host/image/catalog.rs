@@ -36,7 +36,7 @@ const fn shell(
     }
 }
 
-pub(crate) static BUILT_INS: [BuiltIn; 13] = [
+pub(crate) static BUILT_INS: [BuiltIn; 14] = [
     BuiltIn {
         name: "nginx",
         aliases: &[
@@ -130,6 +130,19 @@ pub(crate) static BUILT_INS: [BuiltIn; 13] = [
         exposed_ports: &[],
         files: SHELL_FILES,
         stop_signal: None,
+    },
+    BuiltIn {
+        name: "wasmpod/ipc-examples",
+        aliases: &[],
+        summary: "an example in C for each object of POSIX and System V IPC, see docs/ipc.md; with the shell",
+        module: "ipc-examples",
+        program_names: &["ipc-examples"],
+        entrypoint: &["ipc-examples"],
+        cmd: &[],
+        env: &[PATH],
+        working_dir: "/",
+        exposed_ports: &[],
+        files: SHELL_FILES,
     },
     BuiltIn {
         name: "training/webapp",

@@ -27,6 +27,7 @@ enum Twin {
 /// What the values of a row count.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Unit {
+    Nanoseconds,
     Microseconds,
     Milliseconds,
     MebibytesPerSecond,
@@ -128,6 +129,7 @@ impl Row {
 impl Unit {
     fn name(self) -> &'static str {
         match self {
+            Self::Nanoseconds => "ns",
             Self::Microseconds => "us",
             Self::Milliseconds => "ms",
             Self::MebibytesPerSecond => "MiB/s",

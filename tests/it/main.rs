@@ -4,6 +4,8 @@
 mod bad_input;
 mod command_line;
 mod four_pods;
+mod ipc_examples;
+mod ipc_oracle;
 mod isolation;
 mod kubeconfig;
 mod looking_in;

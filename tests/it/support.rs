@@ -12,11 +12,28 @@ use tempfile::TempDir;
 /// How long anything may take before a test gives up: far more than it needs on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(50);
 
+/// The repository.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 /// A file under `examples/`.
 pub(crate) fn example(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("examples")
-        .join(name)
+    root().join("examples").join(name)
+}
+
+/// The module of a guest that only tests need, unpacked from `tests/guests`.
+pub(crate) fn test_guest(name: &str) -> PathBuf {
+    let packed = std::fs::read(root().join(format!("tests/guests/{name}.wasm.zst"))).unwrap();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
+    std::fs::create_dir_all(&folder).unwrap();
+    // Tests unpack at the same time: each its own file, and the last one stays.
+    let mut file = tempfile::NamedTempFile::new_in(&folder).unwrap();
+    let module = zstd::decode_all(packed.as_slice()).unwrap();
+    file.write_all(&module).unwrap();
+    let path = folder.join(format!("{name}.wasm"));
+    file.persist(&path).unwrap();
+    path
 }
 
 /// The program with these arguments, in a folder of its own.

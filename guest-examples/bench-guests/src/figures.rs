@@ -47,22 +47,32 @@ impl Stopwatch {
     }
 
     /// The figures of `count` messages of `size` bytes, `step` in a step.
-    pub(crate) fn finish(mut self, size: usize, count: usize, step: usize) -> Figures {
-        let total_ns = nanoseconds(self.start.elapsed());
-        self.steps_ns.sort_unstable();
-        let [p50_ns, p99_ns] = [50, 99].map(|percent| percentile(&self.steps_ns, percent));
+    pub(crate) fn finish(self, size: usize, count: usize, step: usize) -> Figures {
+        let total = self.start.elapsed();
         Figures {
-            size,
             count,
-            total_ns,
-            p50_ns,
-            p99_ns,
             step,
+            ..Figures::of(self.steps_ns, total, size)
         }
     }
 }
 
 impl Figures {
+    /// The figures of steps that were measured by somebody else.
+    pub(crate) fn of(mut steps_ns: Vec<u64>, total: Duration, size: usize) -> Self {
+        steps_ns.sort_unstable();
+        let [p50_ns, p99_ns] = [50, 99].map(|percent| percentile(&steps_ns, percent));
+        let (total_ns, count) = (nanoseconds(total), steps_ns.len());
+        Self {
+            size,
+            count,
+            total_ns,
+            p50_ns,
+            p99_ns,
+            step: 1,
+        }
+    }
+
     /// One line of JSON on stdout.
     pub(crate) fn print(&self, role: &str) {
         println!("{}", self.line(role));

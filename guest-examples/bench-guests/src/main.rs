@@ -9,6 +9,16 @@
 //! bench-guests mq-receive  NAME SIZE COUNT CAPACITY   receives what mq-send sends, and measures
 //! bench-guests mq-pong     NAME SIZE COUNT CAPACITY   sends back what it gets, over two queues
 //! bench-guests mq-ping     NAME SIZE COUNT CAPACITY   round trips through mq-pong
+//! bench-guests mq-send-many, mq-receive-many          as mq-send and mq-receive, 32 messages in a call
+//! bench-guests mq-wait     NAME SIZE COUNT 1          answers how late each message of mq-wake is
+//! bench-guests mq-wake     NAME SIZE COUNT READERS    wakes one of many mq-wait (NAME-0, NAME-1, …) at a time
+//! bench-guests msg-send, msg-receive, msg-pong, msg-ping KEY SIZE COUNT CAPACITY   the same with System V's queues
+//! bench-guests sem-alone   NAME 0 COUNT               posts and waits, one after the other
+//! bench-guests sem-pong    NAME 0 COUNT               posts one semaphore when it got the other
+//! bench-guests sem-ping    NAME 0 COUNT               hands over to sem-pong and back
+//! bench-guests shm-mapped  NAME SIZE COUNT            copies into a mapped segment and out of it
+//! bench-guests shm-copied  NAME SIZE COUNT            copies into a segment and out of it by calls
+//! bench-guests shm-random  NAME SIZE COUNT            reads SIZE bytes in place, at random places of 16 MiB
 //! ```
 //!
 //! The side that measures prints one line of JSON (`figures`); the other prints nothing. Either side
@@ -16,8 +26,12 @@
 //! (`/proc/sys/fs/mqueue/msg_max`).
 
 mod figures;
+mod memory;
 mod mq;
+mod msg;
+mod semaphore;
 mod tcp;
+mod wake;
 
 use std::env;
 use std::process::ExitCode;
@@ -39,7 +53,7 @@ fn main() -> ExitCode {
 
 fn run(args: &[String]) -> Result<(), Failure> {
     let role = argument::<String>(args, 0, "ROLE")?;
-    let place = argument::<String>(args, 1, "ADDRESS or NAME")?;
+    let place = argument::<String>(args, 1, "ADDRESS, NAME or KEY")?;
     let size = || argument(args, 2, "SIZE");
     let count = || argument(args, 3, "COUNT");
     let queue_load = || -> Result<mq::Load, Failure> {
@@ -47,6 +61,14 @@ fn run(args: &[String]) -> Result<(), Failure> {
         Ok(mq::Load {
             name,
             size,
+            count: count()?,
+            capacity: argument(args, 4, "CAPACITY")?,
+        })
+    };
+    let key_load = || -> Result<msg::Load, Failure> {
+        Ok(msg::Load {
+            key: argument(args, 1, "KEY")?,
+            size: argument(args, 2, "SIZE")?,
             count: count()?,
             capacity: argument(args, 4, "CAPACITY")?,
         })
@@ -60,6 +82,26 @@ fn run(args: &[String]) -> Result<(), Failure> {
         "mq-receive" => mq::receive(&queue_load()?).map(|figures| figures.print(&role)),
         "mq-pong" => mq::pong(&queue_load()?),
         "mq-ping" => mq::ping(&queue_load()?).map(|figures| figures.print(&role)),
+        "mq-send-many" => mq::send_many(&queue_load()?),
+        "mq-receive-many" => mq::receive_many(&queue_load()?).map(|figures| figures.print(&role)),
+        "mq-wait" => wake::wait(&queue_load()?),
+        "mq-wake" => wake::wake(&queue_load()?).map(|figures| figures.print(&role)),
+        "msg-send" => msg::send(&key_load()?),
+        "msg-receive" => msg::receive(&key_load()?).map(|figures| figures.print(&role)),
+        "msg-pong" => msg::pong(&key_load()?),
+        "msg-ping" => msg::ping(&key_load()?).map(|figures| figures.print(&role)),
+        "sem-alone" => semaphore::alone(&place, count()?).map(|figures| figures.print(&role)),
+        "sem-pong" => semaphore::pong(&place, count()?),
+        "sem-ping" => semaphore::ping(&place, count()?).map(|figures| figures.print(&role)),
+        "shm-mapped" => {
+            memory::mapped(&place, size()?, count()?).map(|figures| figures.print(&role))
+        }
+        "shm-copied" => {
+            memory::copied(&place, size()?, count()?).map(|figures| figures.print(&role))
+        }
+        "shm-random" => {
+            memory::random(&place, size()?, count()?).map(|figures| figures.print(&role))
+        }
         _ => Err(format!("no role \"{role}\"").into()),
     }
 }

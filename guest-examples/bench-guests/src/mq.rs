@@ -1,6 +1,6 @@
 //! Loads on message queues.
 
-use wasmpod_ipc::{Attributes, Error, MessageQueue, OpenOptions};
+use wasmpod_ipc::{Attributes, Error, Message, MessageQueue, OpenOptions};
 
 use crate::Failure;
 use crate::figures::{Figures, Stopwatch};
@@ -17,7 +17,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    fn open(&self, name: &str) -> Result<MessageQueue, Error> {
+    pub(crate) fn open(&self, name: &str) -> Result<MessageQueue, Error> {
         let size = Attributes {
             max_messages: self.capacity,
             message_size: self.size,
@@ -63,6 +63,42 @@ pub(crate) fn receive(load: &Load) -> Result<Figures, Failure> {
         }
     }
     let figures = watch.finish(data.len(), load.count, STEP);
+    MessageQueue::unlink(&load.name)?;
+    Ok(figures)
+}
+
+/// Messages of one call of a batch.
+const BATCH: usize = 32;
+
+fn batch(load: &Load) -> Result<Vec<Message>, Failure> {
+    let data = load.data()?;
+    Ok(vec![Message { data, priority: 0 }; BATCH])
+}
+
+pub(crate) fn send_many(load: &Load) -> Result<(), Failure> {
+    let (queue, messages) = (load.open(&load.name)?, batch(load)?);
+    let mut left = load.count;
+    while left > 0 {
+        left -= queue.send_many(messages.get(..left.min(BATCH)).unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+/// Measures from the first batch to the last.
+pub(crate) fn receive_many(load: &Load) -> Result<Figures, Failure> {
+    let (queue, mut messages) = (load.open(&load.name)?, batch(load)?);
+    let mut left = load.count - queue.receive_many(&mut messages)?;
+    let (count, size) = (left, load.data()?.len());
+    let mut watch = Stopwatch::start(load.count / STEP);
+    let mut steps = count / STEP;
+    while left > 0 {
+        left = left.saturating_sub(queue.receive_many(&mut messages)?);
+        if left / STEP < steps {
+            steps = left / STEP;
+            watch.step();
+        }
+    }
+    let figures = watch.finish(size, count, STEP);
     MessageQueue::unlink(&load.name)?;
     Ok(figures)
 }
@@ -127,6 +163,16 @@ mod tests {
         });
         assert_eq!((figures.size, figures.count, figures.step), (64, 1001, 100));
         assert!(0 < figures.p50_ns && figures.p50_ns <= figures.p99_ns);
+    }
+
+    #[test]
+    fn one_side_receives_batches_of_what_the_other_sends() {
+        let load = load("batches");
+        let figures = thread::scope(|scope| {
+            scope.spawn(|| send_many(&load).unwrap());
+            receive_many(&load).unwrap()
+        });
+        assert!(figures.count < 1001 && figures.count >= 1001 - BATCH);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How a queue is opened, in the manner of `std::fs::OpenOptions`.
+//! How a queue or a segment is opened, in the manner of `std::fs::OpenOptions`.
 
 /// The size of a new queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub struct Attributes {
     pub message_size: u32,
 }
 
-/// How to open a queue; at least `read` or `write` must be set.
+/// How to open a queue or a segment. Of a queue at least `read` or `write` must be set; a segment can always be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[must_use]
 pub struct OpenOptions {
@@ -18,6 +18,7 @@ pub struct OpenOptions {
     pub(crate) create: bool,
     pub(crate) exclusive: bool,
     pub(crate) nonblocking: bool,
+    pub(crate) truncate: bool,
     pub(crate) attributes: Option<Attributes>,
 }
 
@@ -30,23 +31,24 @@ impl OpenOptions {
             create: false,
             exclusive: false,
             nonblocking: false,
+            truncate: false,
             attributes: None,
         }
     }
 
-    /// To receive.
+    /// To receive, or to read.
     pub const fn read(mut self, read: bool) -> Self {
         self.read = read;
         self
     }
 
-    /// To send.
+    /// To send, or to write.
     pub const fn write(mut self, write: bool) -> Self {
         self.write = write;
         self
     }
 
-    /// To make the queue where it is missing: `O_CREAT`.
+    /// To make the object where it is missing: `O_CREAT`.
     pub const fn create(mut self, create: bool) -> Self {
         self.create = create;
         self
@@ -58,9 +60,15 @@ impl OpenOptions {
         self
     }
 
-    /// Never to wait: `O_NONBLOCK`.
+    /// Of a queue, never to wait: `O_NONBLOCK`.
     pub const fn nonblocking(mut self, nonblocking: bool) -> Self {
         self.nonblocking = nonblocking;
+        self
+    }
+
+    /// Of a segment, with `write`, to make it empty: `O_TRUNC`.
+    pub const fn truncate(mut self, truncate: bool) -> Self {
+        self.truncate = truncate;
         self
     }
 
@@ -69,4 +77,15 @@ impl OpenOptions {
         self.attributes = Some(attributes);
         self
     }
+}
+
+/// Whether to make an object that is opened or got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Create {
+    /// It must be there.
+    Never,
+    /// Where it is missing.
+    IfMissing,
+    /// It must be missing.
+    New,
 }

@@ -14,7 +14,7 @@ pub struct MessageQueue {
 }
 
 /// A message with its priority.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Message {
     /// The bytes, possibly none.
     pub data: Vec<u8>,
@@ -105,6 +105,27 @@ impl MessageQueue {
     /// Those of [`Self::receive`].
     pub fn receive_into(&self, data: &mut Vec<u8>) -> Result<u32, Error> {
         self.queue.receive(data, None)
+    }
+
+    /// Sends messages in order and says how many: waits for space for the first only, then sends what
+    /// fits. One call for many short messages costs much less than a call for each; natively, where
+    /// there is no such call, each is sent by itself, without waiting after the first.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::send`], when the first message meets them.
+    pub fn send_many(&self, messages: &[Message]) -> Result<usize, Error> {
+        self.queue.send_many(messages)
+    }
+
+    /// Takes up to so many messages as `messages` has, in order, into their buffers, and says how many:
+    /// waits for the first only. What the buffers held is gone; priorities are told.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::receive`].
+    pub fn receive_many(&self, messages: &mut [Message]) -> Result<usize, Error> {
+        self.queue.receive_many(messages)
     }
 
     /// The queue's size and fill: `mq_getattr(3)`.

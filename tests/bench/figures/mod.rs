@@ -4,8 +4,8 @@ mod cpu_limit;
 mod density;
 mod fairness;
 mod first_page;
+mod ipc;
 mod lifecycle;
-mod queues;
 mod sockets;
 mod start;
 mod web;
@@ -22,7 +22,7 @@ pub(crate) struct Figure {
 }
 
 /// All of them, in the order of the table.
-pub(crate) const FIGURES: [Figure; 15] = [
+pub(crate) const FIGURES: [Figure; 22] = [
     Figure {
         name: "container-start",
         measure: start::rows,
@@ -80,7 +80,35 @@ pub(crate) const FIGURES: [Figure; 15] = [
         measure: lifecycle::probes,
     },
     Figure {
-        name: "queues",
-        measure: queues::rows,
+        name: "ipc-queues",
+        measure: ipc::queues,
+    },
+    Figure {
+        name: "ipc-batches",
+        measure: ipc::batches,
+    },
+    Figure {
+        name: "ipc-round-trips",
+        measure: ipc::round_trips,
+    },
+    Figure {
+        name: "ipc-system-v-queues",
+        measure: ipc::system_v,
+    },
+    Figure {
+        name: "ipc-large-messages",
+        measure: ipc::large,
+    },
+    Figure {
+        name: "ipc-semaphores",
+        measure: ipc::semaphores,
+    },
+    Figure {
+        name: "ipc-memory",
+        measure: ipc::memory,
+    },
+    Figure {
+        name: "ipc-wake",
+        measure: ipc::wake,
     },
 ];

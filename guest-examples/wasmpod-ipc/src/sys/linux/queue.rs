@@ -1,14 +1,11 @@
-//! The way down natively: the kernel's own queues, to try a guest and to compare with.
-//!
-//! The limits are the machine's (`/proc/sys/fs/mqueue`), and names are shared by all its programs.
+//! Message queues: `mq_overview(7)`.
 
 #![expect(unsafe_code, reason = "calls of the C library")]
 
-use std::ffi::CString;
-use std::io;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use crate::{Attributes, Error, OpenOptions, Status};
+use super::{c_string, check, end_of, last_error};
+use crate::{Attributes, Error, Message, OpenOptions, Status};
 
 #[derive(Debug)]
 pub(crate) struct Queue {
@@ -18,7 +15,7 @@ pub(crate) struct Queue {
 
 impl Queue {
     pub(crate) fn open(name: &str, options: OpenOptions) -> Result<Self, Error> {
-        let name = CString::new(name).map_err(|_| Error::Invalid)?;
+        let name = c_string(name)?;
         let direction = match (options.read, options.write) {
             (true, true) => libc::O_RDWR,
             (true, false) => libc::O_RDONLY,
@@ -99,6 +96,35 @@ impl Queue {
         Ok(priority)
     }
 
+    /// The kernel has no such call: one after the other, until one would wait.
+    pub(crate) fn send_many(&self, messages: &[Message]) -> Result<usize, Error> {
+        let mut sent = 0;
+        for Message { data, priority } in messages {
+            let timeout = (sent > 0).then_some(Duration::ZERO);
+            match self.send(data, *priority, timeout) {
+                Ok(()) => sent += 1,
+                Err(_) if sent > 0 => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sent)
+    }
+
+    /// The same.
+    pub(crate) fn receive_many(&self, messages: &mut [Message]) -> Result<usize, Error> {
+        let mut received = 0;
+        for Message { data, priority } in messages {
+            let timeout = (received > 0).then_some(Duration::ZERO);
+            match self.receive(data, timeout) {
+                Ok(of_message) => *priority = of_message,
+                Err(_) if received > 0 => break,
+                Err(error) => return Err(error),
+            }
+            received += 1;
+        }
+        Ok(received)
+    }
+
     pub(crate) fn status(&self) -> Result<Status, Error> {
         let mut attr = no_attributes();
         // SAFETY: the kernel writes attributes to `attr`.
@@ -134,7 +160,7 @@ impl Drop for Queue {
 }
 
 pub(crate) fn unlink(name: &str) -> Result<(), Error> {
-    let name = CString::new(name).map_err(|_| Error::Invalid)?;
+    let name = c_string(name)?;
     // SAFETY: the name ends with a NUL.
     check(unsafe { libc::mq_unlink(name.as_ptr()) })
 }
@@ -142,46 +168,4 @@ pub(crate) fn unlink(name: &str) -> Result<(), Error> {
 fn no_attributes() -> libc::mq_attr {
     // SAFETY: the structure is numbers only, for which zero is a value.
     unsafe { std::mem::zeroed() }
-}
-
-/// The kernel wants a time of day where we have a duration.
-fn end_of(timeout: Duration) -> Result<libc::timespec, Error> {
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_err(|_| Error::Invalid)?;
-    let end = since_epoch.saturating_add(timeout);
-    let tv_sec = end.as_secs().try_into().unwrap_or(libc::time_t::MAX);
-    Ok(libc::timespec {
-        tv_sec,
-        tv_nsec: end.subsec_nanos().into(),
-    })
-}
-
-fn check(answer: libc::c_int) -> Result<(), Error> {
-    if answer < 0 {
-        Err(last_error())
-    } else {
-        Ok(())
-    }
-}
-
-fn last_error() -> Error {
-    match io::Error::last_os_error()
-        .raw_os_error()
-        .unwrap_or_default()
-    {
-        libc::EACCES => Error::Access,
-        libc::EAGAIN => Error::WouldBlock,
-        libc::EBADF => Error::BadDescriptor,
-        libc::EEXIST => Error::AlreadyExists,
-        libc::EINVAL => Error::Invalid,
-        libc::EMFILE => Error::TooManyOpen,
-        libc::EMSGSIZE => Error::MessageTooLong,
-        libc::ENAMETOOLONG => Error::NameTooLong,
-        libc::ENOENT => Error::NoEntry,
-        libc::ENOMEM => Error::NoMemory,
-        libc::ENOSPC => Error::NoSpace,
-        libc::ETIMEDOUT => Error::TimedOut,
-        other => Error::Unknown(u16::try_from(other).unwrap_or(u16::MAX)),
-    }
 }

@@ -1,21 +1,30 @@
-//! The way down for a component (wasm32-wasip2): the WIT package `wasmpod:ipc`.
-//!
-//! Here the host waits, so every call is one call.
+//! Message queues: the interface `message-queue`.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
-use bindings::wasmpod::ipc::message_queue as wit;
+use super::bindings::wasmpod::ipc::message_queue as wit;
+use super::nanoseconds;
+use crate::{Attributes, Error, Message, OpenOptions, Status};
 
-use crate::{Attributes, Error, OpenOptions, Status};
-
-// Generated code, documented in the WIT package.
-mod bindings {
-    wit_bindgen::generate!({ path: "../../wit/wasmpod-ipc", world: "message-queues" });
-}
+/// Bytes with which a batch ends that is received. It bounds what the host copies in one call; more short messages than
+/// anybody asks for at once.
+const MAX_BATCH_BYTES: u32 = 256 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Queue {
     queue: wit::Queue,
+    /// The last batch that was sent, used again: a batch allocates nothing here.
+    batch: RefCell<Vec<u8>>,
+}
+
+/// The first message of a batch, its priority, and the messages after it.
+fn split_message(batch: &[u8]) -> Option<(&[u8], u32, &[u8])> {
+    let (len, rest) = batch.split_first_chunk()?;
+    let (priority, rest) = rest.split_first_chunk()?;
+    let len = usize::try_from(u32::from_le_bytes(*len)).ok()?;
+    let (data, rest) = rest.split_at_checked(len)?;
+    Some((data, u32::from_le_bytes(*priority), rest))
 }
 
 impl Queue {
@@ -38,6 +47,7 @@ impl Queue {
         });
         Ok(Self {
             queue: wit::Queue::open(name, flags, attributes)?,
+            batch: RefCell::default(),
         })
     }
 
@@ -70,6 +80,36 @@ impl Queue {
         Ok(message.priority)
     }
 
+    /// The messages in one list of bytes: lists of lists cost the host an allocation each.
+    pub(crate) fn send_many(&self, messages: &[Message]) -> Result<usize, Error> {
+        let mut batch = self.batch.borrow_mut();
+        batch.clear();
+        for Message { data, priority } in messages {
+            let len = u32::try_from(data.len()).map_err(|_| Error::MessageTooLong)?;
+            batch.extend_from_slice(&len.to_le_bytes());
+            batch.extend_from_slice(&priority.to_le_bytes());
+            batch.extend_from_slice(data);
+        }
+        let sent = self.queue.send_batch(&batch)?;
+        usize::try_from(sent).map_err(|_| Error::Invalid)
+    }
+
+    pub(crate) fn receive_many(&self, messages: &mut [Message]) -> Result<usize, Error> {
+        let max = u32::try_from(messages.len()).unwrap_or(u32::MAX);
+        let batch = self.queue.receive_batch(max, MAX_BATCH_BYTES)?;
+        let (mut rest, mut count) = (batch.as_slice(), 0);
+        for message in messages {
+            let Some((data, priority, after)) = split_message(rest) else {
+                break;
+            };
+            message.data.clear();
+            message.data.extend_from_slice(data);
+            message.priority = priority;
+            (rest, count) = (after, count + 1);
+        }
+        Ok(count)
+    }
+
     pub(crate) fn status(&self) -> Result<Status, Error> {
         let wit::Status {
             max_messages,
@@ -95,10 +135,6 @@ impl Queue {
 
 pub(crate) fn unlink(name: &str) -> Result<(), Error> {
     Ok(wit::unlink(name)?)
-}
-
-fn nanoseconds(timeout: Duration) -> u64 {
-    u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl From<wit::ErrorCode> for Error {

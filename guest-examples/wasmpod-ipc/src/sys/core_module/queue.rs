@@ -1,17 +1,19 @@
-//! The way down for a core module (wasm32-wasip1): the plain imports of module `wasmpod_ipc`.
-//!
-//! The host can only try (a cheap call) or wait (a dear one), so the loop of both is here.
+//! Message queues: the imports whose names begin with `mq_`.
 
 #![expect(
     unsafe_code,
     reason = "imports are foreign functions that read and write this module's memory"
 )]
 
+use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
-use crate::{Attributes, Error, OpenOptions, Status};
+use super::{CREATE, EXCLUSIVE, NONBLOCKING, READ, WRITE, check};
+use crate::{Attributes, Error, Message, OpenOptions, Status};
 
 mod imports {
+    use super::Entry;
+
     #[link(wasm_import_module = "wasmpod_ipc")]
     unsafe extern "C" {
         pub(super) fn mq_open(
@@ -33,15 +35,21 @@ mod imports {
             buf_len: usize,
             out: *mut [u32; 2],
         ) -> i32;
+        pub(super) fn mq_try_send_many(
+            mqd: u32,
+            entries: *const Entry,
+            count: usize,
+            out: *mut u32,
+        ) -> i32;
+        pub(super) fn mq_try_receive_many(
+            mqd: u32,
+            entries: *mut Entry,
+            count: usize,
+            out: *mut u32,
+        ) -> i32;
         pub(super) safe fn mq_wait(mqd: u32, what: u32, timeout_ns: i64) -> i32;
     }
 }
-
-const READ: u32 = 1;
-const WRITE: u32 = 1 << 1;
-const CREATE: u32 = 1 << 2;
-const EXCLUSIVE: u32 = 1 << 3;
-const NONBLOCKING: u32 = 1 << 4;
 
 const UNTIL_IT_CAN_RECEIVE: u32 = 0;
 const UNTIL_IT_CAN_SEND: u32 = 1;
@@ -50,7 +58,18 @@ const UNTIL_IT_CAN_SEND: u32 = 1;
 pub(crate) struct Queue {
     mqd: u32,
     message_size: usize,
-    nonblocking: std::cell::Cell<bool>,
+    nonblocking: Cell<bool>,
+    /// The entries of the last batch, used again: a batch allocates nothing.
+    entries: RefCell<Vec<Entry>>,
+}
+
+/// One message of a batch, as the host reads and writes it.
+#[derive(Debug)]
+#[repr(C)]
+struct Entry {
+    data: *mut u8,
+    len: usize,
+    priority: u32,
 }
 
 impl Queue {
@@ -91,6 +110,7 @@ impl Queue {
             mqd,
             message_size: 0,
             nonblocking: options.nonblocking.into(),
+            entries: RefCell::default(),
         };
         let size = queue.status()?.attributes.message_size;
         queue.message_size = usize::try_from(size).map_err(|_| Error::Invalid)?;
@@ -140,6 +160,66 @@ impl Queue {
         // SAFETY: the host has written the message, `len` bytes that the buffer has room for.
         unsafe { data.set_len(len) };
         Ok(priority)
+    }
+
+    pub(crate) fn send_many(&self, messages: &[Message]) -> Result<usize, Error> {
+        let mut entries = self.entries.borrow_mut();
+        entries.clear();
+        entries.extend(messages.iter().map(|message| Entry {
+            data: message.data.as_ptr().cast_mut(),
+            len: message.data.len(),
+            priority: message.priority,
+        }));
+        let mut sent = 0;
+        loop {
+            // SAFETY: each entry names bytes that are readable, and the host writes one u32 to `sent`.
+            let answer = check(unsafe {
+                imports::mq_try_send_many(self.mqd, entries.as_ptr(), entries.len(), &raw mut sent)
+            });
+            match answer {
+                Err(Error::WouldBlock) => self.wait(UNTIL_IT_CAN_SEND, &mut Deadline::Never)?,
+                answer => break answer?,
+            }
+        }
+        usize::try_from(sent).map_err(|_| Error::Invalid)
+    }
+
+    pub(crate) fn receive_many(&self, messages: &mut [Message]) -> Result<usize, Error> {
+        let mut entries = self.entries.borrow_mut();
+        entries.clear();
+        entries.extend(messages.iter_mut().map(|message| {
+            message.data.clear();
+            message.data.reserve(self.message_size);
+            Entry {
+                data: message.data.as_mut_ptr(),
+                len: message.data.capacity(),
+                priority: 0,
+            }
+        }));
+        let mut received = 0;
+        loop {
+            // SAFETY: each entry names a buffer that is writable, and the host writes one u32 to `received`.
+            let answer = check(unsafe {
+                imports::mq_try_receive_many(
+                    self.mqd,
+                    entries.as_mut_ptr(),
+                    entries.len(),
+                    &raw mut received,
+                )
+            });
+            match answer {
+                Err(Error::WouldBlock) => self.wait(UNTIL_IT_CAN_RECEIVE, &mut Deadline::Never)?,
+                answer => break answer?,
+            }
+        }
+        let received = usize::try_from(received).map_err(|_| Error::Invalid)?;
+        for (message, entry) in messages.iter_mut().zip(entries.iter()).take(received) {
+            let len = entry.len.min(message.data.capacity());
+            // SAFETY: the host has written the message, `len` bytes that the buffer has room for.
+            unsafe { message.data.set_len(len) };
+            message.priority = entry.priority;
+        }
+        Ok(received)
     }
 
     /// Waits until another try may succeed; the time left shrinks from wait to wait.
@@ -217,24 +297,4 @@ impl Deadline {
         }
         Ok(i64::try_from(left.as_nanos()).unwrap_or(i64::MAX))
     }
-}
-
-/// The numbers are those of WASI 0.1.
-fn check(errno: i32) -> Result<(), Error> {
-    Err(match errno {
-        0 => return Ok(()),
-        2 => Error::Access,
-        6 => Error::WouldBlock,
-        8 => Error::BadDescriptor,
-        20 => Error::AlreadyExists,
-        28 => Error::Invalid,
-        33 => Error::TooManyOpen,
-        35 => Error::MessageTooLong,
-        37 => Error::NameTooLong,
-        44 => Error::NoEntry,
-        48 => Error::NoMemory,
-        51 => Error::NoSpace,
-        73 => Error::TimedOut,
-        other => Error::Unknown(u16::try_from(other).unwrap_or(u16::MAX)),
-    })
 }

@@ -1,0 +1,203 @@
+/*
+ * Mutexes, conditions and barriers that containers share: those of POSIX threads that lie in a segment. They take the
+ * places of wasi-libc's, which know one thread only, and work in a container's own memory too.
+ *
+ * The containers of a pod run on one thread of the host and are interrupted between calls and turns of loops only, so
+ * the atomic operations here need not be instructions; compiled for `-matomics` they are, and all stays right.
+ *
+ * Deliberately not here: robust mutexes (pthread_mutex_init says ENOTSUP), priorities, rwlocks of several containers.
+ */
+#include "imports.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <unistd.h>
+
+/* The fields of pthread_mutex_t. The state is 0 free, 1 locked, 2 locked and perhaps waited for. */
+#define TYPE(mutex) ((mutex)->__u.__vi[0])
+#define STATE(mutex) (&(mutex)->__u.__vi[1])
+#define OWNER(mutex) ((mutex)->__u.__vi[2])
+#define DEPTH(mutex) ((mutex)->__u.__vi[3])
+
+enum { FREE, LOCKED, WAITED_FOR };
+
+/* Bits of wasi-libc's pthread_mutexattr_t. */
+enum { TYPE_BITS = 3, ROBUST_BIT = 4 };
+
+int pthread_mutex_init(pthread_mutex_t *restrict mutex, const pthread_mutexattr_t *restrict attr)
+{
+	if (attr && attr->__attr & ROBUST_BIT)
+		return ENOTSUP;
+	*mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	TYPE(mutex) = attr ? (int)(attr->__attr & TYPE_BITS) : PTHREAD_MUTEX_NORMAL;
+	return 0;
+}
+
+int pthread_mutex_destroy(pthread_mutex_t *mutex)
+{
+	return __atomic_load_n(STATE(mutex), __ATOMIC_RELAXED) == FREE ? 0 : EBUSY;
+}
+
+/* Puts `to` in place of `from`. */
+static int replace(volatile int *state, int from, int to)
+{
+	return __atomic_compare_exchange_n(state, &from, to, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+/* Locks, waiting until `end` (none: for ever; with `is_trying` not at all). An errno. */
+static int lock(pthread_mutex_t *mutex, int is_trying, const struct timespec *end)
+{
+	int type = TYPE(mutex);
+	if (replace(STATE(mutex), FREE, LOCKED))
+		goto locked;
+	if (type != PTHREAD_MUTEX_NORMAL && OWNER(mutex) == getpid()) {
+		if (type == PTHREAD_MUTEX_RECURSIVE) {
+			if (DEPTH(mutex) == INT_MAX)
+				return EAGAIN;
+			DEPTH(mutex)++;
+			return 0;
+		}
+		return is_trying ? EBUSY : EDEADLK;
+	}
+	if (is_trying)
+		return EBUSY;
+	while (__atomic_exchange_n(STATE(mutex), WAITED_FOR, __ATOMIC_ACQUIRE) != FREE) {
+		int64_t left = end ? ipc_left(CLOCK_REALTIME, end) : FOREVER;
+		if (end && left < 0)
+			return (int)-left;
+		int error = ipc_wait_on(STATE(mutex), WAITED_FOR, left);
+		if (error && error != EAGAIN)
+			return error;
+	}
+locked:
+	if (type != PTHREAD_MUTEX_NORMAL)
+		OWNER(mutex) = getpid();
+	return 0;
+}
+
+int pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+	return lock(mutex, 0, NULL);
+}
+
+int pthread_mutex_trylock(pthread_mutex_t *mutex)
+{
+	return lock(mutex, 1, NULL);
+}
+
+int pthread_mutex_timedlock(pthread_mutex_t *restrict mutex, const struct timespec *restrict end)
+{
+	return lock(mutex, 0, end);
+}
+
+int pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+	if (TYPE(mutex) != PTHREAD_MUTEX_NORMAL) {
+		if (*STATE(mutex) == FREE || OWNER(mutex) != getpid())
+			return EPERM;
+		if (DEPTH(mutex) > 0) {
+			DEPTH(mutex)--;
+			return 0;
+		}
+		OWNER(mutex) = 0;
+	}
+	if (__atomic_exchange_n(STATE(mutex), FREE, __ATOMIC_RELEASE) == WAITED_FOR)
+		ipc_wake(STATE(mutex), 1);
+	return 0;
+}
+
+/* The fields of pthread_cond_t: a number that each signal changes, how many wait, and by which clock. */
+#define SIGNALS(cond) (&(cond)->__u.__vi[0])
+#define WAITING(cond) (&(cond)->__u.__vi[1])
+#define IS_MONOTONIC(cond) ((cond)->__u.__vi[2])
+
+int pthread_cond_init(pthread_cond_t *restrict cond, const pthread_condattr_t *restrict attr)
+{
+	clockid_t clock = CLOCK_REALTIME;
+	*cond = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+	if (attr && pthread_condattr_getclock(attr, &clock) == 0)
+		IS_MONOTONIC(cond) = clock == CLOCK_MONOTONIC;
+	return 0;
+}
+
+int pthread_cond_destroy(pthread_cond_t *cond)
+{
+	return __atomic_load_n(WAITING(cond), __ATOMIC_RELAXED) ? EBUSY : 0;
+}
+
+int pthread_cond_timedwait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex, const struct timespec *restrict end)
+{
+	int64_t left = end ? ipc_left(IS_MONOTONIC(cond) ? CLOCK_MONOTONIC : CLOCK_REALTIME, end) : FOREVER;
+	if (end && left == -EINVAL)
+		return EINVAL;
+	int signals = __atomic_load_n(SIGNALS(cond), __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(WAITING(cond), 1, __ATOMIC_SEQ_CST);
+	int error = pthread_mutex_unlock(mutex);
+	if (error == 0) {
+		error = end && left < 0 ? ETIMEDOUT : ipc_wait_on(SIGNALS(cond), signals, left);
+		int relock = lock(mutex, 0, NULL);
+		/* Another number: the signal came first. */
+		error = relock ? relock : error == EAGAIN ? 0 : error;
+	}
+	__atomic_sub_fetch(WAITING(cond), 1, __ATOMIC_SEQ_CST);
+	return error;
+}
+
+int pthread_cond_wait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex)
+{
+	return pthread_cond_timedwait(cond, mutex, NULL);
+}
+
+static int signal_some(pthread_cond_t *cond, unsigned count)
+{
+	if (__atomic_load_n(WAITING(cond), __ATOMIC_SEQ_CST)) {
+		__atomic_add_fetch(SIGNALS(cond), 1, __ATOMIC_SEQ_CST);
+		ipc_wake(SIGNALS(cond), count);
+	}
+	return 0;
+}
+
+int pthread_cond_signal(pthread_cond_t *cond)
+{
+	return signal_some(cond, 1);
+}
+
+int pthread_cond_broadcast(pthread_cond_t *cond)
+{
+	return signal_some(cond, UINT_MAX);
+}
+
+/* The fields of pthread_barrier_t: how many are to come, how many have, and how often it has opened. */
+#define EXPECTED(barrier) ((barrier)->__u.__vi[0])
+#define ARRIVED(barrier) (&(barrier)->__u.__vi[1])
+#define OPENED(barrier) (&(barrier)->__u.__vi[2])
+
+int pthread_barrier_init(pthread_barrier_t *restrict barrier, const pthread_barrierattr_t *restrict attr, unsigned count)
+{
+	(void)attr; /* where it lies decides who shares it */
+	if (count == 0 || count > INT_MAX)
+		return EINVAL;
+	EXPECTED(barrier) = (int)count;
+	*ARRIVED(barrier) = 0;
+	*OPENED(barrier) = 0;
+	return 0;
+}
+
+int pthread_barrier_destroy(pthread_barrier_t *barrier)
+{
+	return *ARRIVED(barrier) ? EBUSY : 0;
+}
+
+int pthread_barrier_wait(pthread_barrier_t *barrier)
+{
+	int opened = __atomic_load_n(OPENED(barrier), __ATOMIC_SEQ_CST);
+	if (__atomic_add_fetch(ARRIVED(barrier), 1, __ATOMIC_SEQ_CST) == EXPECTED(barrier)) {
+		__atomic_store_n(ARRIVED(barrier), 0, __ATOMIC_SEQ_CST);
+		__atomic_add_fetch(OPENED(barrier), 1, __ATOMIC_SEQ_CST);
+		ipc_wake(OPENED(barrier), UINT_MAX);
+		return PTHREAD_BARRIER_SERIAL_THREAD;
+	}
+	while (__atomic_load_n(OPENED(barrier), __ATOMIC_SEQ_CST) == opened)
+		(void)ipc_wait_on(OPENED(barrier), opened, FOREVER);
+	return 0;
+}

@@ -1,0 +1,110 @@
+//! A segment in this program's memory: `mmap(2)` with MAP_SHARED. Not for components, whose memory is their own.
+//!
+//! Others change the bytes at any time, so there are no references to them but to atomic numbers; all else is copied.
+
+#![expect(unsafe_code, reason = "shared bytes are behind a plain pointer")]
+
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
+use crate::memory::SharedMemory;
+use crate::{Error, sys};
+
+/// A mapped segment; dropping it is `munmap(2)`. It keeps the segment, also without name and descriptor.
+#[derive(Debug)]
+pub struct Mapping(sys::memory::Map);
+
+impl SharedMemory {
+    /// Maps the whole segment as it is now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] of an empty one; [`Error::Access`] to write to one that is open for reading;
+    /// [`Error::NoMemory`].
+    pub fn map(&self, write: bool) -> Result<Mapping, Error> {
+        self.0.map(write).map(Mapping)
+    }
+}
+
+impl Mapping {
+    /// Its first byte. Others may change what it points to at any time.
+    #[must_use]
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.0.address()
+    }
+
+    /// Its size, in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it has no bytes, which no mapping is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn check(&self, offset: usize, len: usize, align: usize) -> Result<*mut u8, Error> {
+        let end = offset.checked_add(len).ok_or(Error::Invalid)?;
+        if end > self.len() || !offset.is_multiple_of(align) {
+            return Err(Error::Invalid);
+        }
+        Ok(self.as_ptr().wrapping_add(offset))
+    }
+
+    /// Copies bytes out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] beyond the end.
+    pub fn read(&self, offset: usize, into: &mut [u8]) -> Result<(), Error> {
+        let from = self.check(offset, into.len(), 1)?;
+        // SAFETY: the bytes are in the mapping, and `into` is memory of its own. Who writes them meanwhile makes a
+        // mixture of old and new bytes, which every program that shares memory has to expect.
+        unsafe { from.copy_to_nonoverlapping(into.as_mut_ptr(), into.len()) };
+        Ok(())
+    }
+
+    /// Copies bytes in.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] beyond the end; [`Error::Access`] of a mapping for reading.
+    pub fn write(&self, offset: usize, data: &[u8]) -> Result<(), Error> {
+        let to = self.check(offset, data.len(), 1)?;
+        if !self.0.is_writable() {
+            return Err(Error::Access);
+        }
+        // SAFETY: as for `read`, and the mapping is writable.
+        unsafe { to.copy_from_nonoverlapping(data.as_ptr(), data.len()) };
+        Ok(())
+    }
+
+    /// The number of 32 bits at an offset, a multiple of 4; in a mapping for reading it must not be written to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for another offset or beyond the end; [`Error::Access`] of a mapping for reading.
+    pub fn atomic32(&self, offset: usize) -> Result<&AtomicU32, Error> {
+        let place = self.check(offset, 4, 4)?;
+        if !self.0.is_writable() {
+            return Err(Error::Access);
+        }
+        // SAFETY: it is in the mapping, aligned since mappings begin at pages, and lives as long as the mapping.
+        Ok(unsafe { AtomicU32::from_ptr(place.cast()) })
+    }
+
+    /// The number of 64 bits at an offset, a multiple of 8.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::atomic32`].
+    pub fn atomic64(&self, offset: usize) -> Result<&AtomicU64, Error> {
+        let place = self.check(offset, 8, 8)?;
+        if !self.0.is_writable() {
+            return Err(Error::Access);
+        }
+        // SAFETY: as for `atomic32`.
+        Ok(unsafe { AtomicU64::from_ptr(place.cast()) })
+    }
+}
