@@ -143,6 +143,7 @@ pub(crate) static BUILT_INS: [BuiltIn; 14] = [
         working_dir: "/",
         exposed_ports: &[],
         files: SHELL_FILES,
+        stop_signal: None,
     },
     BuiltIn {
         name: "training/webapp",
