@@ -60,10 +60,19 @@ fn memory_kib(process: u32) -> anyhow::Result<u32> {
 
 /// Processor time that all threads of a process have taken.
 pub(crate) fn cpu_time(process: u32) -> anyhow::Result<Duration> {
+    cpu_time_of(process, "")
+}
+
+/// Processor time that the threads of a process have taken whose names begin so.
+pub(crate) fn cpu_time_of(process: u32, threads: &str) -> anyhow::Result<Duration> {
     let tasks = fs::read_dir(format!("/proc/{process}/task"))
         .context("processor time is measured on Linux only")?;
     let mut total = Duration::ZERO;
     for task in tasks.flatten() {
+        let name = fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+        if !name.starts_with(threads) {
+            continue;
+        }
         // A thread may have ended since.
         let Ok(text) = fs::read_to_string(task.path().join("schedstat")) else {
             continue;

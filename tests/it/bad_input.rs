@@ -266,6 +266,16 @@ fn a_second_interrupt_ends_what_waits_for_its_reader() {
 }
 
 #[test]
+fn one_interrupt_while_the_time_is_up_kills_nothing() {
+    let hook = "    command: [sleep, '1000']\n    lifecycle: {preStop: {sleep: {seconds: 1}}}\n";
+    let running = Wasmpod::up_text(&pod("busybox", hook), &["--timeout=2s"]).start();
+    running.stderr.wait_until_contains("the time is up");
+    let end = running.stop();
+    assert_eq!(end.code, Some(124), "{end:?}");
+    assert!(!end.stderr.contains("SIGKILL"), "{end:?}");
+}
+
+#[test]
 fn a_port_that_a_neighbour_has_is_told_with_its_name() {
     let manifest = pod("nginx", "  - {name: second, image: nginx}\n");
     let running = Wasmpod::up_text(&manifest, &[]).start();

@@ -115,7 +115,8 @@ async fn supervise(
             humantime::format_duration(timeout)
         ));
     }
-    let mut was_killed = stop_all(host, &mut shown, &mut interrupts).await;
+    let is_asked = end == End::Stopped;
+    let mut was_killed = stop_all(host, &mut shown, &mut interrupts, is_asked).await;
     let Shown { logs, mut tree, .. } = shown;
     tokio::select! {
         result = logs.finish() => result.context("cannot write the logs to standard output")?,
@@ -244,7 +245,12 @@ async fn until(deadline: Option<Instant>) {
 }
 
 /// Stops what still runs, gracefully; at a further Ctrl-C by force. Says whether force was used.
-async fn stop_all(host: &Host, shown: &mut Shown<'_>, interrupts: &mut Interrupts) -> bool {
+async fn stop_all(
+    host: &Host,
+    shown: &mut Shown<'_>,
+    interrupts: &mut Interrupts,
+    mut is_asked: bool,
+) -> bool {
     host.stop(None).await;
     let mut was_killed = false;
     let ended = async {
@@ -258,9 +264,12 @@ async fn stop_all(host: &Host, shown: &mut Shown<'_>, interrupts: &mut Interrupt
         tokio::select! {
             change = shown.pods.next() => shown.show(change),
             () = &mut ended => break,
-            () = interrupts.next() => {
+            // Who asks for the end that has begun by itself does not ask twice.
+            () = interrupts.next() => if is_asked {
                 was_killed = true;
                 host.stop(Some(std::time::Duration::ZERO)).await;
+            } else {
+                is_asked = true;
             }
         }
     }

@@ -1,9 +1,12 @@
 //! Watchers: they see every write, once, in order; or they are told that they missed some.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
+use wasmpod_manifest::k8s::Container;
 
 use super::{config_map, pod, set_text, store};
-use crate::{HISTORY_LENGTH, Kind, Store, StoreError, Watch, WatchEvent};
+use crate::{HISTORY_LENGTH, Kind, Object, Store, StoreError, Watch, WatchEvent};
 
 #[derive(Clone, Copy, Debug)]
 enum Op {
@@ -138,6 +141,40 @@ fn a_watcher_that_falls_behind_is_told_so() {
     );
     let (_, now) = store.list(Kind::ConfigMap, None);
     assert!(store.watch(Kind::ConfigMap, None, now).is_ok());
+}
+
+#[test]
+fn fewer_changes_of_large_pods_are_kept() {
+    let store = store();
+    let mut large = pod("large");
+    if let Object::Pod(pod) = &mut large {
+        let containers = &mut Arc::make_mut(pod).spec.get_or_insert_default().containers;
+        containers.resize_with(100, Container::default);
+    }
+    store.create(large).unwrap();
+    let watch = store.watch(Kind::Pod, None, store.resource_version());
+    let mut watch = watch.unwrap();
+    let change = |store: &Store| {
+        let number = store.resource_version().to_string();
+        store
+            .update(Kind::Pod, None, "large", &mut |pod| {
+                let labels = [("number".to_owned(), number.clone())];
+                pod.metadata_mut().labels = Some(labels.into());
+                Ok(())
+            })
+            .unwrap();
+    };
+    for _ in 0..20 {
+        change(&store);
+    }
+    assert!(matches!(
+        watch.try_next(),
+        Ok(Some(WatchEvent::Modified(_)))
+    ));
+    for _ in 0..3 {
+        change(&store);
+    }
+    assert_eq!(watch.try_next().unwrap_err().reason(), "Expired");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! CPU limits: how much of a core an endless loop gets under its limit, and what its neighbours notice of it.
 //!
-//! The loop's part is the processor time of the whole program over ten seconds in which nobody else does anything. The
+//! The loop's part is the processor time of the pods' threads over ten seconds in which nobody else does anything; what
+//! the clock that interrupts guests takes on its own thread is told apart. The
 //! neighbours are the echoing containers of `fairness`, once in the loop's own pod, on its thread, and once in a pod of
 //! their own.
 
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::fairness::{Place, round_trips};
 use crate::bench::Bench;
-use crate::host::cpu_time;
+use crate::host::cpu_time_of;
 use crate::pods;
 use crate::row::{Bar, Row, Unit};
 use crate::samples::Samples;
@@ -29,12 +30,14 @@ pub(crate) fn rows(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (limit, percent) in LIMITS {
         let what = format!("an endless loop limited to cpu: {limit}, over 10 s: of one core");
-        let share = Samples::from_iter([share(bench, limit)?]);
+        let (share, clock) = share(bench, limit)?;
         rows.push(
-            Row::new(what, Unit::Percent, share)
+            Row::new(what, Unit::Percent, Samples::from_iter([share]))
                 .bar(Bar::AtLeast(percent - percent * TOLERANCE))
                 .bar(Bar::AtMost(percent + percent * TOLERANCE)),
         );
+        let what = "... the clock that interrupts it";
+        rows.push(Row::new(what, Unit::Percent, Samples::from_iter([clock])));
     }
     Ok(rows)
 }
@@ -62,18 +65,26 @@ pub(crate) fn neighbours(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Percent of a core that an endless loop gets under `limit`.
-fn share(bench: &Bench, limit: &str) -> anyhow::Result<f64> {
+/// Percent of a core that an endless loop gets under `limit`, and that the clock behind the interruptions takes.
+fn share(bench: &Bench, limit: &str) -> anyhow::Result<(f64, f64)> {
     let pod = pods::pod("limited", &[spinner(bench, limit)]);
     let up = Up::start(bench, &pod.to_string(), &["--no-logs"])?;
     up.all_running(1)?;
     thread::sleep(CALM);
-    let (start, before) = (Instant::now(), cpu_time(up.id())?);
+    let times = || {
+        anyhow::Ok([
+            cpu_time_of(up.id(), "worker-")?,
+            cpu_time_of(up.id(), "wasmpod-epoch")?,
+        ])
+    };
+    let (start, [worker, clock]) = (Instant::now(), times()?);
     thread::sleep(WATCHED);
-    let used = cpu_time(up.id())?.saturating_sub(before);
-    let share = used.as_secs_f64() / start.elapsed().as_secs_f64() * 100.0;
+    let ([worker_after, clock_after], passed) = (times()?, start.elapsed().as_secs_f64());
+    let percent =
+        |from: Duration, to: Duration| to.saturating_sub(from).as_secs_f64() / passed * 100.0;
+    let (worker, clock) = (percent(worker, worker_after), percent(clock, clock_after));
     up.stop()?;
-    Ok(share)
+    Ok((worker, clock))
 }
 
 fn spinner(bench: &Bench, limit: &str) -> Value {

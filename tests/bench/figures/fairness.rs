@@ -97,15 +97,18 @@ pub(super) fn round_trips(
         .into_iter()
         .map(|address| thread::spawn(move || ask(address)))
         .collect();
-    let mut all = Vec::new();
+    let (mut all, mut open) = (Vec::new(), Vec::new());
     for client in clients {
-        all.extend(client.join().ok().context("a client panicked")??);
+        let (round_trips, stream) = client.join().ok().context("a client panicked")??;
+        all.extend(round_trips);
+        // A server ends with its client, and the pods with their last server.
+        open.push(stream);
     }
     up.stop()?;
     Ok(all.into_iter().collect())
 }
 
-fn ask(address: SocketAddr) -> anyhow::Result<Vec<f64>> {
+fn ask(address: SocketAddr) -> anyhow::Result<(Vec<f64>, TcpStream)> {
     let mut stream = connect(address)?;
     let mut answer = [0; 64];
     let mut round_trips = Vec::with_capacity(ROUND_TRIPS);
@@ -116,7 +119,7 @@ fn ask(address: SocketAddr) -> anyhow::Result<Vec<f64>> {
         round_trips.push(milliseconds(start.elapsed()));
         thread::sleep(PAUSE);
     }
-    Ok(round_trips)
+    Ok((round_trips, stream))
 }
 
 /// A connection that is known to be answered: a published port takes connections before its container listens, and
