@@ -69,6 +69,8 @@ async fn restarted(host: &Host, name: &str) -> anyhow::Result<f64> {
     let told = async |previous, text: &[u8]| {
         let options = LogOptions {
             previous,
+            // The line comes after the status that tells of its container.
+            follow: !previous,
             ..LogOptions::default()
         };
         let mut log = pod
@@ -86,8 +88,8 @@ async fn restarted(host: &Host, name: &str) -> anyhow::Result<f64> {
     let mut watch = pod.watch();
     let (last, first) = loop {
         watch.next().await.context("the pod has ended")?;
-        if let (Some(last), Some(first)) =
-            (told(true, b"once").await?, told(false, b"again").await?)
+        if let Some(first) = told(false, b"again").await?
+            && let Some(last) = told(true, b"once").await?
         {
             break (last, first);
         }
