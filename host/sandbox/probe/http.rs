@@ -161,8 +161,9 @@ impl HttpGet<'_> {
         if !url.is_https {
             return self.exchange(stream, request, &failed).await;
         }
-        match timeout_at(self.deadline, tls::begin(&url.host, stream)).await {
-            Ok(Ok(stream)) => self.exchange(stream, request, &failed).await,
+        let begin = Box::pin(tls::begin(&url.host, stream));
+        match timeout_at(self.deadline, begin).await {
+            Ok(Ok(stream)) => Box::pin(self.exchange(stream, request, &failed)).await,
             Ok(Err(TlsError::Plain)) => Err(HttpError::Plain(format!(
                 "Get {:?}: http: server gave HTTP response to HTTPS client",
                 url.to_string()

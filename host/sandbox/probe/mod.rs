@@ -110,11 +110,12 @@ impl Prober {
         }
     }
 
+    /// The larger exchanges are on the heap, so that the task of a probe that only connects is small to make and to move.
     async fn try_handler(&self, spec: &Container, handler: &Probe) -> Tried {
         let deadline = Instant::now() + self.timeout;
         if let Some(action) = &handler.exec {
             let command = action.command.clone().unwrap_or_default();
-            return run(&self.container, command, self.timeout).await;
+            return Box::pin(run(&self.container, command, self.timeout)).await;
         }
         let dialer = self.container.dialer();
         if let Some(action) = &handler.http_get {
@@ -128,7 +129,7 @@ impl Prober {
                         user_agent: &user_agent,
                         deadline,
                     };
-                    judge(get.send().await)
+                    judge(Box::pin(get.send()).await)
                 }
                 Err(message) => Tried::Unknown(message),
             };
@@ -142,7 +143,7 @@ impl Prober {
         if let Some(action) = &handler.grpc {
             let service = action.service.as_deref().unwrap_or_default();
             return match u16::try_from(action.port) {
-                Ok(port) => grpc::check(&dialer, port, service, self.timeout).await,
+                Ok(port) => Box::pin(grpc::check(&dialer, port, service, self.timeout)).await,
                 Err(_) => Tried::Unknown(format!("invalid port number: {}", action.port)),
             };
         }
