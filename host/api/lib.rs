@@ -19,6 +19,7 @@ pub mod status;
 pub mod table;
 
 pub use address::{Address, discover};
+pub use print::human_duration;
 pub use resource::Resource;
 pub use status::Status;
 pub use table::Table;

@@ -14,6 +14,7 @@
 
 mod decode;
 mod defaults;
+mod duration;
 pub mod ipc;
 pub mod k8s;
 pub mod quantity;

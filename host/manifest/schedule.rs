@@ -16,6 +16,8 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp, ToSpan as _, Zoned};
 use thiserror::Error;
 
+use crate::duration;
+
 /// How many years a schedule is followed to find its next time, as in Kubernetes; a schedule
 /// without a time in them (30 February) has none.
 const YEARS_AHEAD: i16 = 5;
@@ -244,7 +246,7 @@ fn descriptor(text: &str) -> Result<Schedule, ScheduleError> {
                     word: text.to_owned(),
                 });
             };
-            let every = duration(period.trim()).ok_or_else(|| ScheduleError::Every {
+            let every = every(period.trim()).ok_or_else(|| ScheduleError::Every {
                 text: period.trim().to_owned(),
             })?;
             return Ok(Schedule(Kind::Every(every)));
@@ -253,33 +255,10 @@ fn descriptor(text: &str) -> Result<Schedule, ScheduleError> {
     fields(meant).map(|fields| Schedule(Kind::Fields(Box::new(fields))))
 }
 
-/// A duration as Go writes it, in whole numbers: `1h30m`, `90s`, `1500ms`. Whole seconds are kept.
-fn duration(text: &str) -> Option<SignedDuration> {
-    let mut rest = text;
-    let mut total = Duration::ZERO;
-    if rest.is_empty() {
-        return None;
-    }
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let (number, tail) = rest.split_at(digits);
-        let unit_end = tail
-            .find(|c: char| c.is_ascii_digit())
-            .unwrap_or(tail.len());
-        let (unit, tail) = tail.split_at(unit_end);
-        let number: u64 = number.parse().ok()?;
-        let part = match unit {
-            "h" => Duration::from_secs(number.checked_mul(3600)?),
-            "m" => Duration::from_secs(number.checked_mul(60)?),
-            "s" => Duration::from_secs(number),
-            "ms" => Duration::from_millis(number),
-            _ => return None,
-        };
-        total = total.checked_add(part)?;
-        rest = tail;
-    }
-    let whole = Duration::from_secs(total.as_secs()).max(SHORTEST_EVERY);
-    SignedDuration::try_from(whole).ok()
+/// The time between two runs, in whole seconds.
+fn every(text: &str) -> Option<SignedDuration> {
+    let whole = Duration::from_secs(duration::parse(text)?.as_secs());
+    SignedDuration::try_from(whole.max(SHORTEST_EVERY)).ok()
 }
 
 fn fields(text: &str) -> Result<Fields, ScheduleError> {

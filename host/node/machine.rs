@@ -11,6 +11,7 @@ use wasmpod_manifest::k8s::{
     Time,
 };
 use wasmpod_network::POD_CIDR;
+use wasmpod_sandbox::processors;
 
 use crate::schedule::{Allocatable, MAX_PODS};
 
@@ -24,7 +25,6 @@ impl Allocatable {
     /// What this machine has: the processors that this process may use, and the memory that the machine or the control
     /// group of this process has.
     pub(crate) fn of_this_machine() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         // Where the machine does not say, memory is not counted.
         let memory = sysinfo::System::new().ok().map(|mut system| {
             system.refresh_memory();
@@ -33,7 +33,9 @@ impl Allocatable {
         });
         let memory = memory.into_iter().flatten().flatten();
         Self {
-            cpu_millicores: u64::try_from(cores).unwrap_or(1).saturating_mul(1000),
+            cpu_millicores: u64::try_from(processors())
+                .unwrap_or(1)
+                .saturating_mul(1000),
             memory_bytes: memory.filter(|bytes| *bytes > 0).min(),
             pods: MAX_PODS,
         }

@@ -17,6 +17,7 @@ use wasmpod_volume::{Claim, VolumePolicy, VolumeSources};
 use crate::clock::Clock;
 use crate::logs::LogLimits;
 use crate::port::{BoxFuture, ContainerRuntime};
+use crate::workers::processors;
 
 /// The linear memory that a container may have when its `resources.limits.memory` does not say, in bytes.
 ///
@@ -138,9 +139,9 @@ pub(crate) fn node_facts(host: &HostFacts) -> PodFacts {
         node_name: host.node_name.clone(),
         host_ips: host.host_ips.clone(),
         pod_ips: Vec::new(),
-        allocatable_cpu_millicores: std::thread::available_parallelism().map_or(1000, |n| {
-            u64::try_from(n.get()).unwrap_or(1).saturating_mul(1000)
-        }),
+        allocatable_cpu_millicores: u64::try_from(processors())
+            .unwrap_or(1)
+            .saturating_mul(1000),
         allocatable_memory_bytes: DEFAULT_MEMORY_LIMIT_BYTES,
         allocatable_ephemeral_storage_bytes: 0,
     }

@@ -58,4 +58,4 @@ pub use stdio::{
 pub use tasks::{PodTask, PodTaskSet, PodTasks, SpawnError, TaskEnd};
 pub use wasmpod_ipc::{IpcLimits, Listing as IpcListing};
 pub use wasmpod_lifecycle::HostFacts;
-pub use workers::{Placement, Worker, Workers};
+pub use workers::{Placement, Worker, Workers, processors};

@@ -11,8 +11,8 @@
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle};
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
@@ -48,6 +48,14 @@ pub struct Placement {
     worker: Worker,
 }
 
+/// How many processors this process may use, as it was when it was first asked: finding out reads several files of the
+/// system's, and every container that starts wants to know.
+#[must_use]
+pub fn processors() -> usize {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| thread::available_parallelism().map_or(1, usize::from))
+}
+
 impl Workers {
     /// Starts `count` workers (at least one, at most [`MAX_WORKERS`]).
     ///
@@ -79,7 +87,7 @@ impl Workers {
     /// # Errors
     /// As [`start`](Self::start).
     pub fn one_per_core() -> io::Result<Self> {
-        Self::start(std::thread::available_parallelism().map_or(1, usize::from))
+        Self::start(processors())
     }
 
     /// How many workers there are.
@@ -115,7 +123,7 @@ impl Drop for Workers {
         for thread in &mut self.threads {
             // A pod's own task may drop the last handle: a thread must not wait for itself.
             if let Some(join) = thread.join.take()
-                && join.thread().id() != std::thread::current().id()
+                && join.thread().id() != thread::current().id()
             {
                 // A panic on a worker was already reported by the panic hook.
                 drop(join.join());
@@ -146,7 +154,7 @@ impl Thread {
             pods: Arc::new(AtomicUsize::new(0)),
         };
         let (end, ended) = oneshot::channel::<()>();
-        let join = std::thread::Builder::new()
+        let join = thread::Builder::new()
             .name(format!("worker-{index}"))
             .spawn(move || {
                 // Ends when the sender is dropped; then the runtime drops every task that is left.
@@ -226,7 +234,7 @@ mod tests {
         let seat = workers.place().unwrap();
         let set = PodTaskSet::new(seat.worker().handle().clone());
         let tasks = set.handle();
-        let name = async { std::thread::current().name().map(str::to_owned) };
+        let name = async { thread::current().name().map(str::to_owned) };
         let name = tasks.spawn(name).unwrap();
         let failing = tasks
             .spawn(async { assert!(tasks_are_fine(), "scripted") })

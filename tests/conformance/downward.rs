@@ -83,7 +83,7 @@ impl Downward {
     }
 
     /// A running container sees labels or annotations that are changed.
-    pub(crate) async fn shows_updates_of(self, field: &str, old: (&str, &str), new: (&str, &str)) {
+    async fn shows_updates_of(self, field: &str, old: (&str, &str), new: (&str, &str)) {
         let item = json!({"path": field, "fieldRef": {"fieldPath": format!("metadata.{field}")}});
         let watcher = watcher("c", "v", &format!("{MOUNT}/{field}"));
         let mut object = pod(json!({"volumes": [self.volume(&item)], "containers": [watcher]}));
@@ -107,7 +107,7 @@ impl Downward {
     }
 
     /// What a `resourceFieldRef` of the container gives.
-    pub(crate) async fn resource(self, resource: &str, resources: Value) -> String {
+    async fn resource(self, resource: &str, resources: Value) -> String {
         let item = json!({
             "path": "resource",
             "resourceFieldRef": {"containerName": "c", "resource": resource},
@@ -116,6 +116,27 @@ impl Downward {
         self.contents(self.volume(&item), "resource", container)
             .await
             .0
+    }
+
+    pub(crate) async fn shows_updated_labels(self) {
+        let (before, after) = (("key1", "value1"), ("key3", "value3"));
+        self.shows_updates_of("labels", before, after).await;
+    }
+
+    pub(crate) async fn shows_updated_annotations(self) {
+        let (before, after) = (("builder", "bar"), ("builder", "foo"));
+        self.shows_updates_of("annotations", before, after).await;
+    }
+
+    /// A limit or request, in whole cores or bytes, rounded up.
+    pub(crate) async fn shows(self, resource: &str, expected: &str) {
+        assert_eq!(self.resource(resource, resources()).await, expected);
+    }
+
+    /// A limit that the container has not is what the node has.
+    pub(crate) async fn shows_what_the_node_has(self, resource: &str) {
+        let shown = self.resource(resource, json!({})).await;
+        assert!(is_positive(&shown), "{shown}");
     }
 }
 

@@ -9,7 +9,8 @@ const DAY: i64 = 24 * HOUR;
 const YEAR: i64 = 365 * DAY;
 
 /// `90s`, `5m10s`, `3h`, `2d4h`, `1y20d`: how long something takes or took.
-pub(crate) fn human_duration(duration: SignedDuration) -> String {
+#[must_use]
+pub fn human_duration(duration: SignedDuration) -> String {
     let seconds = duration.as_secs();
     let two = |count: i64, unit: &str, rest: i64, rest_unit: &str| match rest {
         0 => format!("{count}{unit}"),
@@ -61,6 +62,11 @@ mod tests {
             (2 * YEAR + DAY, "2y1d"),
             (8 * YEAR - 1, "7y364d"),
             (8 * YEAR, "8y"),
+            (125, "2m5s"),
+            (600, "10m"),
+            (11_000, "3h3m"),
+            (180_000, "2d2h"),
+            (63_072_000 + 86_400 * 3, "2y3d"),
         ];
         for (seconds, expected) in rows {
             assert_eq!(

@@ -21,7 +21,7 @@ use wasmpod_manifest::k8s::{ObjectMeta, Time};
 use wasmpod_store::{Kind, Object};
 
 use crate::table::Column;
-pub(crate) use age::human_duration;
+pub use age::human_duration;
 
 /// A column: its name, and whether it is one of `-o wide`.
 #[derive(Clone, Copy, Debug)]

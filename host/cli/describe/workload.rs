@@ -9,7 +9,6 @@ use super::fields::{
     NONE, annotations, at, at_or_none, controller, items, labels, metadata, moment, selector,
 };
 use super::pod;
-use crate::age;
 use crate::runs::{name, text};
 use crate::tabs::Tabs;
 
@@ -223,7 +222,7 @@ fn job(out: &mut Tabs, object: &Value, view: &View) {
         out.field(
             0,
             "Duration",
-            age::human(end.duration_since(start).as_secs()),
+            wasmpod_api::human_duration(end.duration_since(start)),
         );
     }
     if let Some(deadline) = at(object, "/spec/activeDeadlineSeconds") {

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use crate::account::{Account, Charge};
 use crate::lock::lock;
-use crate::wait::{Look, Ticket, WaitList, Wakes};
+use crate::wait::{Ticket, WaitList, Wakes};
 use crate::{Errno, OpenFlags};
 
 /// An object that can lose its name.
@@ -103,12 +103,8 @@ impl<T: Named> Names<T> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Errno>> {
         let mut state = lock(&self.state);
-        let look = Look {
-            is_there: state.named.contains_key(name),
-            is_spare: true,
-            only_looks: true,
-        };
-        state.arrivals.poll(seat, (), look, cx)
+        let is_there = state.named.contains_key(name);
+        state.arrivals.poll_looking(is_there, seat, cx)
     }
 
     pub(crate) fn leave_arrivals(&self, ticket: Ticket) {

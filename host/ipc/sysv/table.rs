@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use crate::Errno;
 use crate::lock::lock;
 use crate::owner::Owner;
-use crate::wait::{Look, Ticket, WaitList, Wakes};
+use crate::wait::{Ticket, WaitList, Wakes};
 
 use super::{GetFlags, IPC_PRIVATE};
 
@@ -168,12 +168,8 @@ impl<T> Table<T> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Errno>> {
         let mut state = lock(&self.state);
-        let look = Look {
-            is_there: state.keys.contains_key(&key),
-            is_spare: true,
-            only_looks: true,
-        };
-        state.arrivals.poll(seat, (), look, cx)
+        let is_there = state.keys.contains_key(&key);
+        state.arrivals.poll_looking(is_there, seat, cx)
     }
 
     pub(crate) fn leave_arrivals(&self, ticket: Ticket) {

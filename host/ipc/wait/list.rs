@@ -66,6 +66,23 @@ impl<W> Default for WaitList<W> {
     }
 }
 
+impl WaitList<()> {
+    /// Ready when what all of these wait for is there; they only look, and take nothing from others.
+    pub(crate) fn poll_looking(
+        &mut self,
+        is_there: bool,
+        seat: &mut Option<Ticket>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Errno>> {
+        let look = Look {
+            is_there,
+            is_spare: true,
+            only_looks: true,
+        };
+        self.poll(seat, (), look, cx)
+    }
+}
+
 impl<W> WaitList<W> {
     pub(crate) fn is_empty(&self) -> bool {
         self.places.is_empty()

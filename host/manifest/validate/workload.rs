@@ -88,13 +88,14 @@ fn deployment(deployment: &Deployment, path: &Path, findings: &mut Findings) {
         );
         return;
     }
-    let surge = part(
-        rolling.max_surge.as_ref(),
-        &path.field("maxSurge"),
+    let (max_surge, max_unavailable) = (&rolling.max_surge, &rolling.max_unavailable);
+    let (surge, missing) = rolling_parts(
+        max_surge.as_ref(),
+        max_unavailable.as_ref(),
+        &path,
         findings,
     );
     let missing_path = path.field("maxUnavailable");
-    let missing = part(rolling.max_unavailable.as_ref(), &missing_path, findings);
     if surge == Some(0) && missing == Some(0) {
         findings.invalid_number(
             "deployment/strategy",
@@ -103,7 +104,19 @@ fn deployment(deployment: &Deployment, path: &Path, findings: &mut Findings) {
             "may not be 0 when `maxSurge` is 0",
         );
     }
-    at_most_all(rolling.max_unavailable.as_ref(), &missing_path, findings);
+    at_most_all(max_unavailable.as_ref(), &missing_path, findings);
+}
+
+/// `maxSurge` and `maxUnavailable` of a rolling update at `path`.
+fn rolling_parts(
+    max_surge: Option<&IntOrString>,
+    max_unavailable: Option<&IntOrString>,
+    path: &Path,
+    findings: &mut Findings,
+) -> (Option<i32>, Option<i32>) {
+    let surge = part(max_surge, &path.field("maxSurge"), findings);
+    let missing = part(max_unavailable, &path.field("maxUnavailable"), findings);
+    (surge, missing)
 }
 
 /// A number of pods or a part of them; the number before the `%`, if any.
@@ -238,13 +251,14 @@ fn daemon_set(daemon: &DaemonSet, path: &Path, findings: &mut Findings) {
     );
     if let Some(rolling) = &strategy.rolling_update {
         let path = path.field("rollingUpdate");
-        let surge = part(
-            rolling.max_surge.as_ref(),
-            &path.field("maxSurge"),
+        let (max_surge, max_unavailable) = (&rolling.max_surge, &rolling.max_unavailable);
+        let (surge, missing) = rolling_parts(
+            max_surge.as_ref(),
+            max_unavailable.as_ref(),
+            &path,
             findings,
         );
         let missing_path = path.field("maxUnavailable");
-        let missing = part(rolling.max_unavailable.as_ref(), &missing_path, findings);
         if surge == Some(0) && missing == Some(0) {
             findings.required(
                 "daemon-set/strategy",
@@ -256,11 +270,11 @@ fn daemon_set(daemon: &DaemonSet, path: &Path, findings: &mut Findings) {
             findings.invalid(
                 "daemon-set/strategy",
                 &path.field("maxSurge"),
-                &rolling.max_surge.as_ref().map_or_else(String::new, shown),
+                &max_surge.as_ref().map_or_else(String::new, shown),
                 "may not be set when maxUnavailable is non-zero",
             );
         }
-        at_most_all(rolling.max_unavailable.as_ref(), &missing_path, findings);
+        at_most_all(max_unavailable.as_ref(), &missing_path, findings);
     }
 }
 

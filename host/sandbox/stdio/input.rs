@@ -13,6 +13,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::terminal::Terminal;
 use super::wakers::Wakers;
+use super::writers::{Counted, Written};
 use super::{Closed, MAX_CANONICAL_BYTES};
 
 /// Bytes that a pipe holds before its writer waits: the capacity of a Linux pipe, pipe(7).
@@ -36,7 +37,7 @@ pub enum GuestInput {
 pub fn input() -> (InputWriter, InputReader) {
     let pipe = Arc::new(Pipe::default());
     (
-        InputWriter(Target::Pipe(Count::new(Arc::clone(&pipe)))),
+        InputWriter(Target::Pipe(Counted::new(Arc::clone(&pipe)))),
         InputReader {
             pipe: Arc::new(Reading(pipe)),
             is_terminal: false,
@@ -57,7 +58,7 @@ pub struct InputWriter(Target);
 
 #[derive(Clone, Debug)]
 enum Target {
-    Pipe(Count),
+    Pipe(Counted<Pipe>),
     Terminal(Terminal),
 }
 
@@ -92,26 +93,13 @@ impl Drop for Reading {
     }
 }
 
-/// One of a plain pipe's writers.
-#[derive(Debug)]
-struct Count(Arc<Pipe>);
-
-impl Count {
-    fn new(pipe: Arc<Pipe>) -> Self {
-        pipe.lock().writers += 1;
-        Self(pipe)
+impl Written for Pipe {
+    fn add_writer(&self) {
+        self.lock().writers += 1;
     }
-}
 
-impl Clone for Count {
-    fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.0))
-    }
-}
-
-impl Drop for Count {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
+    fn remove_writer(&self) {
+        let mut state = self.lock();
         state.writers = state.writers.saturating_sub(1);
         if state.writers == 0 {
             state.end();
@@ -286,7 +274,8 @@ impl InputWriter {
     pub fn poll_write(&self, cx: &mut Context<'_>, bytes: &mut Bytes) -> Poll<Result<(), Closed>> {
         match &self.0 {
             Target::Terminal(terminal) => terminal.poll_type(cx, bytes),
-            Target::Pipe(Count(pipe)) => {
+            Target::Pipe(writer) => {
+                let pipe = writer.pipe();
                 let mut state = pipe.lock();
                 if state.is_abandoned || state.is_ended {
                     return Poll::Ready(Err(Closed));
@@ -308,7 +297,7 @@ impl InputWriter {
     pub fn close(&self) {
         match &self.0 {
             Target::Terminal(terminal) => terminal.hang_up(),
-            Target::Pipe(Count(pipe)) => pipe.end(),
+            Target::Pipe(writer) => writer.pipe().end(),
         }
     }
 }

@@ -14,6 +14,7 @@ mod output;
 mod session;
 mod terminal;
 mod wakers;
+mod writers;
 
 pub use discipline::{MAX_CANONICAL_BYTES, TerminalModes, TerminalSignal};
 pub use input::{GuestInput, InputReader, InputWriter, PIPE_BYTES, input};

@@ -19,6 +19,7 @@ use super::Closed;
 use super::input::PIPE_BYTES;
 use super::terminal::Screen;
 use super::wakers::Wakers;
+use super::writers::{Counted, Written};
 use crate::logs::{LogSink, Stream};
 
 /// What each piece of a pipe counts besides its bytes, so that a guest which alternates between its two outputs byte by
@@ -106,7 +107,7 @@ impl GuestOutput {
 pub fn output() -> (OutputWriters, OutputReader) {
     let pipe = Arc::new(Pipe::default());
     let writer = |stream| OutputWriter {
-        pipe: Count::new(Arc::clone(&pipe)),
+        pipe: Counted::new(Arc::clone(&pipe)),
         stream,
     };
     let writers = OutputWriters {
@@ -128,7 +129,7 @@ pub struct OutputWriters {
 /// A guest's end of an output pipe.
 #[derive(Clone, Debug)]
 pub struct OutputWriter {
-    pipe: Count,
+    pipe: Counted<Pipe>,
     stream: Stream,
 }
 
@@ -153,26 +154,13 @@ struct State {
     waiting_writers: Wakers,
 }
 
-/// One of a pipe's writers.
-#[derive(Debug)]
-struct Count(Arc<Pipe>);
-
-impl Count {
-    fn new(pipe: Arc<Pipe>) -> Self {
-        pipe.lock().writers += 1;
-        Self(pipe)
+impl Written for Pipe {
+    fn add_writer(&self) {
+        self.lock().writers += 1;
     }
-}
 
-impl Clone for Count {
-    fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.0))
-    }
-}
-
-impl Drop for Count {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
+    fn remove_writer(&self) {
+        let mut state = self.lock();
         state.writers = state.writers.saturating_sub(1);
         if state.writers == 0 {
             state.readers.wake();
@@ -211,7 +199,7 @@ impl State {
 
 impl OutputWriter {
     fn capacity(&self) -> Result<usize, Closed> {
-        let state = self.pipe.0.lock();
+        let state = self.pipe.pipe().lock();
         if state.is_abandoned {
             Err(Closed)
         } else {
@@ -220,7 +208,7 @@ impl OutputWriter {
     }
 
     fn try_write(&self, bytes: &[u8]) -> Result<usize, Closed> {
-        let mut state = self.pipe.0.lock();
+        let mut state = self.pipe.pipe().lock();
         if state.is_abandoned {
             return Err(Closed);
         }
@@ -231,7 +219,7 @@ impl OutputWriter {
 
     /// Takes all of `bytes`, or loses what does not fit; says how much is missing where it is, if `tells`.
     fn write_or_lose(&self, bytes: &[u8], tells: bool) {
-        let mut state = self.pipe.0.lock();
+        let mut state = self.pipe.pipe().lock();
         if state.is_abandoned {
             return;
         }
@@ -255,7 +243,7 @@ impl OutputWriter {
     }
 
     fn poll_room(&self, cx: &mut Context<'_>, least: usize) -> Poll<()> {
-        let mut state = self.pipe.0.lock();
+        let mut state = self.pipe.pipe().lock();
         if state.is_abandoned || state.room() >= least {
             return Poll::Ready(());
         }
