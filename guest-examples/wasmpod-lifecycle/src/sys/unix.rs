@@ -219,8 +219,14 @@ pub(crate) fn kill(process: u32, signal: Option<Signal>) -> Result<(), Error> {
     let sent = match signal {
         None => test_kill_process(pid),
         Some(signal) => {
-            let sent = Sent::from_named_raw(i32::from(signal.number())).ok_or(Error::Invalid)?;
-            kill_process(pid, sent)
+            let number = i32::from(signal.number());
+            // To this thread: the kernel may give what is sent to the process to another one, some time later.
+            if pid == getpid() {
+                low_level::raise(number).map_err(|_| Error::Invalid)?;
+                Ok(())
+            } else {
+                kill_process(pid, Sent::from_named_raw(number).ok_or(Error::Invalid)?)
+            }
         }
     };
     let result = sent.map_err(|errno| match errno {
