@@ -143,6 +143,11 @@ async fn a_service_leads_to_the_pods_of_a_deployment() {
     let port = host.objects(Kind::EndpointSlice)[0]["ports"][0].clone();
     assert_eq!(port["port"], 80, "{port}");
     let service = host.object(Kind::Service, "nginx-service");
+    // Without a readiness probe a pod is ready before its server listens, and a Service may choose any of the three.
+    for pod in &pods {
+        let pod = host.pod(&name_of(pod));
+        pod.get("nginx", "http://127.0.0.1:80/").await;
+    }
     let pod = host.pod(&name_of(&pods[0]));
     let command = [
         "printenv",
