@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak};
 use tokio::time::Instant;
 
 use crate::Errno;
+use crate::capture::Switch;
 use crate::counters::Protocol;
 use crate::limits::MAX_POD_ADDRESSES;
 use crate::lock::lock;
@@ -50,6 +51,8 @@ pub(crate) struct Fabric {
     /// Counts the changes of services.
     generation: AtomicU64,
     random: AtomicU64,
+    /// Whether anybody captures in any of the pods.
+    pub(crate) capturing: Arc<Switch>,
 }
 
 #[derive(Debug, Default)]
@@ -95,6 +98,7 @@ impl Default for Fabric {
             services: RwLock::default(),
             generation: AtomicU64::new(0),
             random: AtomicU64::new(seed),
+            capturing: Arc::default(),
         }
     }
 }

@@ -49,6 +49,7 @@ mod udp;
 pub mod publish;
 
 mod address;
+mod capture;
 mod counters;
 mod errno;
 mod event;
@@ -65,8 +66,11 @@ mod between_pods;
 mod tests;
 
 pub use address::{AddressFamily, GATEWAY, GATEWAY6};
+pub use capture::{Capture, CaptureError, CaptureOptions, Interface};
 pub use container::ContainerNetwork;
-pub use counters::{Protocol, SocketInfo, SocketState, Traffic};
+pub use counters::{
+    ContainerTraffic, Listening, Protocol, SocketInfo, SocketState, Totals, Traffic,
+};
 pub use errno::Errno;
 pub use event::NetworkEvent;
 pub use fabric::{NAMESERVER, POD_CIDR, SERVICE_CIDR};

@@ -10,17 +10,22 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll};
 
+use tokio::time::Instant;
+
 use super::budget::BufferBudget;
 use super::connection::{Connection, End, EndInfo};
 use super::options::TcpOptions;
-use crate::Errno;
+use crate::capture::{Place, Segment, Tap, TcpEnd, show_tcp};
+use crate::counters::Listening;
 use crate::lock::lock;
 use crate::wakers::Wakers;
+use crate::{Errno, HOST};
 
 #[derive(Debug)]
 pub(crate) struct Listener {
     container: Arc<str>,
     options: Arc<Mutex<TcpOptions>>,
+    tap: Arc<Tap>,
     state: Mutex<State>,
 }
 
@@ -31,6 +36,7 @@ struct State {
     waiting: VecDeque<Arc<Attempt>>,
     acceptors: Wakers,
     accepted: u64,
+    overflowed: u64,
 }
 
 /// Who wants a connection.
@@ -46,6 +52,33 @@ pub(crate) struct Origin {
     pub(crate) options: TcpOptions,
     /// Who promises the buffers: the client's pod.
     pub(crate) budget: Arc<BufferBudget>,
+    /// Where the client's pod is captured.
+    pub(crate) tap: Arc<Tap>,
+}
+
+impl Origin {
+    /// Shows in captures that nobody took the connection, at `to` in the pod of `tap`.
+    pub(crate) fn show_refusal(&self, to: SocketAddr, tap: &Arc<Tap>) {
+        if !self.tap.switch().is_on() {
+            return;
+        }
+        let client = TcpEnd {
+            tap: &self.tap,
+            address: self.address,
+            container: &self.container,
+        };
+        let server = TcpEnd {
+            tap,
+            address: to,
+            container: &Arc::from(HOST),
+        };
+        let place = Place {
+            opened_at: Instant::now(),
+            sent: 0,
+            received: 0,
+        };
+        show_tcp(client, server, self.dialed, true, &Segment::Refused, place);
+    }
 }
 
 /// One client's wish for a connection.
@@ -69,10 +102,15 @@ enum Outcome {
 
 impl Listener {
     /// `options` are the listening socket's own, shared, so that its backlog can be changed while it listens.
-    pub(crate) fn new(container: Arc<str>, options: Arc<Mutex<TcpOptions>>) -> Self {
+    pub(crate) fn new(
+        container: Arc<str>,
+        options: Arc<Mutex<TcpOptions>>,
+        tap: &Arc<Tap>,
+    ) -> Self {
         Self {
             container,
             options,
+            tap: Arc::clone(tap),
             state: Mutex::default(),
         }
     }
@@ -95,10 +133,11 @@ impl Listener {
         });
         let mut state = lock(&self.state);
         if state.closed {
+            attempt.from.show_refusal(attempt.to, &self.tap);
             return Connecting::failed(Errno::ConnRefused);
         }
         state.waiting.push_back(Arc::clone(&attempt));
-        self.admit(state);
+        self.admit(state, true);
         Connecting(Inner::Attempt {
             attempt,
             listener: Arc::downgrade(self),
@@ -111,7 +150,7 @@ impl Listener {
         match state.established.pop_front() {
             Some(end) => {
                 state.accepted = state.accepted.saturating_add(1);
-                self.admit(state);
+                self.admit(state, false);
                 Ok(end)
             }
             None if state.closed => Err(Errno::Inval),
@@ -130,11 +169,18 @@ impl Listener {
 
     /// Looks again whether attempts can be established, after the backlog has grown.
     pub(super) fn backlog_changed(&self) {
-        self.admit(lock(&self.state));
+        self.admit(lock(&self.state), false);
     }
 
-    pub(super) fn accepted(&self) -> u64 {
-        lock(&self.state).accepted
+    pub(super) fn figures(&self) -> Listening {
+        let state = lock(&self.state);
+        Listening {
+            queued: state.established.len(),
+            backlog: lock(&self.options).backlog(),
+            waiting: state.waiting.len(),
+            accepted: state.accepted,
+            overflowed: state.overflowed,
+        }
     }
 
     pub(super) fn queued(&self) -> usize {
@@ -153,13 +199,15 @@ impl Listener {
         };
         established.iter().for_each(|end| end.close(true));
         for attempt in waiting {
+            attempt.from.show_refusal(attempt.to, &self.tap);
             attempt.finish(|| Err(Errno::ConnRefused)).wake();
         }
         acceptors.wake();
     }
 
-    /// Establishes attempts while there is room, then lets go of the lock and wakes who waited.
-    fn admit(&self, mut state: std::sync::MutexGuard<'_, State>) {
+    /// Establishes attempts while there is room, then lets go of the lock and wakes who waited. The last of them `is_new`,
+    /// or all have waited.
+    fn admit(&self, mut state: std::sync::MutexGuard<'_, State>, is_new: bool) {
         let options = lock(&self.options).clone();
         let mut wakers = Vec::new();
         while state.established.len() < options.backlog() {
@@ -171,10 +219,12 @@ impl Listener {
                 let server = EndInfo {
                     address: attempt.to,
                     container: Arc::clone(&attempt.server),
+                    tap: Arc::clone(&self.tap),
                 };
                 let client = EndInfo {
                     address: from.address,
                     container: Arc::clone(&from.container),
+                    tap: Arc::clone(&from.tap),
                 };
                 let (client, server) = Connection::establish(
                     (client, &from.options),
@@ -185,6 +235,9 @@ impl Listener {
                 state.established.push_back(server);
                 Ok(client)
             }));
+        }
+        if is_new && !state.waiting.is_empty() {
+            state.overflowed = state.overflowed.saturating_add(1);
         }
         if !state.established.is_empty() {
             wakers.push(state.acceptors.take());
