@@ -44,7 +44,10 @@ pub(super) fn capture(
         metadata.name.as_deref().unwrap_or_default(),
     );
     let not_running = || {
-        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+        let phase = pod
+            .status
+            .as_ref()
+            .and_then(|status| status.phase.as_deref());
         let phase = phase.unwrap_or("Pending");
         error::bad_request(format!(
             "pod \"{name}\" has no network to capture: its phase is {phase}"
@@ -91,9 +94,11 @@ fn options(context: &Context, pod: &Pod, query: &Query) -> Result<CaptureOptions
         port.ok_or_else(|| invalid("port", text, "must be between 1 and 65535, inclusive"))
     });
     let positive = |field| match query.number(field)? {
-        Some(number) if number < 1 => {
-            Err(invalid(field, &number.to_string(), "must be greater than 0"))
-        }
+        Some(number) if number < 1 => Err(invalid(
+            field,
+            &number.to_string(),
+            "must be greater than 0",
+        )),
         number => Ok(number.and_then(|number| u64::try_from(number).ok())),
     };
     let snaplen = positive("snapLength")?;

@@ -45,7 +45,10 @@ pub(super) fn net(
         containers,
     } = traffic.unwrap_or_default();
     let now = context.agent.store().now();
-    let sockets: Vec<_> = sockets.iter().map(|socket| of_socket(socket, now)).collect();
+    let sockets: Vec<_> = sockets
+        .iter()
+        .map(|socket| of_socket(socket, now))
+        .collect();
     let containers: Vec<_> = containers.iter().map(of_container).collect();
     Ok(body::json(&json!({
         "kind": KIND,
