@@ -88,7 +88,6 @@ pub(crate) struct NetCaptureArgs {
 mod tests {
     use clap::Parser as _;
 
-    use super::*;
     use crate::args::{Cli, Command};
 
     fn parse(line: &str) -> Result<Command, clap::Error> {
