@@ -9,7 +9,7 @@
 //! One lock holds both directions, since closing concerns both; the two ends of a connection usually live on one thread.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -382,16 +382,13 @@ impl End {
         if data.is_empty() {
             return Ok(0);
         }
-        let shown = self.connection.capturing.is_on().then(|| data.clone());
-        match state.pipes.of_mut(self.side).push(data) {
+        if self.connection.capturing.is_on() {
+            return self.write_shown(state, data);
+        }
+        let outgoing = state.pipes.of_mut(self.side);
+        match outgoing.push(data) {
             0 => Err(Errno::Again),
             accepted => {
-                if let Some(mut data) = shown {
-                    data.truncate(accepted);
-                    self.connection
-                        .show(&state, self.side, &Segment::Data(data));
-                }
-                let outgoing = state.pipes.of_mut(self.side);
                 if !outgoing.readers.is_empty() {
                     let readers = outgoing.readers.take();
                     drop(state);
@@ -400,6 +397,27 @@ impl End {
                 Ok(accepted)
             }
         }
+    }
+
+    /// The same where captures see it; apart, so that others do not pay for it.
+    #[cold]
+    fn write_shown(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        data: &mut Bytes,
+    ) -> Result<usize, Errno> {
+        let mut shown = data.clone();
+        let accepted = state.pipes.of_mut(self.side).push(data);
+        if accepted == 0 {
+            return Err(Errno::Again);
+        }
+        shown.truncate(accepted);
+        let connection = &self.connection;
+        connection.show(&state, self.side, &Segment::Data(shown));
+        let readers = state.pipes.of_mut(self.side).readers.take();
+        drop(state);
+        readers.wake();
+        Ok(accepted)
     }
 
     /// Bytes that a write would take now.
@@ -458,6 +476,9 @@ impl End {
 
     pub(super) fn close(&self, reset: bool) {
         let mut state = lock(&self.connection.state);
+        if state.sides.of(self.side).closed {
+            return;
+        }
         if let Some(last) = state.last_segment(self.side, reset) {
             self.connection.show(&state, self.side, &last);
         }

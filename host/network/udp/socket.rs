@@ -193,7 +193,9 @@ impl UdpSocket {
             return self.send_out(data, from, to);
         }
         let receiver = pod.udp_socket_at(to);
-        self.show(data, from, to, receiver.as_deref());
+        if pod.tap.switch().is_on() {
+            self.show(data, from, to, receiver.as_deref());
+        }
         if let Some(receiver) = receiver {
             receiver.deliver(data.clone(), from, None);
         }
@@ -203,6 +205,7 @@ impl UdpSocket {
     /// A datagram that leaves the pod.
     fn send_out(&self, data: &Bytes, from: SocketAddr, to: SocketAddr) -> Result<(), Errno> {
         let pod = self.shared.registration.pod();
+        let is_shown = pod.tap.switch().is_on();
         let now = Instant::now();
         let before = lock(&self.shared.state).flows.choice(to, now);
         let (route, generation) = match pod.way_out(from, to) {
@@ -218,7 +221,9 @@ impl UdpSocket {
                 lock(&self.shared.state).flows.note(to, choice, now);
                 let receiver = other.udp_socket_at(endpoint);
                 let is_own = Arc::ptr_eq(&other, pod);
-                self.show(data, from, to, receiver.as_deref().filter(|_| is_own));
+                if is_shown {
+                    self.show(data, from, to, receiver.as_deref().filter(|_| is_own));
+                }
                 if let Some(receiver) = receiver {
                     let at = (!is_own).then_some(endpoint);
                     receiver.deliver(data.clone(), from, at);
@@ -226,7 +231,9 @@ impl UdpSocket {
                 return Ok(());
             }
             Route::Names => {
-                self.show(data, from, to, None);
+                if is_shown {
+                    self.show(data, from, to, None);
+                }
                 if let Some(answer) = pod.answer_datagram(data) {
                     self.shared.deliver(answer, to, Some(from));
                 }
@@ -236,25 +243,27 @@ impl UdpSocket {
         };
         let mut published = pod.external_udp().into_iter();
         if published.any(|external| external.send(from, data, to)) {
-            self.show(data, from, to, None);
+            if is_shown {
+                self.show(data, from, to, None);
+            }
             return Ok(());
         }
         let is_connected = lock(&self.shared.state).peer.is_some();
         if errno == Errno::ConnRefused && !is_connected {
             // The refusal comes back as an ICMP message, which only a connected socket hears of.
-            self.show(data, from, to, None);
+            if is_shown {
+                self.show(data, from, to, None);
+            }
             return Ok(());
         }
         Err(errno)
     }
 
     /// Shows captures a datagram that is sent; `receiver` is its receiver's socket if that is in the same pod.
+    #[cold]
     fn show(&self, data: &Bytes, from: SocketAddr, to: SocketAddr, receiver: Option<&UdpShared>) {
         let registration = &self.shared.registration;
         let tap = &registration.pod().tap;
-        if !tap.switch().is_on() {
-            return;
-        }
         let to = match receiver {
             Some(receiver) => Party::inside(to, receiver.registration.container_name()),
             None => Party::outside(to),
