@@ -11,7 +11,7 @@
 //! let manifests = wasmpod::read(&[wasmpod::Source::new("pod.yaml", std::fs::read("pod.yaml")?)])?;
 //! for pod in host.start(manifests).await? {
 //!     let end = pod.wait().await;
-//!     println!("{}: {:?}", pod.name(), end.status.and_then(|status| status.phase));
+//!     println!("{}: {:?}", pod.name(), end.status.as_ref().and_then(|status| status.phase.as_ref()));
 //! }
 //! host.shutdown().await?;
 //! # Ok(())
