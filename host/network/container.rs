@@ -64,7 +64,8 @@ impl ContainerNetwork {
     pub fn lookup(
         &self,
         name: &str,
-    ) -> impl Future<Output = Result<Vec<std::net::IpAddr>, crate::ResolveError>> + Send + use<> {
+    ) -> impl Future<Output = Result<Vec<std::net::IpAddr>, crate::ResolveError>> + Send + use<>
+    {
         let (pod, name) = (Arc::clone(&self.container.pod), name.to_owned());
         async move { resolve_outside(&pod, &name).await }
     }
@@ -158,7 +159,11 @@ impl Container {
 
     /// Resets every connection that was opened here and is forbidden.
     pub(crate) fn reset_where(&self, is_forbidden: &dyn Fn(Opened) -> bool) {
-        let sockets = lock(&self.table).sockets.values().map(Entry::weak).collect::<Vec<_>>();
+        let sockets = lock(&self.table)
+            .sockets
+            .values()
+            .map(Entry::weak)
+            .collect::<Vec<_>>();
         for entry in sockets {
             match entry {
                 Entry::Tcp(socket) => {

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use crate::address::GATEWAY;
 use crate::counters::Protocol;
-use crate::egress::{EgressRule, EgressTarget};
+use crate::egress::{EgressRule, EgressTarget, HOST_NAMES};
 use crate::limits::MAX_PENDING_EVENTS;
 use crate::lock::lock;
 use crate::wakers::Wakers;
@@ -115,10 +115,17 @@ impl fmt::Display for NetworkEvent {
                     "container {container:?}: {to} ({protocol}) is outside of the pods' network; what would allow it: --allow-egress {rule}"
                 )
             }
-            Self::NameDenied { name } => write!(
-                f,
-                "name {name:?} is outside of the cluster and was not looked up; what would allow it: --allow-egress {name}:PORT"
-            ),
+            Self::NameDenied { name } => {
+                let target = if HOST_NAMES.contains(&name.as_str()) {
+                    "127.0.0.1/32"
+                } else {
+                    name
+                };
+                write!(
+                    f,
+                    "name {name:?} is outside of the cluster and was not looked up; what would allow it: --allow-egress {target}:PORT"
+                )
+            }
             Self::NameRefused { name, ip } => {
                 let rule = rule_for(Protocol::Tcp, SocketAddr::new(*ip, 0)).to_string();
                 let rule = rule.trim_end_matches('0');

@@ -16,11 +16,14 @@ use bytes::Bytes;
 use crate::address::{GATEWAY, PodAddresses, seen_from_pod};
 use crate::container::{Container, ContainerNetwork, Entry};
 use crate::counters::{Protocol, SocketInfo};
+use crate::egress::{Departure, Outgoing};
 use crate::event::{Events, NetworkEvent};
 use crate::fabric::{Fabric, Lease, Route};
-use crate::limits::{MAX_EGRESS_QUEUED, MAX_HINTS, MAX_HOST_SOCKETS_PER_POD, MAX_POD_BUFFER_BYTES, MAX_SOCKETS_PER_CONTAINER};
+use crate::limits::{
+    MAX_EGRESS_QUEUED, MAX_HINTS, MAX_HOST_SOCKETS_PER_POD, MAX_POD_BUFFER_BYTES,
+    MAX_SOCKETS_PER_CONTAINER,
+};
 use crate::lock::lock;
-use crate::egress::{Departure, Outgoing};
 use crate::mailbox::Mailbox;
 use crate::names::{Answered, Hosts, Learnt, Question, Resolver, ResolverConfig, answer_datagram};
 use crate::policy::{Denied, Opened, Replies};
@@ -549,7 +552,9 @@ impl Pod {
         let may_ask = fabric.is_none_or(|fabric| {
             !fabric.policies.has_any() || fabric.policies.read().may_ask_names(self)
         });
-        let found = self.resolver.resolve(name, fabric.filter(|_| may_ask), learnt);
+        let found = self
+            .resolver
+            .resolve(name, fabric.filter(|_| may_ask), learnt);
         match found {
             Err(ResolveError::Unresolvable { name }) if !may_ask => {
                 Err(ResolveError::Temporary { name })

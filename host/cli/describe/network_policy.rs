@@ -32,12 +32,13 @@ pub(super) fn describe(out: &mut Tabs, object: &Value) -> anyhow::Result<()> {
 
 fn spec(out: &mut Tabs, spec: &NetworkPolicySpec) {
     out.line(0, "Spec:");
-    let chosen = spec.pod_selector.as_ref().filter(|chosen| !is_empty(chosen));
+    let chosen = spec
+        .pod_selector
+        .as_ref()
+        .filter(|chosen| !is_empty(chosen));
     let chosen = match chosen {
         Some(chosen) => selector(Some(chosen)),
-        None => {
-            "<none> (Allowing the specific traffic to all pods in this namespace)".to_owned()
-        }
+        None => "<none> (Allowing the specific traffic to all pods in this namespace)".to_owned(),
     };
     out.line(1, format!("PodSelector:     {chosen}"));
     let types = spec.policy_types.as_deref().unwrap_or_default();
@@ -89,7 +90,10 @@ fn rules_of(out: &mut Tabs, rules: &[Rule<'_>], direction: &str, word: &str, end
         }
         let peers = peers.as_deref().unwrap_or_default();
         if peers.is_empty() {
-            out.line(RULES, format!("{word}: <any> (traffic not restricted by {end})"));
+            out.line(
+                RULES,
+                format!("{word}: <any> (traffic not restricted by {end})"),
+            );
         }
         for peer in peers {
             out.line(RULES, format!("{word}:"));

@@ -7,8 +7,8 @@ use super::kind::Kind;
 use crate::defaults;
 use crate::k8s::{
     ConfigMap, CronJob, DaemonSet, Deployment, Job, Namespace, NetworkPolicy, ObjectMeta,
-    PersistentVolume, PersistentVolumeClaim, Pod, ReplicaSet, ReplicationController, Secret, Service, ServiceAccount,
-    StatefulSet,
+    PersistentVolume, PersistentVolumeClaim, Pod, ReplicaSet, ReplicationController, Secret,
+    Service, ServiceAccount, StatefulSet,
 };
 use crate::reader::{Node, Place, Seg, location_of};
 use crate::report::ViolationKind;

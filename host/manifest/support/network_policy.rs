@@ -40,7 +40,10 @@ pub(super) const TABLES: &[Table] = &[
         fields: &[
             Field::yes("endPort"),
             Field::yes("port"),
-            Field::partly("protocol", "pods have no SCTP, so a port of it allows nothing"),
+            Field::partly(
+                "protocol",
+                "pods have no SCTP, so a port of it allows nothing",
+            ),
         ],
     },
     Table {

@@ -61,8 +61,9 @@ impl Allowance {
     pub(super) fn asks(&self, name: &str) -> bool {
         self.rules.iter().any(|rule| match &rule.to {
             // Nobody needs a name to find his own machine.
-            EgressTarget::Block(block) => special::range_of(block.addr())
-                .is_none_or(|range| !range.contains(block)),
+            EgressTarget::Block(block) => {
+                special::range_of(block.addr()).is_none_or(|range| !range.contains(block))
+            }
             target => target.has_name(name),
         })
     }
@@ -72,7 +73,12 @@ impl Allowance {
         if HOST_NAMES.contains(&name) {
             let loopback = IpAddr::from([127, 0, 0, 1]);
             let is_reached = self.rules.iter().any(|rule| rule.has_address(loopback));
-            return Some(is_reached.then_some(IpAddr::V4(GATEWAY)).into_iter().collect());
+            return Some(
+                is_reached
+                    .then_some(IpAddr::V4(GATEWAY))
+                    .into_iter()
+                    .collect(),
+            );
         }
         let known = self.names.get(name)?;
         let is_fresh = now.duration_since(known.at) < NAME_FRESH;
@@ -189,7 +195,10 @@ mod tests {
         let now = Instant::now();
         let mut names = allowance(&["example.com:443", "*.example.net:80"]);
         let to = |text: &str| text.parse().unwrap();
-        assert!(!names.allows(Protocol::Tcp, to("192.0.2.1:443"), now), "not looked up");
+        assert!(
+            !names.allows(Protocol::Tcp, to("192.0.2.1:443"), now),
+            "not looked up"
+        );
         names.learn("example.com", ips(&["192.0.2.1", "2001:db8::1"]), now);
         names.learn("a.example.net", ips(&["192.0.2.2"]), now);
         names.learn("example.org", ips(&["192.0.2.3"]), now);
@@ -208,8 +217,14 @@ mod tests {
         assert!(!names.allows(Protocol::Tcp, to("192.0.2.1:443"), later));
         let soon = now + NAME_PINNED / 2;
         names.learn("example.com", ips(&["192.0.2.9"]), soon);
-        assert!(names.allows(Protocol::Tcp, to("192.0.2.1:443"), soon), "who knew it still may");
-        assert!(!names.allows(Protocol::Tcp, to("192.0.2.1:443"), later), "it has moved");
+        assert!(
+            names.allows(Protocol::Tcp, to("192.0.2.1:443"), soon),
+            "who knew it still may"
+        );
+        assert!(
+            !names.allows(Protocol::Tcp, to("192.0.2.1:443"), later),
+            "it has moved"
+        );
         assert!(names.allows(Protocol::Tcp, to("192.0.2.9:443"), later));
     }
 
@@ -217,9 +232,21 @@ mod tests {
     fn a_name_that_resolves_to_this_machine_or_network_gives_nothing() {
         let now = Instant::now();
         for special in [
-            "127.0.0.1", "0.0.0.0", "169.254.169.254", "10.244.0.1", "10.96.0.10", "224.0.0.1",
-            "255.255.255.255", "::1", "::", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "fe80::1",
-            "ff02::1", "fd00:10:244::1", "64:ff9b::7f00:1",
+            "127.0.0.1",
+            "0.0.0.0",
+            "169.254.169.254",
+            "10.244.0.1",
+            "10.96.0.10",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::1",
+            "::",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "fe80::1",
+            "ff02::1",
+            "fd00:10:244::1",
+            "64:ff9b::7f00:1",
         ] {
             // Also when a block of everything stands beside the name.
             for rules in [
@@ -231,7 +258,11 @@ mod tests {
                 let ip: IpAddr = special.parse().unwrap();
                 let found = names.learn("evil.example", vec![ip, [192, 0, 2, 1].into()], now);
                 assert_eq!(found.allowed, ips(&["192.0.2.1"]), "{special} {rules:?}");
-                assert_eq!(found.refused, Some(ip.to_canonical()), "{special} {rules:?}");
+                assert_eq!(
+                    found.refused,
+                    Some(ip.to_canonical()),
+                    "{special} {rules:?}"
+                );
                 let to = SocketAddr::new(ip, 80);
                 assert!(!names.allows(Protocol::Tcp, to, now), "{special} {rules:?}");
             }
@@ -282,6 +313,10 @@ mod tests {
             names.learn(&format!("{number}.example"), Vec::new(), later);
         }
         assert_eq!(names.names.len(), MAX_PINNED_NAMES);
-        assert_eq!(names.known("a.example", now), None, "the oldest has made room");
+        assert_eq!(
+            names.known("a.example", now),
+            None,
+            "the oldest has made room"
+        );
     }
 }

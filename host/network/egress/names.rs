@@ -43,7 +43,9 @@ impl Upstream for SystemUpstream {
         });
         Box::pin(async move {
             spawned?;
-            receiver.await.unwrap_or_else(|gone| Err(io::Error::other(gone)))
+            receiver
+                .await
+                .unwrap_or_else(|gone| Err(io::Error::other(gone)))
         })
     }
 }

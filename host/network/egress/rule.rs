@@ -83,7 +83,9 @@ pub enum EgressRuleError {
         name: String,
     },
     /// Neither an address, nor a block of them, nor a name.
-    #[error("{target:?} is neither an address, nor a block of addresses (192.0.2.0/24), nor a name")]
+    #[error(
+        "{target:?} is neither an address, nor a block of addresses (192.0.2.0/24), nor a name"
+    )]
     Target {
         /// What stands before the port.
         target: String,

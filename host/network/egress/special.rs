@@ -41,11 +41,15 @@ const NAT64: [[u16; 6]; 2] = [[0x64, 0xff9b, 0, 0, 0, 0], [0x64, 0xff9b, 1, 0, 0
 pub(super) fn range_of(ip: IpAddr) -> Option<IpNet> {
     match ip {
         IpAddr::V4(v4) => {
-            let mut ranges = V4.iter().filter_map(|(ip, prefix)| Ipv4Net::new(*ip, *prefix).ok());
+            let mut ranges = V4
+                .iter()
+                .filter_map(|(ip, prefix)| Ipv4Net::new(*ip, *prefix).ok());
             ranges.find(|range| range.contains(&v4)).map(IpNet::V4)
         }
         IpAddr::V6(v6) => {
-            let mut ranges = V6.iter().filter_map(|(ip, prefix)| Ipv6Net::new(*ip, *prefix).ok());
+            let mut ranges = V6
+                .iter()
+                .filter_map(|(ip, prefix)| Ipv6Net::new(*ip, *prefix).ok());
             let found = ranges.find(|range| range.contains(&v6));
             found.or_else(|| translated(v6)).map(IpNet::V6)
         }

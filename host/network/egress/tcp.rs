@@ -56,7 +56,12 @@ fn errno_of(error: &io::Error) -> Errno {
         ErrorKind::TimedOut => Errno::TimedOut,
         ErrorKind::HostUnreachable => Errno::HostUnreach,
         // The host has no descriptors left.
-        _ if error.raw_os_error().is_some_and(|code| [23, 24].contains(&code)) => Errno::MFile,
+        _ if error
+            .raw_os_error()
+            .is_some_and(|code| [23, 24].contains(&code)) =>
+        {
+            Errno::MFile
+        }
         _ => Errno::NetUnreach,
     }
 }

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use bytes::Bytes;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
-use tokio::task::{JoinSet, Id};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::counters::Protocol;
@@ -37,7 +37,6 @@ pub(crate) struct DatagramsOut {
     pod: PodNetwork,
     senders: HashMap<Key, (mpsc::Sender<Bytes>, Instant)>,
     flows: JoinSet<Key>,
-    keys: HashMap<Id, Key>,
 }
 
 impl DatagramsOut {
@@ -46,19 +45,18 @@ impl DatagramsOut {
             pod,
             senders: HashMap::new(),
             flows: JoinSet::new(),
-            keys: HashMap::new(),
         }
     }
 
     /// Gives a datagram to its flow, and makes that if need be, at the cost of the one that was silent longest.
     pub(crate) fn send(&mut self, datagram: Outgoing) {
-        while let Some(ended) = self.flows.try_join_next_with_id() {
-            let id = match ended {
-                Ok((id, _)) => id,
-                Err(error) => error.id(),
-            };
-            if let Some(key) = self.keys.remove(&id)
-                && self.senders.get(&key).is_some_and(|(sender, _)| sender.is_closed())
+        while let Some(ended) = self.flows.try_join_next() {
+            // There may be a new one of the same ends already.
+            if let Ok(key) = ended
+                && self
+                    .senders
+                    .get(&key)
+                    .is_some_and(|(sender, _)| sender.is_closed())
             {
                 self.senders.remove(&key);
             }
@@ -94,12 +92,11 @@ impl DatagramsOut {
             to,
             real,
         };
-        let id = self.flows.spawn(async move {
+        self.flows.spawn(async move {
             // A failure of the host's socket is a loss, as on any way.
             drop(flow.carry(receiver).await);
             key
         });
-        self.keys.insert(id.id(), key);
     }
 }
 

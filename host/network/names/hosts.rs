@@ -25,7 +25,9 @@ pub enum ResolveError {
         name: String,
     },
     /// Not in the pod's `/etc/hosts`, and a network policy does not let the pod ask its name server.
-    #[error("name {name:?} is not known without the name server, which no network policy lets this pod ask")]
+    #[error(
+        "name {name:?} is not known without the name server, which no network policy lets this pod ask"
+    )]
     Temporary {
         /// The name as given.
         name: String,

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::net::IpAddr;
 
 use super::hosts::ResolveError;
-use crate::egress::Egress;
+use crate::egress::{Egress, HOST_NAMES};
 use crate::event::NetworkEvent;
 use crate::limits::MAX_OUTSIDE_LOOKUPS;
 use crate::pod::Pod;
@@ -27,10 +27,11 @@ impl Learnt {
         if let Some((_, addresses)) = self.found.iter().find(|(known, _)| known == name) {
             return Some(addresses.clone());
         }
-        if let Some(known) = egress.and_then(|egress| egress.known(name)) {
+        let known = egress.and_then(|egress| egress.known(name));
+        if let Some(known) = known.filter(|known| !known.is_empty() || !is_machine(name)) {
             return Some(known);
         }
-        if egress.is_some_and(|egress| egress.asks(name)) {
+        if !is_machine(name) && egress.is_some_and(|egress| egress.asks(name)) {
             keep_first(&self.missing, name);
         } else if is_of_the_world(name) {
             keep_first(&self.denied, name);
@@ -49,6 +50,11 @@ impl Learnt {
             pod.hint(|| NetworkEvent::NameDenied { name });
         }
     }
+}
+
+/// Whether it is a name of the machine that pods run on.
+fn is_machine(name: &str) -> bool {
+    HOST_NAMES.contains(&name)
 }
 
 fn keep_first(place: &RefCell<Option<String>>, name: &str) {

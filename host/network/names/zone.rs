@@ -129,7 +129,11 @@ impl Zone<'_> {
                 IpAddr::V6(ip) => records.add(RecordType::Aaaa, || Data::Aaaa(ip)),
             }
         }
-        if addresses.is_empty() { Known::No } else { Known::Yes }
+        if addresses.is_empty() {
+            Known::No
+        } else {
+            Known::Yes
+        }
     }
 
     fn in_zone(self, labels: &[&str], records: &mut Records<'_>) -> Known {

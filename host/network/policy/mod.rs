@@ -116,7 +116,9 @@ impl PolicyPort {
 impl PolicyPeer {
     fn is(&self, peer: Party<'_>) -> bool {
         match self {
-            Self::Pods(pods) => peer.identity.is_some_and(|identity| pods.contains(identity)),
+            Self::Pods(pods) => peer
+                .identity
+                .is_some_and(|identity| pods.contains(identity)),
             Self::Block { block, except } => {
                 block.contains(&peer.ip) && !except.iter().any(|part| part.contains(&peer.ip))
             }

@@ -73,7 +73,11 @@ mod tests {
         let address = |port: u16| SocketAddr::from(([10, 244, 0, 2], port));
         let count = u16::try_from(MAX_UDP_FLOWS).unwrap();
         for port in 1..=count + 1 {
-            replies.note(address(53), address(port), now + Duration::from_millis(port.into()));
+            replies.note(
+                address(53),
+                address(port),
+                now + Duration::from_millis(port.into()),
+            );
         }
         assert!(!replies.is_reply(address(53), address(1), now));
         assert!(replies.is_reply(address(53), address(2), now));

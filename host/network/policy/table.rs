@@ -148,7 +148,11 @@ impl Rules<'_> {
         };
         let policy = self.by_pod.get(&client.identity);
         let is_allowed = policy.is_none_or(|policy| policy.lets_out(to, protocol, at.port()));
-        if is_allowed { Ok(()) } else { Err(Denied::Egress) }
+        if is_allowed {
+            Ok(())
+        } else {
+            Err(Denied::Egress)
+        }
     }
 
     fn entering(
@@ -160,6 +164,10 @@ impl Rules<'_> {
     ) -> Result<(), Denied> {
         let policy = self.by_pod.get(&server.identity);
         let is_allowed = policy.is_none_or(|policy| policy.lets_in(from, protocol, port));
-        if is_allowed { Ok(()) } else { Err(Denied::Ingress) }
+        if is_allowed {
+            Ok(())
+        } else {
+            Err(Denied::Ingress)
+        }
     }
 }

@@ -38,7 +38,9 @@ fn pods<const COUNT: usize>(network: &Network) -> [(PodNetwork, ContainerNetwork
 }
 
 fn of_pods(names: &[&str]) -> PolicyPeer {
-    PolicyPeer::Pods(Arc::new(names.iter().map(|name| Arc::from(*name)).collect()))
+    PolicyPeer::Pods(Arc::new(
+        names.iter().map(|name| Arc::from(*name)).collect(),
+    ))
 }
 
 fn block(block: &str, except: &[&str]) -> PolicyPeer {
@@ -90,8 +92,20 @@ fn rules_add_up_and_each_needs_a_peer_and_a_port_of_it() {
         (None, pod("web"), TCP, 80, true),
         (Some(vec![]), pod("web"), TCP, 80, false),
         (Some(vec![rule(None, None)]), pod("web"), UDP, 1, true),
-        (Some(vec![rule(Some(vec![]), None)]), pod("web"), TCP, 80, false),
-        (Some(vec![rule(None, Some(vec![]))]), pod("web"), TCP, 80, false),
+        (
+            Some(vec![rule(Some(vec![]), None)]),
+            pod("web"),
+            TCP,
+            80,
+            false,
+        ),
+        (
+            Some(vec![rule(None, Some(vec![]))]),
+            pod("web"),
+            TCP,
+            80,
+            false,
+        ),
         (Some(vec![rule(web(), None)]), pod("web"), UDP, 9, true),
         (Some(vec![rule(web(), None)]), pod("db"), UDP, 9, false),
         (Some(vec![rule(web(), http())]), pod("web"), TCP, 80, true),
@@ -126,12 +140,36 @@ fn rules_add_up_and_each_needs_a_peer_and_a_port_of_it() {
             80,
             true,
         ),
-        (Some(vec![rule(lan(), None)]), (None, "10.1.0.1"), TCP, 80, false),
-        (Some(vec![rule(lan(), None)]), (None, "11.0.0.1"), TCP, 80, false),
-        (Some(vec![rule(lan(), None)]), (None, "2001:db8::1"), TCP, 80, false),
+        (
+            Some(vec![rule(lan(), None)]),
+            (None, "10.1.0.1"),
+            TCP,
+            80,
+            false,
+        ),
+        (
+            Some(vec![rule(lan(), None)]),
+            (None, "11.0.0.1"),
+            TCP,
+            80,
+            false,
+        ),
+        (
+            Some(vec![rule(lan(), None)]),
+            (None, "2001:db8::1"),
+            TCP,
+            80,
+            false,
+        ),
         // A block is about addresses, also those of pods; nobody without identity is of a set of pods.
         (Some(vec![rule(lan(), None)]), pod("web"), TCP, 80, true),
-        (Some(vec![rule(web(), None)]), (None, "10.244.0.9"), TCP, 80, false),
+        (
+            Some(vec![rule(web(), None)]),
+            (None, "10.244.0.9"),
+            TCP,
+            80,
+            false,
+        ),
         (
             Some(vec![rule(Some(vec![block("2001:db8::/32", &[])]), None)]),
             (None, "2001:db8::1"),
@@ -149,8 +187,16 @@ fn rules_add_up_and_each_needs_a_peer_and_a_port_of_it() {
             identity,
             ip: ip.parse().unwrap(),
         };
-        assert_eq!(policy.lets_in(party, protocol, number), expected, "{policy:?} {peer:?}");
-        assert_eq!(policy.lets_out(party, protocol, number), expected, "{policy:?} {peer:?}");
+        assert_eq!(
+            policy.lets_in(party, protocol, number),
+            expected,
+            "{policy:?} {peer:?}"
+        );
+        assert_eq!(
+            policy.lets_out(party, protocol, number),
+            expected,
+            "{policy:?} {peer:?}"
+        );
     }
 }
 
@@ -170,19 +216,31 @@ async fn both_ends_must_agree_also_through_a_service_and_the_node_is_let_in() {
         (vec![], Ok(())),
         (vec![("pod-0", ingress(vec![]))], Err(Errno::Again)),
         (vec![("pod-1", egress(vec![]))], Err(Errno::Again)),
-        (vec![("pod-0", egress(vec![])), ("pod-1", ingress(vec![]))], Ok(())),
-        (vec![("pod-0", ingress(vec![rule(from_two(), None)]))], Ok(())),
+        (
+            vec![("pod-0", egress(vec![])), ("pod-1", ingress(vec![]))],
+            Ok(()),
+        ),
+        (
+            vec![("pod-0", ingress(vec![rule(from_two(), None)]))],
+            Ok(()),
+        ),
         (
             vec![
                 ("pod-0", ingress(vec![rule(from_two(), None)])),
-                ("pod-1", egress(vec![rule(to_one(), Some(vec![port(TCP, 80, 80)]))])),
+                (
+                    "pod-1",
+                    egress(vec![rule(to_one(), Some(vec![port(TCP, 80, 80)]))]),
+                ),
             ],
             Ok(()),
         ),
         (
             vec![
                 ("pod-0", ingress(vec![rule(from_two(), None)])),
-                ("pod-1", egress(vec![rule(to_one(), Some(vec![port(TCP, 81, 81)]))])),
+                (
+                    "pod-1",
+                    egress(vec![rule(to_one(), Some(vec![port(TCP, 81, 81)]))]),
+                ),
             ],
             Err(Errno::Again),
         ),
@@ -245,11 +303,23 @@ async fn a_client_from_outside_is_let_in_by_its_address_as_the_pod_sees_it() {
     for (client, policy, expected) in [
         ("127.0.0.1:4000", None, Ok(())),
         ("127.0.0.1:4000", Some(ingress(vec![])), Err(Errno::Acces)),
-        ("127.0.0.1:4000", Some(from("127.0.0.0/8")), Err(Errno::Acces)),
+        (
+            "127.0.0.1:4000",
+            Some(from("127.0.0.0/8")),
+            Err(Errno::Acces),
+        ),
         ("127.0.0.1:4000", Some(from("10.244.0.1/32")), Ok(())),
         ("192.0.2.9:4000", Some(from("192.0.2.0/24")), Ok(())),
-        ("192.0.3.9:4000", Some(from("192.0.2.0/24")), Err(Errno::Acces)),
-        ("192.0.3.9:4000", Some(ingress(vec![rule(None, None)])), Ok(())),
+        (
+            "192.0.3.9:4000",
+            Some(from("192.0.2.0/24")),
+            Err(Errno::Acces),
+        ),
+        (
+            "192.0.3.9:4000",
+            Some(ingress(vec![rule(None, None)])),
+            Ok(()),
+        ),
     ] {
         let policies: Vec<_> = policy.into_iter().map(|policy| ("pod-0", policy)).collect();
         set(&network, &policies);
@@ -271,7 +341,9 @@ fn a_change_resets_what_it_forbids_and_nothing_else() {
     let (forbidden, forbidden_far) = open(&b);
     let (allowed, allowed_far) = open(&c);
     let (own, own_far) = open(&a);
-    forbidden.try_write(&mut Bytes::from_static(b"lost")).unwrap();
+    forbidden
+        .try_write(&mut Bytes::from_static(b"lost"))
+        .unwrap();
     let waker = CountingWaker::new();
     assert!(forbidden.poll_read_ready(&mut waker.context()).is_pending());
     // A connection that nobody has accepted, and one whose outcome nobody has taken.
@@ -283,7 +355,10 @@ fn a_change_resets_what_it_forbids_and_nothing_else() {
     for end in [&forbidden, &forbidden_far] {
         assert_eq!(end.try_read(9), Err(Errno::ConnReset));
         assert_eq!(end.try_read(9).unwrap(), "");
-        assert_eq!(end.try_write(&mut Bytes::from_static(b"x")), Err(Errno::Pipe));
+        assert_eq!(
+            end.try_write(&mut Bytes::from_static(b"x")),
+            Err(Errno::Pipe)
+        );
     }
     assert_eq!(waiting.try_connect().err(), Some(Errno::ConnReset));
     for (near, far) in [(&allowed, &allowed_far), (&own, &own_far)] {
@@ -316,7 +391,9 @@ fn udp(container: &ContainerNetwork, port: u16) -> UdpSocket {
 }
 
 fn send(socket: &UdpSocket, to: SocketAddr) {
-    socket.try_send_to(&Bytes::from_static(b"x"), Some(to)).unwrap();
+    socket
+        .try_send_to(&Bytes::from_static(b"x"), Some(to))
+        .unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -327,13 +404,19 @@ async fn a_datagram_is_judged_when_it_is_sent_and_an_answer_needs_no_rule() {
     let at: SocketAddr = "10.244.0.2:53".parse().unwrap();
     let back: SocketAddr = "10.244.0.3:4000".parse().unwrap();
     let answers_only = || {
-        let from_client = rule(Some(vec![of_pods(&["pod-1"])]), Some(vec![port(UDP, 53, 53)]));
+        let from_client = rule(
+            Some(vec![of_pods(&["pod-1"])]),
+            Some(vec![port(UDP, 53, 53)]),
+        );
         PodPolicy {
             ingress: Some(vec![from_client]),
             egress: Some(vec![]),
         }
     };
-    set(&network, &[("pod-0", answers_only()), ("pod-1", ingress(vec![]))]);
+    set(
+        &network,
+        &[("pod-0", answers_only()), ("pod-1", ingress(vec![]))],
+    );
     send(&server, back);
     assert_eq!(client.try_recv_from(9), Err(Errno::Again), "not asked yet");
     send(&client, at);
@@ -342,13 +425,30 @@ async fn a_datagram_is_judged_when_it_is_sent_and_an_answer_needs_no_rule() {
     assert_eq!(client.try_recv_from(9).unwrap().from, at);
     advance(UDP_FLOW_IDLE + Duration::from_secs(1)).await;
     send(&server, back);
-    assert_eq!(client.try_recv_from(9), Err(Errno::Again), "asked too long ago");
+    assert_eq!(
+        client.try_recv_from(9),
+        Err(Errno::Again),
+        "asked too long ago"
+    );
 
     send(&client, at);
     let _ = server.try_recv_from(9).unwrap();
-    set(&network, &[("pod-0", PodPolicy { ingress: Some(vec![]), egress: Some(vec![]) })]);
+    set(
+        &network,
+        &[(
+            "pod-0",
+            PodPolicy {
+                ingress: Some(vec![]),
+                egress: Some(vec![]),
+            },
+        )],
+    );
     send(&server, back);
-    assert_eq!(client.try_recv_from(9), Err(Errno::Again), "the rules have changed");
+    assert_eq!(
+        client.try_recv_from(9),
+        Err(Errno::Again),
+        "the rules have changed"
+    );
     send(&client, at);
     assert_eq!(server.try_recv_from(9), Err(Errno::Again));
 }
@@ -363,10 +463,19 @@ async fn the_name_server_is_reached_by_who_may_reach_the_one_of_kubernetes() {
     for (policy, expected) in [
         (egress(vec![]), false),
         (egress(vec![rule(dns.clone(), by_udp())]), true),
-        (egress(vec![rule(dns.clone(), Some(vec![port(TCP, 80, 80)]))]), false),
+        (
+            egress(vec![rule(dns.clone(), Some(vec![port(TCP, 80, 80)]))]),
+            false,
+        ),
         (egress(vec![rule(None, by_udp())]), true),
-        (egress(vec![rule(Some(vec![block("10.96.0.10/32", &[])]), None)]), true),
-        (egress(vec![rule(Some(vec![of_pods(&["pod-0"])]), None)]), false),
+        (
+            egress(vec![rule(Some(vec![block("10.96.0.10/32", &[])]), None)]),
+            true,
+        ),
+        (
+            egress(vec![rule(Some(vec![of_pods(&["pod-0"])]), None)]),
+            false,
+        ),
         (ingress(vec![]), true),
     ] {
         set(&network, &[("pod-0", policy.clone())]);
@@ -375,8 +484,15 @@ async fn the_name_server_is_reached_by_who_may_reach_the_one_of_kubernetes() {
             name: "web".to_owned(),
         };
         let found = Ok(vec!["10.96.0.20".parse().unwrap()]);
-        assert_eq!(resolved, if expected { found } else { Err(denied) }, "{policy:?}");
-        assert!(c.resolve("pod-0").is_ok(), "the hosts file is the pod's own");
+        assert_eq!(
+            resolved,
+            if expected { found } else { Err(denied) },
+            "{policy:?}"
+        );
+        assert!(
+            c.resolve("pod-0").is_ok(),
+            "the hosts file is the pod's own"
+        );
         let question = udp(&c, 0);
         let query = crate::between_pods::query("web.default.svc.cluster.local");
         let to = SocketAddr::new(NAMESERVER.into(), 53);

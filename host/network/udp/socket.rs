@@ -275,7 +275,10 @@ impl UdpSocket {
             return true;
         }
         let now = Instant::now();
-        let judged = fabric.policies.read().between(pod, other, Protocol::Udp, at);
+        let judged = fabric
+            .policies
+            .read()
+            .between(pod, other, Protocol::Udp, at);
         match judged {
             Ok(()) => other.replies.note(at, from, now),
             Err(_) if pod.replies.is_reply(from, at, now) => {}
