@@ -99,6 +99,8 @@ impl Allowance {
                 }
             } else if special::range_of(ip).is_some() {
                 lookup.refused = Some(ip);
+            } else {
+                lookup.has_others = true;
             }
         }
         if self.names.len() >= MAX_PINNED_NAMES && !self.names.contains_key(name) {

@@ -79,6 +79,8 @@ pub(crate) struct Lookup {
     pub(crate) allowed: Vec<IpAddr>,
     /// One that may not, because it is of a special range and the name is no reason to go there.
     pub(crate) refused: Option<IpAddr>,
+    /// There are addresses of which no rule says anything.
+    pub(crate) has_others: bool,
 }
 
 impl Egress {

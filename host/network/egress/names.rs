@@ -70,7 +70,7 @@ impl Egress {
         if let Some(allowed) = self.known(name) {
             return Lookup {
                 allowed,
-                refused: None,
+                ..Lookup::default()
             };
         }
         let answer = timeout(UPSTREAM_TIMEOUT, self.upstream.resolve(name)).await;

@@ -223,7 +223,7 @@ async fn what_the_machine_cannot_connect_to_refuses_the_guest() {
 
 #[tokio::test]
 async fn nothing_else_is_reached_and_the_hint_says_what_would_allow_it() {
-    let world = World::new(&["192.0.2.0/24:443", "example.com:443"], &[]);
+    let world = World::new(&["example.com:443"], &[]);
     for (to, errno) in [
         ("192.0.2.1:80", Errno::NetUnreach),
         ("198.51.100.1:443", Errno::NetUnreach),
@@ -258,6 +258,28 @@ async fn nothing_else_is_reached_and_the_hint_says_what_would_allow_it() {
         ]
     );
     assert_eq!(world.upstream.asked.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_name_of_which_no_address_is_allowed_is_told_once() {
+    let names: &[(&str, &[&str])] = &[
+        ("in.example", &["192.0.2.1", "198.51.100.1"]),
+        ("out.example", &["198.51.100.1"]),
+    ];
+    let world = World::new(&["192.0.2.0/24:443"], names);
+    assert_eq!(
+        world.lookup("in.example").await,
+        Some(vec![ip("192.0.2.1")])
+    );
+    for _ in 0..2 {
+        assert_eq!(world.lookup("out.example").await, None);
+    }
+    let events = world.events();
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert!(
+        events[0].ends_with("--allow-egress out.example:PORT"),
+        "{events:?}"
+    );
 }
 
 #[tokio::test]

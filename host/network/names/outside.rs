@@ -93,6 +93,9 @@ pub(super) async fn answering<T>(pod: &Pod, mut answer: impl FnMut(&Learnt) -> T
                     let name = missing.clone();
                     pod.hint(|| NetworkEvent::NameRefused { name, ip: refused });
                 }
+                if lookup.allowed.is_empty() && lookup.has_others {
+                    keep_first(&learnt.denied, &missing);
+                }
                 lookup.allowed
             }
             None => Vec::new(),
