@@ -47,6 +47,9 @@ pub(crate) async fn carry_out(departure: Departure, pod: PodNetwork) {
     }
 }
 
+/// `ENFILE` and `EMFILE` of Unix: the host has no descriptors left.
+const NO_DESCRIPTORS: [i32; 2] = [23, 24];
+
 /// What a guest sees of a failure to connect.
 fn errno_of(error: &io::Error) -> Errno {
     use io::ErrorKind;
@@ -55,10 +58,10 @@ fn errno_of(error: &io::Error) -> Errno {
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => Errno::ConnReset,
         ErrorKind::TimedOut => Errno::TimedOut,
         ErrorKind::HostUnreachable => Errno::HostUnreach,
-        // The host has no descriptors left.
-        _ if error
-            .raw_os_error()
-            .is_some_and(|code| [23, 24].contains(&code)) =>
+        _ if cfg!(unix)
+            && error
+                .raw_os_error()
+                .is_some_and(|code| NO_DESCRIPTORS.contains(&code)) =>
         {
             Errno::MFile
         }

@@ -309,6 +309,35 @@ async fn datagrams_go_out_and_only_who_was_asked_may_answer() {
 }
 
 #[tokio::test]
+async fn a_client_of_a_published_port_is_answered_from_it_also_where_egress_leads_to_the_client() {
+    let world = World::new(&["127.0.0.1/32:*/udp"], &[]);
+    let socket = world.udp();
+    let published = crate::publish::publish(crate::publish::PublishConfig {
+        host: "127.0.0.1:0".parse().unwrap(),
+        pod: world.pod.clone(),
+        pod_name: "pod".to_owned(),
+        port: socket.local_addr().unwrap().port(),
+        protocol: crate::Protocol::Udp,
+    });
+    let published = published.await.unwrap();
+    let client = HostUdp::bind("127.0.0.1:0").await.unwrap();
+    // Connected: what comes from another port is not heard.
+    client.connect(published.local_addr()).await.unwrap();
+    let serving = tokio::spawn(published.serve());
+    client.send(b"question").await.unwrap();
+    let question = received(&socket).await;
+    let answer = Bytes::from_static(b"answer");
+    socket.try_send_to(&answer, Some(question.from)).unwrap();
+    let mut heard = [0; 9];
+    let length = timeout(LONG, client.recv(&mut heard))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(&heard[..length], b"answer");
+    serving.abort();
+}
+
+#[tokio::test]
 async fn network_policies_are_asked_too_and_a_change_resets_what_is_there() {
     let (listener, port) = server().await;
     let world = World::new(&[&format!("127.0.0.1/32:{port}")], &[]);

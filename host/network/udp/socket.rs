@@ -207,7 +207,7 @@ impl UdpSocket {
             Ok(fabric) => fabric.route_datagram(from.ip(), to, before),
             Err(errno) => (Route::Nowhere(errno), 0),
         };
-        let errno = match route {
+        let outside = match route {
             Route::Pod(other, endpoint) => {
                 if !self.may_send(pod, &other, from, endpoint) {
                     // Dropped, as on the way.
@@ -234,28 +234,23 @@ impl UdpSocket {
                 }
                 return Ok(());
             }
-            Route::Outside { at, real } => {
-                if let Err(denied) = pod.may_go_outward(Protocol::Udp, at) {
-                    let container = self.shared.registration.container_name();
-                    pod.tell_denied(container, Protocol::Udp, at, denied);
-                    return Ok(());
-                }
-                let data = data.clone();
-                // One too many is lost, as datagrams may be.
-                drop(pod.datagrams_out.push(Outgoing {
-                    data,
-                    from,
-                    to,
-                    real,
-                }));
-                return Ok(());
-            }
-            Route::Nowhere(errno) => errno,
+            Route::Outside { at, real } => Ok((at, real)),
+            Route::Nowhere(errno) => Err(errno),
         };
+        // A client of a publication is answered by that, also where egress would lead to it.
         let mut published = pod.external_udp().into_iter();
-        if published.any(|external| external.send(from, data, to)) {
+        if pod.admit(to, Protocol::Udp, from).is_ok()
+            && published.any(|external| external.send(from, data, to))
+        {
             return Ok(());
         }
+        let errno = match outside {
+            Ok((at, real)) => {
+                self.send_outside(data, from, to, (at, real));
+                return Ok(());
+            }
+            Err(errno) => errno,
+        };
         let is_connected = lock(&self.shared.state).peer.is_some();
         if errno == Errno::ConnRefused && !is_connected {
             // The refusal comes back as an ICMP message, which only a connected socket hears of.
@@ -264,6 +259,28 @@ impl UdpSocket {
         let container = self.shared.registration.container_name();
         pod.tell_unreachable(container, Protocol::Udp, to, errno);
         Err(errno)
+    }
+
+    /// Leaves a datagram to the pod's task, which sends it from a real socket to `real`; pods know the place as `at`.
+    fn send_outside(
+        &self,
+        data: &Bytes,
+        from: SocketAddr,
+        to: SocketAddr,
+        (at, real): (SocketAddr, SocketAddr),
+    ) {
+        let pod = self.shared.registration.pod();
+        if let Err(denied) = pod.may_go_outward(Protocol::Udp, at) {
+            let container = self.shared.registration.container_name();
+            return pod.tell_denied(container, Protocol::Udp, at, denied);
+        }
+        // One too many is lost, as datagrams may be.
+        drop(pod.datagrams_out.push(Outgoing {
+            data: data.clone(),
+            from,
+            to,
+            real,
+        }));
     }
 
     /// Whether network policies let a datagram through to another pod. One that is let through may be answered.
