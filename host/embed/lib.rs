@@ -44,6 +44,7 @@ pub use wasmpod_manifest::report::{Report, Style as ReportStyle, Warning};
 pub use wasmpod_manifest::{
     MAX_SOURCE_BYTES as MAX_MANIFEST_BYTES, Manifests, Source, k8s, quantity, read,
 };
+pub use wasmpod_network::{EgressRule, EgressRuleError, EgressTarget, Protocol};
 pub use wasmpod_node::{
     Agent, Capacity, DeleteOptions, ParsePublishError, Propagation, PublishRule, PublishedPort,
 };

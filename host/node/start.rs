@@ -111,6 +111,7 @@ impl Objects {
                 .into_iter()
                 .map(Object::from),
         );
+        others.extend(manifests.network_policies.into_iter().map(Object::from));
         others.extend(manifests.services.into_iter().map(Object::from));
         for object in &mut others {
             if object.kind().is_namespaced() {
