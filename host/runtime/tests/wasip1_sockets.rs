@@ -148,7 +148,8 @@ impl Calls {
 
     /// Runs it in `pod` with these declared ports; all checks must hold.
     async fn hold_with(&self, pod: &Pod, ports: &[u16]) {
-        let started = pod.start_program(&self.program(), "calls", |config| {
+        let program = self.program();
+        let started = pod.start_program(&program, "calls", |config| {
             config.ports = declared(ports);
         });
         let container = started.await.unwrap();
@@ -345,7 +346,8 @@ async fn a_port_that_a_neighbour_has_keeps_a_listener_from_starting() {
     socket.bind(([0, 0, 0, 0], 80).into()).unwrap();
     let mut calls = Calls::default();
     calls.call("sock_accept", &[LISTENER, 0, OUT], EAGAIN);
-    let refused = pod.start_program(&calls.program(), "web", |config| {
+    let program = calls.program();
+    let refused = pod.start_program(&program, "web", |config| {
         config.ports = declared(&[80]);
     });
     let Err(RuntimeError::Create { container, detail }) = refused.await.map(|started| started.id)
@@ -394,7 +396,8 @@ fn poller() -> Arc<Program> {
 async fn polled(happen: impl FnOnce(&Pod, stdio::InputWriter)) -> i32 {
     let pod = Pod::new();
     let (writer, reader) = stdio::input();
-    let started = pod.start_program(&poller(), "poller", |config| {
+    let program = poller();
+    let started = pod.start_program(&program, "poller", |config| {
         config.ports = declared(&[80]);
         config.stdin = GuestInput::Pipe(reader);
     });

@@ -5,8 +5,10 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
-use wasmedge_wasi_socket::socket::{AddressFamily, Socket, SocketOptLevel, SocketOptName, SocketType};
-use wasmedge_wasi_socket::{nslookup, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use wasmedge_wasi_socket::socket::{
+    AddressFamily, Socket, SocketOptLevel, SocketOptName, SocketType,
+};
+use wasmedge_wasi_socket::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket, nslookup};
 
 const PORT: u16 = 8050;
 
@@ -48,13 +50,18 @@ fn ask_tcp() -> std::io::Result<()> {
     let mut stream = connect();
     let here = stream.local_addr()?;
     assert_eq!(here.ip().to_string(), "127.0.0.1");
-    assert_eq!(stream.peer_addr()?, SocketAddr::from(([127, 0, 0, 1], PORT)));
+    assert_eq!(
+        stream.peer_addr()?,
+        SocketAddr::from(([127, 0, 0, 1], PORT))
+    );
     stream.set_nonblocking(true)?;
     let mut buffer = [0; 4096];
     let nothing = stream.read(&mut buffer).unwrap_err();
     assert_eq!(nothing.raw_os_error(), Some(EAGAIN));
     stream.set_nonblocking(false)?;
-    stream.as_ref().set_recv_timeout(Some(Duration::from_millis(20)))?;
+    stream
+        .as_ref()
+        .set_recv_timeout(Some(Duration::from_millis(20)))?;
     let nothing = stream.read(&mut buffer).unwrap_err();
     assert_eq!(nothing.raw_os_error(), Some(EAGAIN));
     stream.as_ref().set_recv_timeout(None)?;
@@ -78,11 +85,17 @@ fn ask_tcp() -> std::io::Result<()> {
 
 fn ask_udp() -> std::io::Result<()> {
     let socket = UdpSocket::bind("127.0.0.1:0")?;
-    let server = format!("localhost:{PORT}").to_socket_addrs()?.next().unwrap();
+    let server = format!("localhost:{PORT}")
+        .to_socket_addrs()?
+        .next()
+        .unwrap();
     assert_eq!(socket.send_to(b"a datagram", server)?, 10);
     let mut buffer = [0; 64];
     let (count, from) = socket.recv_from(&mut buffer)?;
-    println!("udp: {:?} from {from}", std::str::from_utf8(&buffer[..count]));
+    println!(
+        "udp: {:?} from {from}",
+        std::str::from_utf8(&buffer[..count])
+    );
     Ok(())
 }
 
@@ -94,7 +107,10 @@ fn ask_options() -> std::io::Result<()> {
     let second = Some(Duration::from_secs(1));
     socket.set_recv_timeout(second)?;
     socket.set_send_timeout(second)?;
-    assert_eq!((socket.get_recv_timeout()?, socket.get_send_timeout()?), (second, second));
+    assert_eq!(
+        (socket.get_recv_timeout()?, socket.get_send_timeout()?),
+        (second, second)
+    );
     socket.setsockopt(level, SocketOptName::SoKeepalive, 1_i32)?;
     assert!(socket.keepalive()?);
     socket.setsockopt(level, SocketOptName::SoRcvbuf, 65536_i32)?;
