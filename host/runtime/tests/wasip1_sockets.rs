@@ -200,7 +200,7 @@ const POINTERS: [(&str, &[i64], &[usize]); 17] = [
     ("sock_setsockopt", &[OPENED, 0, 0, SPARE, 4], &[3]),
     (
         "sock_getaddrinfo",
-        &[SPARE, 1, SPARE, 1, SPARE, SPARE, 1, OUT],
+        &[SPARE, 8, SPARE, 8, SPARE, SPARE, 1, OUT],
         &[0, 2, 4, 7],
     ),
     ("fd_read", &[OPENED, BUFFERS, 1, OUT], &[1, 3]),
@@ -367,12 +367,12 @@ async fn a_module_that_binds_itself_finds_its_ports_free() {
     calls.hold_with(&Pod::new(), &[80]).await;
 }
 
-/// A module that polls its listener, its standard input and a clock of ten minutes, and exits with the userdata of the
+/// A module that polls its listener, its standard input and a clock of so many seconds, and exits with the userdata of the
 /// first event: 1, 2 or 3.
-fn poller() -> Arc<Program> {
+fn poller(seconds: i64) -> Arc<Program> {
     let mut calls = Calls::default();
     calls.import("sock_accept", &[0, 0, 0], &[]);
-    let minutes = 600_000_000_000_i64;
+    let nanoseconds = seconds * 1_000_000_000;
     calls
         .store(SPARE, 1)
         .store(SPARE + 8, 1)
@@ -383,8 +383,8 @@ fn poller() -> Arc<Program> {
         .store(SPARE + 64, 0);
     calls.store(SPARE + 96, 3).store(SPARE + 112, 1);
     calls
-        .store(SPARE + 120, minutes & 0xffff_ffff)
-        .store(SPARE + 124, minutes >> 32);
+        .store(SPARE + 120, nanoseconds & 0xffff_ffff)
+        .store(SPARE + 124, nanoseconds >> 32);
     calls
         .call("poll_oneoff", &[SPARE, OUT, 3, 64], SUCCESS)
         .word(64, 1);
@@ -393,10 +393,10 @@ fn poller() -> Arc<Program> {
 }
 
 /// Runs [`poller`] until `happen` has made one of the three come true; its exit code.
-async fn polled(happen: impl FnOnce(&Pod, stdio::InputWriter)) -> i32 {
+async fn polled(seconds: i64, happen: impl FnOnce(&Pod, stdio::InputWriter)) -> i32 {
     let pod = Pod::new();
     let (writer, reader) = stdio::input();
-    let program = poller();
+    let program = poller(seconds);
     let started = pod.start_program(&program, "poller", |config| {
         config.ports = declared(&[80]);
         config.stdin = GuestInput::Pipe(reader);
@@ -409,13 +409,13 @@ async fn polled(happen: impl FnOnce(&Pod, stdio::InputWriter)) -> i32 {
 #[tokio::test]
 async fn a_poll_of_listener_input_and_clock_hears_of_what_comes_first() {
     let mut kept = Vec::new();
-    let connection = polled(|pod, writer| {
+    let connection = polled(600, |pod, writer| {
         let client = pod.network.attach("client");
         kept.push((dial(&client, 80), client, writer));
     });
     assert_eq!(connection.await, 1);
     let mut kept = Vec::new();
-    let input = polled(|_, writer| {
+    let input = polled(600, |_, writer| {
         let cx = &mut Context::from_waker(Waker::noop());
         let written = writer.poll_write(cx, &mut Bytes::from_static(b"x"));
         assert!(written.is_ready());
@@ -427,6 +427,6 @@ async fn a_poll_of_listener_input_and_clock_hears_of_what_comes_first() {
 #[tokio::test(start_paused = true)]
 async fn a_poll_of_what_never_comes_hears_of_its_clock() {
     let mut kept = Vec::new();
-    let clock = polled(|_, writer| kept.push(writer));
+    let clock = polled(20, |_, writer| kept.push(writer));
     assert_eq!(clock.await, 3);
 }
