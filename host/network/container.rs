@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
-use crate::counters::SocketInfo;
+use crate::counters::{Past, Protocol, SocketInfo, Traffic};
 use crate::lock::lock;
 use crate::names::{Learnt, resolve_outside};
 use crate::pod::{Pod, describe};
@@ -97,6 +97,8 @@ pub(crate) struct Container {
     name: Arc<str>,
     pod: Arc<Pod>,
     limit: usize,
+    /// Shared by all containers of this name.
+    past: Arc<Past>,
     table: Mutex<Table>,
 }
 
@@ -118,11 +120,12 @@ pub(crate) enum Entry {
 }
 
 impl Container {
-    pub(crate) fn new(name: Arc<str>, pod: Arc<Pod>, limit: usize) -> Self {
+    pub(crate) fn new(name: Arc<str>, pod: Arc<Pod>, limit: usize, past: Arc<Past>) -> Self {
         Self {
             name,
             pod,
             limit,
+            past,
             table: Mutex::default(),
         }
     }
@@ -239,6 +242,11 @@ impl Registration {
     /// One more socket of the same container.
     pub(crate) fn another(&self) -> Result<Self, Errno> {
         Container::register(&self.container)
+    }
+
+    /// Counts the socket to those that are gone.
+    pub(crate) fn retire(&self, protocol: Protocol, traffic: Traffic) {
+        self.container.past.add(protocol, traffic);
     }
 
     /// Says what socket this is. `ENETDOWN` when the container was released meanwhile: the caller drops the socket.

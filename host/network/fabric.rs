@@ -23,6 +23,7 @@ use tokio::time::Instant;
 
 use crate::Errno;
 use crate::address::GATEWAY;
+use crate::capture::Switch;
 use crate::counters::Protocol;
 use crate::egress::Egress;
 use crate::limits::MAX_POD_ADDRESSES;
@@ -56,6 +57,8 @@ pub(crate) struct Fabric {
     /// Counts the changes of services.
     generation: AtomicU64,
     random: AtomicU64,
+    /// Whether anybody captures in any of the pods.
+    pub(crate) capturing: Arc<Switch>,
 }
 
 #[derive(Debug, Default)]
@@ -110,6 +113,7 @@ impl Default for Fabric {
             egress: None,
             generation: AtomicU64::new(0),
             random: AtomicU64::new(seed),
+            capturing: Arc::default(),
         }
     }
 }

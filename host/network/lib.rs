@@ -52,6 +52,7 @@ pub mod publish;
 mod egress;
 
 mod address;
+mod capture;
 mod counters;
 mod errno;
 mod event;
@@ -69,8 +70,11 @@ mod between_pods;
 mod tests;
 
 pub use address::{AddressFamily, GATEWAY, GATEWAY6};
+pub use capture::{Capture, CaptureError, CaptureOptions, Interface};
 pub use container::ContainerNetwork;
-pub use counters::{Protocol, SocketInfo, SocketState, Traffic};
+pub use counters::{
+    ContainerTraffic, Listening, Protocol, SocketInfo, SocketState, Totals, Traffic,
+};
 pub use egress::{
     EgressConfig, EgressRule, EgressRuleError, EgressTarget, HOST_NAMES, Resolving, SystemUpstream,
     Upstream,

@@ -154,6 +154,30 @@ pub const MAX_UDP_FLOWS: usize = 1024;
 /// How long a published UDP client can be answered after its last datagram: Linux `nf_conntrack_udp_timeout_stream`.
 pub const UDP_FLOW_IDLE: Duration = Duration::from_secs(120);
 
+/// Captures of one pod's traffic at a time. One more is refused: each costs a copy of the references to all that passes.
+pub const MAX_CAPTURES_PER_POD: usize = 8;
+
+/// Writes, datagrams and other happenings that wait for the reader of a capture, each below 256 bytes besides its payload.
+/// At the limit what passes is not captured, and counted as dropped.
+pub const MAX_CAPTURED_PASSAGES: usize = 8192;
+
+/// Payload of what waits for the reader of a capture, in bytes; the same again may wait to be made into packets. At the
+/// limit as [`MAX_CAPTURED_PASSAGES`].
+pub const MAX_CAPTURED_BYTES: usize = 16 * 1024 * 1024;
+
+/// Bytes of a capture's file that are made at once, before they are given to its reader; one write more at most.
+pub const CAPTURE_BATCH_BYTES: usize = 256 * 1024;
+
+/// Payload of a captured TCP segment: what an IPv4 packet of 65535 bytes has room for behind two headers of 20. A larger
+/// write is shown as several.
+pub const CAPTURE_SEGMENT_BYTES: usize = 65_495;
+
+/// Bytes of a packet that a capture keeps at most: all, since no packet is as large (tcpdump's `-s 0`).
+pub const MAX_SNAPLEN_BYTES: u32 = 262_144;
+
+/// Bytes of a packet that a capture keeps at least: the headers of IPv6 and TCP.
+pub const MIN_SNAPLEN_BYTES: u32 = 68;
+
 /// Addresses that the host can give to pods at a time: those of [`crate::POD_CIDR`] without its first two and its last.
 pub const MAX_POD_ADDRESSES: usize = 65_533;
 

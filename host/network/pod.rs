@@ -14,8 +14,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use crate::address::{GATEWAY, PodAddresses, seen_from_pod};
+use crate::capture::{Capture, CaptureError, CaptureOptions, Tap};
 use crate::container::{Container, ContainerNetwork, Entry};
-use crate::counters::{Protocol, SocketInfo};
+use crate::counters::{ContainerTraffic, Past, Protocol, SocketInfo};
 use crate::egress::{Departure, Outgoing};
 use crate::event::{Events, NetworkEvent};
 use crate::fabric::{Fabric, Lease, Route};
@@ -37,6 +38,9 @@ use crate::{AddressFamily, Errno, ResolveError};
 /// The name under which the host's own sockets in a pod are listed: published connections and probes. No container can have
 /// it, because a container's name is an RFC 1123 label.
 pub const HOST: &str = "(host)";
+
+/// How often sums are taken anew because a socket was closed meanwhile; then one may miss the last that closed.
+const MAX_SNAPSHOT_TRIES: usize = 8;
 
 /// What a pod's network is made from.
 #[derive(Clone, Debug)]
@@ -122,7 +126,11 @@ pub(crate) struct Pod {
     events: Events,
     /// What hints were given.
     told: Mutex<BTreeSet<String>>,
+    /// Where captures see what passes.
+    pub(crate) tap: Arc<Tap>,
     containers: Mutex<Vec<Weak<Container>>>,
+    /// One for each name, so as many as the pod has containers.
+    past: Mutex<Vec<(Arc<str>, Arc<Past>)>>,
     next_id: AtomicU64,
     closed: AtomicBool,
     /// The way out; a pod that is alone has none.
@@ -153,6 +161,11 @@ impl PodNetwork {
             ndots: config.ndots,
             tells_cluster: config.knows_cluster,
         };
+        let lone = Arc::default();
+        let capturing = lease
+            .as_ref()
+            .map_or(&lone, |lease| &lease.fabric.capturing);
+        let tap = Arc::new(Tap::new(Arc::clone(capturing)));
         let pod = Arc::new(Pod {
             addresses,
             budget: Arc::new(BufferBudget::new(MAX_POD_BUFFER_BYTES)),
@@ -164,14 +177,16 @@ impl PodNetwork {
             identity: config.identity,
             replies: Replies::default(),
             resolver: Resolver::new(hosts, resolver),
-            name_server: Arc::new(Listener::new(Arc::from(HOST), Arc::default())),
+            name_server: Arc::new(Listener::new(Arc::from(HOST), Arc::default(), &tap)),
             handovers: Handovers::default(),
             departures: Mailbox::new(MAX_EGRESS_QUEUED),
             datagrams_out: Mailbox::new(MAX_EGRESS_QUEUED),
             questions: Mailbox::new(MAX_EGRESS_QUEUED),
             events: Events::default(),
             told: Mutex::default(),
+            tap,
             containers: Mutex::default(),
+            past: Mutex::default(),
             next_id: AtomicU64::new(1),
             closed: AtomicBool::new(false),
             lease,
@@ -291,6 +306,49 @@ impl PodNetwork {
             .collect()
     }
 
+    /// What the sockets of each container came to, in the order in which the containers started; the host itself is the
+    /// first.
+    #[must_use]
+    pub fn traffic(&self) -> Vec<ContainerTraffic> {
+        let past = || -> Vec<_> {
+            let all = lock(&self.handle.pod.past);
+            all.iter().map(|(_, past)| past.sums()).collect()
+        };
+        let mut sums = past();
+        let mut sockets = self.sockets();
+        for _ in 1..MAX_SNAPSHOT_TRIES {
+            // A socket that went in between is in neither.
+            let now = past();
+            if now == sums {
+                break;
+            }
+            sums = now;
+            sockets = self.sockets();
+        }
+        for socket in &sockets {
+            let own = |sum: &&mut ContainerTraffic| sum.container == socket.container;
+            if let Some(sum) = sums.iter_mut().find(own) {
+                sum.add(socket);
+            }
+        }
+        sums
+    }
+
+    /// Begins to capture what passes between the pod's containers, and between them and others.
+    ///
+    /// # Errors
+    /// [`CaptureError::TooMany`] at [`crate::limits::MAX_CAPTURES_PER_POD`]; [`CaptureError::Closed`] after
+    /// [`PodNetwork::close`].
+    pub fn capture(&self, options: CaptureOptions) -> Result<Capture, CaptureError> {
+        let pod = &self.handle.pod;
+        let capture = Capture::begin(&pod.tap, options)?;
+        // Looked at last: a pod that ends now ends the capture, or is seen here.
+        if pod.is_closed() {
+            return Err(CaptureError::Closed);
+        }
+        Ok(capture)
+    }
+
     /// The next event, waiting for it. For one reader: each event is given once.
     pub async fn event(&self) -> NetworkEvent {
         poll_fn(|cx| self.poll_event(cx)).await
@@ -318,6 +376,7 @@ impl PodNetwork {
         pod.departures.close();
         pod.datagrams_out.close();
         pod.questions.close();
+        pod.tap.close();
     }
 
     /// Serves what comes to the pod and is no guest's: connections to its name server, and connections that a publication
@@ -348,11 +407,24 @@ impl PodNetwork {
 
 impl Pod {
     fn attach(self: &Arc<Self>, name: &str, limit: usize) -> ContainerNetwork {
-        let container = Arc::new(Container::new(Arc::from(name), Arc::clone(self), limit));
+        let (name, past) = self.past_of(name);
+        let container = Arc::new(Container::new(name, Arc::clone(self), limit, past));
         let mut containers = lock(&self.containers);
         containers.retain(|known| known.strong_count() > 0);
         containers.push(Arc::downgrade(&container));
         ContainerNetwork::new(container)
+    }
+
+    /// The sums of a container, which are made at its first start.
+    fn past_of(&self, name: &str) -> (Arc<str>, Arc<Past>) {
+        let mut all = lock(&self.past);
+        if let Some((name, past)) = all.iter().find(|(known, _)| **known == *name) {
+            return (Arc::clone(name), Arc::clone(past));
+        }
+        let name = Arc::from(name);
+        let past = Arc::new(Past::new(&name));
+        all.push((Arc::clone(&name), Arc::clone(&past)));
+        (name, past)
     }
 
     pub(crate) fn next_id(&self) -> u64 {
@@ -417,6 +489,7 @@ impl Pod {
             dialed: to,
             options: options.clone(),
             budget: Arc::clone(&self.budget),
+            tap: Arc::clone(&self.tap),
         };
         if self.addresses.contains(to.ip()) {
             self.connect_here(from, to, None)
@@ -430,7 +503,10 @@ impl Pod {
         let listener = lock(&self.tcp).lookup(to).cloned();
         match listener {
             Some(listener) => listener.connect(from, to, seen),
-            None => Connecting::failed(Errno::ConnRefused),
+            None => {
+                from.show_refusal(to, &self.tap);
+                Connecting::failed(Errno::ConnRefused)
+            }
         }
     }
 
@@ -471,6 +547,9 @@ impl Pod {
                 }
             }
             Route::Nowhere(errno) => {
+                if errno == Errno::ConnRefused {
+                    from.show_refusal(from.dialed, &self.tap);
+                }
                 self.tell_unreachable(&from.container, Protocol::Tcp, from.dialed, errno);
                 Connecting::failed(errno)
             }

@@ -42,7 +42,7 @@ pub use config::{
 pub use cpu::CpuShare;
 pub use events::{EventItem, EventReader, PodEvent, PodEvents, Severity};
 pub use exec::ExecError;
-pub use handle::{PodProgress, SandboxError, SandboxHandle, SandboxStatus};
+pub use handle::{PodProgress, PodTraffic, SandboxError, SandboxHandle, SandboxStatus};
 pub use logs::{LogItem, LogLimits, LogLine, LogOptions, LogReader, LogSink};
 pub use memory::{MemoryLimitExceeded, MemoryShare};
 pub use port::{
@@ -58,4 +58,8 @@ pub use stdio::{
 pub use tasks::{PodTask, PodTaskSet, PodTasks, SpawnError, TaskEnd};
 pub use wasmpod_ipc::{IpcLimits, Listing as IpcListing};
 pub use wasmpod_lifecycle::HostFacts;
+pub use wasmpod_network::{
+    Capture, CaptureError, CaptureOptions, ContainerTraffic, Interface, Protocol, SocketInfo,
+    SocketState, Totals, Traffic,
+};
 pub use workers::{Placement, Worker, Workers, processors};

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod captures;
 mod command_line;
 mod four_pods;
 mod ipc_examples;

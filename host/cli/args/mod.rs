@@ -3,6 +3,7 @@
 //! The verbs that look into running pods are in [`looking`].
 
 pub(crate) mod looking;
+pub(crate) mod net;
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -65,6 +66,9 @@ pub(crate) enum Command {
     /// Show the IPC objects of pods
     #[command(subcommand)]
     Ipc(looking::IpcCommand),
+    /// Show the sockets of pods, and write their traffic as captures
+    #[command(subcommand)]
+    Net(net::NetCommand),
     /// Check manifests and say everything that is wrong
     Validate(ValidateArgs),
     /// Show images

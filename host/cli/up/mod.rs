@@ -22,7 +22,7 @@ use wasmpod::Host;
 use crate::args::{Until, UpArgs};
 use crate::report::{self, Outcome};
 use crate::sources;
-use interrupts::Interrupts;
+pub(crate) use interrupts::Interrupts;
 use logs::Logs;
 use pods::{Change, Pods};
 use preparing::Preparing;

@@ -143,7 +143,7 @@ impl Flow {
             return;
         }
         if let Some(receiver) = pod.udp_socket_at(self.from) {
-            receiver.deliver(Bytes::copy_from_slice(data), self.to);
+            receiver.deliver(Bytes::copy_from_slice(data), self.to, Some(self.from));
         }
     }
 }

@@ -52,7 +52,7 @@ pub(crate) async fn answer_later(pod: &Pod, question: Question) {
     let Question { query, from, to } = question;
     let answer = answering(pod, |learnt| reply(pod, &query, Transport::Udp, learnt)).await;
     if let Some((answer, receiver)) = answer.zip(pod.udp_socket_at(from)) {
-        receiver.deliver(answer.into(), to);
+        receiver.deliver(answer.into(), to, Some(from));
     }
 }
 

@@ -112,7 +112,7 @@ impl Publication {
         }
         self.note(from, client, &pod, at);
         count(&self.counters.to_pod_bytes, data.len());
-        receiver.deliver(Bytes::copy_from_slice(data), from);
+        receiver.deliver(Bytes::copy_from_slice(data), from, Some(at));
     }
 
     /// The pod of a client that was heard of lately, the address there, and how the pod sees the client.

@@ -18,7 +18,8 @@ use tokio::time::Instant;
 use super::budget::{BufferBudget, Reservation};
 use super::options::TcpOptions;
 use super::pipe::Pipe;
-use crate::counters::Traffic;
+use crate::capture::{Place, Segment, Switch, Tap, TcpEnd, show_tcp};
+use crate::counters::{SocketState, Traffic};
 use crate::lock::lock;
 use crate::wakers::Wakers;
 use crate::{Errno, limits};
@@ -67,6 +68,8 @@ impl<T> Pair<T> {
 pub(super) struct EndInfo {
     pub(super) address: SocketAddr,
     pub(super) container: Arc<str>,
+    /// Where its pod is captured.
+    pub(super) tap: Arc<Tap>,
 }
 
 /// What a side has done or suffered.
@@ -103,6 +106,8 @@ pub(super) struct Connection {
     /// What the client has named: the server's address, or that of a service in front of it.
     dialed: SocketAddr,
     budget: Arc<BufferBudget>,
+    /// Whether anybody captures on the host.
+    capturing: Arc<Switch>,
     pub(super) opened_at: Instant,
     state: Mutex<State>,
 }
@@ -139,6 +144,7 @@ impl Connection {
             reservation: None,
         };
         state.resize(budget);
+        let capturing = Arc::clone(client.0.tap.switch());
         let connection = Arc::new(Self {
             ends: Pair {
                 client: client.0,
@@ -146,9 +152,13 @@ impl Connection {
             },
             dialed,
             budget: Arc::clone(budget),
+            capturing,
             opened_at: Instant::now(),
             state: Mutex::new(state),
         });
+        if connection.capturing.is_on() {
+            connection.show(&lock(&connection.state), Side::Client, &Segment::Open);
+        }
         let server = End {
             connection: Arc::clone(&connection),
             side: Side::Server,
@@ -198,20 +208,37 @@ impl State {
         pending.or_else(|| self.write_ended(side).then_some(Errno::Pipe))
     }
 
+    /// Whether `side` breaks the connection off if it closes now.
+    fn would_reset(&self, side: Side, reset: bool) -> bool {
+        let left_unread = !self.pipes.of(side.other()).is_empty();
+        (reset || left_unread) && !self.sides.of(side.other()).closed
+    }
+
+    /// What the other side gets when `side` closes now.
+    fn last_segment(&self, side: Side, reset: bool) -> Option<Segment> {
+        let own = self.sides.of(side);
+        if own.closed || own.reset {
+            None
+        } else if self.would_reset(side, reset) {
+            Some(Segment::Reset)
+        } else {
+            (!own.finished).then_some(Segment::Finish)
+        }
+    }
+
     /// `side` closes, with a reset if it must or is told to.
     fn close(&mut self, side: Side, reset: bool) {
         if self.sides.of(side).closed {
             return;
         }
-        let incoming = self.pipes.of_mut(side.other());
-        let left_unread = !incoming.is_empty();
-        incoming.discard();
+        let resets = self.would_reset(side, reset);
+        self.pipes.of_mut(side.other()).discard();
         let had_finished = self.sides.of(side).finished;
         let own = self.sides.of_mut(side);
         own.closed = true;
         own.finished = true;
         let peer = self.sides.of_mut(side.other());
-        if (reset || left_unread) && !peer.closed {
+        if resets {
             peer.reset = true;
             peer.error = Some(if had_finished {
                 Errno::Pipe
@@ -244,6 +271,41 @@ impl State {
     }
 }
 
+impl Connection {
+    /// Shows captures what `side` does: a write after it, anything else before it.
+    fn show(&self, state: &State, side: Side, segment: &Segment) {
+        if !self.capturing.is_on() {
+            return;
+        }
+        let passed = |side| {
+            let bytes = state.pipes.of(side).total_bytes;
+            bytes.saturating_add(u64::from(state.sides.of(side).finished))
+        };
+        let written = match segment {
+            Segment::Data(data) => u64::try_from(data.len()).unwrap_or(u64::MAX),
+            Segment::Open | Segment::Refused | Segment::Finish | Segment::Reset => 0,
+        };
+        let place = Place {
+            opened_at: self.opened_at,
+            sent: passed(side).saturating_sub(written),
+            received: passed(side.other()),
+        };
+        let (client, server) = (self.ends.client.shown(), self.ends.server.shown());
+        let is_from_client = side == Side::Client;
+        show_tcp(client, server, self.dialed, is_from_client, segment, place);
+    }
+}
+
+impl EndInfo {
+    const fn shown(&self) -> TcpEnd<'_> {
+        TcpEnd {
+            tap: &self.tap,
+            address: self.address,
+            container: &self.container,
+        }
+    }
+}
+
 impl End {
     pub(super) fn local(&self) -> &EndInfo {
         self.connection.ends.of(self.side)
@@ -271,6 +333,9 @@ impl End {
     /// Resets both ends, as if each had got the reset of the other: nothing more goes over the connection.
     pub(super) fn sever(&self) {
         let mut state = lock(&self.connection.state);
+        if let Some(last) = state.last_segment(self.side, true) {
+            self.connection.show(&state, self.side, &last);
+        }
         for side in [Side::Client, Side::Server] {
             state.pipes.of_mut(side).discard();
             let own = state.sides.of_mut(side);
@@ -342,10 +407,16 @@ impl End {
         if data.is_empty() {
             return Ok(0);
         }
-        let outgoing = state.pipes.of_mut(self.side);
-        match outgoing.push(data) {
+        let shown = self.connection.capturing.is_on().then(|| data.clone());
+        match state.pipes.of_mut(self.side).push(data) {
             0 => Err(Errno::Again),
             accepted => {
+                if let Some(mut data) = shown {
+                    data.truncate(accepted);
+                    self.connection
+                        .show(&state, self.side, &Segment::Data(data));
+                }
+                let outgoing = state.pipes.of_mut(self.side);
                 if !outgoing.readers.is_empty() {
                     let readers = outgoing.readers.take();
                     drop(state);
@@ -395,10 +466,14 @@ impl End {
         if own.closed || own.reset {
             return Err(Errno::NotConn);
         }
-        own.finished |= send;
+        let finishes = send && !own.finished;
         own.deaf |= receive;
         if receive {
             state.pipes.of_mut(self.side.other()).discard();
+        }
+        if finishes {
+            self.connection.show(&state, self.side, &Segment::Finish);
+            state.sides.of_mut(self.side).finished = true;
         }
         let wakers = state.take_all_wakers();
         drop(state);
@@ -408,6 +483,9 @@ impl End {
 
     pub(super) fn close(&self, reset: bool) {
         let mut state = lock(&self.connection.state);
+        if let Some(last) = state.last_segment(self.side, reset) {
+            self.connection.show(&state, self.side, &last);
+        }
         state.close(self.side, reset);
         let wakers = state.take_all_wakers();
         drop(state);
@@ -433,8 +511,24 @@ impl End {
         wakers.into_iter().for_each(Wakers::wake);
     }
 
-    pub(super) fn is_closed(&self) -> bool {
-        lock(&self.connection.state).sides.of(self.side).closed
+    /// What it is doing, and the bytes that wait in its receive and send buffers.
+    pub(super) fn condition(&self) -> (SocketState, usize, usize) {
+        let state = lock(&self.connection.state);
+        let (own, peer) = (state.sides.of(self.side), state.sides.of(self.side.other()));
+        let name = match (own.finished, peer.finished) {
+            _ if own.closed || own.reset => SocketState::Closed,
+            (false, false) => SocketState::Connected,
+            (true, false) => SocketState::Finished,
+            (false, true) => SocketState::PeerFinished,
+            (true, true) => SocketState::Closed,
+        };
+        let incoming = state.pipes.of(self.side.other()).unread();
+        let outgoing = state.pipes.of(self.side).unread();
+        (
+            name,
+            incoming.min(own.receive_bytes),
+            outgoing.saturating_sub(peer.receive_bytes),
+        )
     }
 
     pub(super) fn traffic(&self) -> Traffic {

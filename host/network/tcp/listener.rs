@@ -11,18 +11,23 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll};
 
+use tokio::time::Instant;
+
 use super::budget::BufferBudget;
 use super::connection::{Connection, End, EndInfo};
 use super::options::TcpOptions;
 use super::unanswered::Unanswered;
-use crate::Errno;
+use crate::capture::{Place, Segment, Tap, TcpEnd, show_tcp};
+use crate::counters::Listening;
 use crate::lock::lock;
 use crate::wakers::Wakers;
+use crate::{Errno, HOST};
 
 #[derive(Debug)]
 pub(crate) struct Listener {
     container: Arc<str>,
     options: Arc<Mutex<TcpOptions>>,
+    tap: Arc<Tap>,
     state: Mutex<State>,
 }
 
@@ -33,6 +38,7 @@ struct State {
     waiting: VecDeque<Arc<Attempt>>,
     acceptors: Wakers,
     accepted: u64,
+    overflowed: u64,
 }
 
 /// Who wants a connection.
@@ -48,6 +54,33 @@ pub(crate) struct Origin {
     pub(crate) options: TcpOptions,
     /// Who promises the buffers: the client's pod.
     pub(crate) budget: Arc<BufferBudget>,
+    /// Where the client's pod is captured.
+    pub(crate) tap: Arc<Tap>,
+}
+
+impl Origin {
+    /// Shows in captures that nobody took the connection, at `to` in the pod of `tap`.
+    pub(crate) fn show_refusal(&self, to: SocketAddr, tap: &Arc<Tap>) {
+        if !self.tap.switch().is_on() {
+            return;
+        }
+        let client = TcpEnd {
+            tap: &self.tap,
+            address: self.address,
+            container: &self.container,
+        };
+        let server = TcpEnd {
+            tap,
+            address: to,
+            container: &Arc::from(HOST),
+        };
+        let place = Place {
+            opened_at: Instant::now(),
+            sent: 0,
+            received: 0,
+        };
+        show_tcp(client, server, self.dialed, true, &Segment::Refused, place);
+    }
 }
 
 /// One client's wish for a connection.
@@ -71,10 +104,15 @@ enum Outcome {
 
 impl Listener {
     /// `options` are the listening socket's own, shared, so that its backlog can be changed while it listens.
-    pub(crate) fn new(container: Arc<str>, options: Arc<Mutex<TcpOptions>>) -> Self {
+    pub(crate) fn new(
+        container: Arc<str>,
+        options: Arc<Mutex<TcpOptions>>,
+        tap: &Arc<Tap>,
+    ) -> Self {
         Self {
             container,
             options,
+            tap: Arc::clone(tap),
             state: Mutex::default(),
         }
     }
@@ -97,10 +135,11 @@ impl Listener {
         });
         let mut state = lock(&self.state);
         if state.closed {
+            attempt.from.show_refusal(attempt.to, &self.tap);
             return Connecting::failed(Errno::ConnRefused);
         }
         state.waiting.push_back(Arc::clone(&attempt));
-        self.admit(state);
+        self.admit(state, true);
         Connecting(Inner::Attempt {
             attempt,
             listener: Arc::downgrade(self),
@@ -113,7 +152,7 @@ impl Listener {
         match state.established.pop_front() {
             Some(end) => {
                 state.accepted = state.accepted.saturating_add(1);
-                self.admit(state);
+                self.admit(state, false);
                 Ok(end)
             }
             None if state.closed => Err(Errno::Inval),
@@ -132,11 +171,18 @@ impl Listener {
 
     /// Looks again whether attempts can be established, after the backlog has grown.
     pub(super) fn backlog_changed(&self) {
-        self.admit(lock(&self.state));
+        self.admit(lock(&self.state), false);
     }
 
-    pub(super) fn accepted(&self) -> u64 {
-        lock(&self.state).accepted
+    pub(super) fn figures(&self) -> Listening {
+        let state = lock(&self.state);
+        Listening {
+            queued: state.established.len(),
+            backlog: lock(&self.options).backlog(),
+            waiting: state.waiting.len(),
+            accepted: state.accepted,
+            overflowed: state.overflowed,
+        }
     }
 
     pub(super) fn queued(&self) -> usize {
@@ -155,13 +201,15 @@ impl Listener {
         };
         established.iter().for_each(|end| end.close(true));
         for attempt in waiting {
+            attempt.from.show_refusal(attempt.to, &self.tap);
             attempt.finish(|| Err(Errno::ConnRefused)).wake();
         }
         acceptors.wake();
     }
 
-    /// Establishes attempts while there is room, then lets go of the lock and wakes who waited.
-    fn admit(&self, mut state: std::sync::MutexGuard<'_, State>) {
+    /// Establishes attempts while there is room, then lets go of the lock and wakes who waited. The last of them `is_new`,
+    /// or all have waited.
+    fn admit(&self, mut state: std::sync::MutexGuard<'_, State>, is_new: bool) {
         let options = lock(&self.options).clone();
         let mut wakers = Vec::new();
         while state.established.len() < options.backlog() {
@@ -169,10 +217,13 @@ impl Listener {
                 break;
             };
             wakers.push(attempt.finish(|| {
-                let (client, server) = attempt.establish(&options);
+                let (client, server) = attempt.establish(&options, &self.tap);
                 state.established.push_back(server);
                 Ok(client)
             }));
+        }
+        if is_new && !state.waiting.is_empty() {
+            state.overflowed = state.overflowed.saturating_add(1);
         }
         if !state.established.is_empty() {
             wakers.push(state.acceptors.take());
@@ -183,16 +234,18 @@ impl Listener {
 }
 
 impl Attempt {
-    /// The two ends of the connection that was wished for; `options` are the server's.
-    fn establish(&self, options: &TcpOptions) -> (End, End) {
+    /// The two ends of the connection that was wished for; `options` are the server's, whose pod is captured at `tap`.
+    fn establish(&self, options: &TcpOptions, tap: &Arc<Tap>) -> (End, End) {
         let from = &self.from;
         let server = EndInfo {
             address: self.to,
             container: Arc::clone(&self.server),
+            tap: Arc::clone(tap),
         };
         let client = EndInfo {
             address: from.address,
             container: Arc::clone(&from.container),
+            tap: Arc::clone(&from.tap),
         };
         Connection::establish(
             (client, &from.options),
@@ -353,7 +406,8 @@ impl Attempted {
     pub(crate) fn establish(&self, options: &TcpOptions) -> Option<End> {
         let mut server_end = None;
         let wakers = self.0.finish(|| {
-            let (client, server) = self.0.establish(options);
+            // Who is outside has no pod of its own, and shows in the client's as the host does.
+            let (client, server) = self.0.establish(options, &self.0.from.tap);
             server_end = Some(server);
             Ok(client)
         });

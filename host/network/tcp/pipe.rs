@@ -57,6 +57,11 @@ impl Pipe {
         self.unread == 0
     }
 
+    /// Bytes that were written and not read.
+    pub(super) const fn unread(&self) -> usize {
+        self.unread
+    }
+
     /// Bytes that can be written now.
     pub(super) const fn room(&self) -> usize {
         self.capacity.saturating_sub(self.unread)

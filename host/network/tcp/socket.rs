@@ -132,7 +132,11 @@ impl TcpSocket {
             State::Listening { .. } | State::Closed => return Err(Errno::Inval),
         };
         let container = Arc::clone(self.shared.registration.container_name());
-        let listener = Arc::new(Listener::new(container, Arc::clone(&self.shared.options)));
+        let listener = Arc::new(Listener::new(
+            container,
+            Arc::clone(&self.shared.options),
+            &self.shared.registration.pod().tap,
+        ));
         lease.set_listener(Some(Arc::clone(&listener)));
         *state = State::Listening { listener, lease };
         Ok(())
@@ -420,9 +424,9 @@ impl TcpShared {
 
     pub(crate) fn info(&self, container: &Arc<str>) -> SocketInfo {
         let state = lock(&self.state);
-        let (queued_connections, accepted_connections) = match &*state {
-            State::Listening { listener, .. } => (listener.queued(), listener.accepted()),
-            _ => (0, 0),
+        let listening = match &*state {
+            State::Listening { listener, .. } => Some(listener.figures()),
+            _ => None,
         };
         SocketInfo {
             container: Arc::clone(container),
@@ -432,8 +436,9 @@ impl TcpShared {
             peer: None,
             peer_container: None,
             traffic: Traffic::default(),
-            queued_connections,
-            accepted_connections,
+            receive_queue_bytes: 0,
+            send_queue_bytes: 0,
+            listening,
             opened_at: self.opened_at,
         }
     }

@@ -15,7 +15,7 @@ use super::connection::End;
 use super::options::TcpOptions;
 use crate::Errno;
 use crate::container::{Entry, Registration};
-use crate::counters::{Protocol, SocketInfo, SocketState, Traffic};
+use crate::counters::{Protocol, SocketInfo, Traffic};
 use crate::lock::lock;
 use crate::pod::{HOST, PortLease};
 use crate::policy::{Opened, Opener};
@@ -101,22 +101,28 @@ impl StreamShared {
     }
 
     pub(crate) fn info(&self, container: &Arc<str>) -> SocketInfo {
+        let (state, receive_queue_bytes, send_queue_bytes) = self.end.condition();
         SocketInfo {
             container: Arc::clone(container),
             protocol: Protocol::Tcp,
-            state: if self.end.is_closed() {
-                SocketState::Closed
-            } else {
-                SocketState::Connected
-            },
+            state,
             local: Some(self.end.local().address),
             peer: Some(self.end.peer_address()),
             peer_container: Some(Arc::clone(self.end.peer_container())),
             traffic: self.end.traffic(),
-            queued_connections: 0,
-            accepted_connections: 0,
+            receive_queue_bytes,
+            send_queue_bytes,
+            listening: None,
             opened_at: self.end.opened_at(),
         }
+    }
+}
+
+impl Drop for StreamShared {
+    fn drop(&mut self) {
+        // Closed, it counts no more.
+        self.end.close(false);
+        self.registration.retire(Protocol::Tcp, self.end.traffic());
     }
 }
 

@@ -479,8 +479,8 @@ fn the_list_of_sockets_says_who_talks_to_whom_and_how_much() {
     assert_eq!(sockets.len(), 4);
     let listening = line(SocketState::Listening, "b");
     assert_eq!(
-        (listening.queued_connections, listening.accepted_connections),
-        (1, 1)
+        listening.listening.map(|now| (now.queued, now.accepted)),
+        Some((1, 1))
     );
     let client = line(SocketState::Connected, "a");
     assert_eq!((client.traffic.tx_bytes, client.traffic.rx_bytes), (5, 3));

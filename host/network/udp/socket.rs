@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::flows::Flows;
 use super::queue::Queue;
 use crate::address::check_peer;
+use crate::capture::Party;
 use crate::container::{Entry, Registration};
 use crate::counters::{Protocol, SocketInfo, SocketState, Traffic};
 use crate::egress::Outgoing;
@@ -192,8 +193,10 @@ impl UdpSocket {
         if !pod.addresses.contains(to.ip()) {
             return self.send_out(data, from, to);
         }
-        if let Some(receiver) = pod.udp_socket_at(to) {
-            receiver.deliver(data.clone(), from);
+        let receiver = pod.udp_socket_at(to);
+        self.show(data, from, to, receiver.as_deref());
+        if let Some(receiver) = receiver {
+            receiver.deliver(data.clone(), from, None);
         }
         Ok(())
     }
@@ -218,8 +221,12 @@ impl UdpSocket {
                     generation,
                 };
                 lock(&self.shared.state).flows.note(to, choice, now);
-                if let Some(receiver) = other.udp_socket_at(endpoint) {
-                    receiver.deliver(data.clone(), from);
+                let receiver = other.udp_socket_at(endpoint);
+                let is_own = Arc::ptr_eq(&other, pod);
+                self.show(data, from, to, receiver.as_deref().filter(|_| is_own));
+                if let Some(receiver) = receiver {
+                    let at = (!is_own).then_some(endpoint);
+                    receiver.deliver(data.clone(), from, at);
                 }
                 return Ok(());
             }
@@ -229,8 +236,9 @@ impl UdpSocket {
                     pod.tell_denied(container, Protocol::Udp, to, denied);
                     return Ok(());
                 }
+                self.show(data, from, to, None);
                 if let Some(answer) = pod.ask(data, from, to) {
-                    self.shared.deliver(answer, to);
+                    self.shared.deliver(answer, to, Some(from));
                 }
                 return Ok(());
             }
@@ -242,6 +250,7 @@ impl UdpSocket {
         if pod.admit(to, Protocol::Udp, from).is_ok()
             && published.any(|external| external.send(from, data, to))
         {
+            self.show(data, from, to, None);
             return Ok(());
         }
         let errno = match outside {
@@ -254,6 +263,7 @@ impl UdpSocket {
         let is_connected = lock(&self.shared.state).peer.is_some();
         if errno == Errno::ConnRefused && !is_connected {
             // The refusal comes back as an ICMP message, which only a connected socket hears of.
+            self.show(data, from, to, None);
             return Ok(());
         }
         let container = self.shared.registration.container_name();
@@ -274,6 +284,7 @@ impl UdpSocket {
             let container = self.shared.registration.container_name();
             return pod.tell_denied(container, Protocol::Udp, at, denied);
         }
+        self.show(data, from, to, None);
         // One too many is lost, as datagrams may be.
         drop(pod.datagrams_out.push(Outgoing {
             data: data.clone(),
@@ -306,6 +317,20 @@ impl UdpSocket {
             }
         }
         true
+    }
+
+    /// Shows captures a datagram that is sent; `receiver` is its receiver's socket if that is in the same pod.
+    fn show(&self, data: &Bytes, from: SocketAddr, to: SocketAddr, receiver: Option<&UdpShared>) {
+        let registration = &self.shared.registration;
+        let tap = &registration.pod().tap;
+        if !tap.switch().is_on() {
+            return;
+        }
+        let to = match receiver {
+            Some(receiver) => Party::inside(to, receiver.registration.container_name()),
+            None => Party::outside(to),
+        };
+        tap.show_datagram(Party::inside(from, registration.container_name()), to, data);
     }
 
     /// The next datagram, its payload cut to `max` bytes; what was cut off is lost.
@@ -424,10 +449,17 @@ impl UdpShared {
         }
     }
 
-    /// Puts a datagram into the queue, or drops it.
-    pub(crate) fn deliver(&self, data: Bytes, from: SocketAddr) {
+    /// Puts a datagram into the queue, or drops it. One that comes from outside of the pod says to which address.
+    pub(crate) fn deliver(&self, data: Bytes, from: SocketAddr, arrived_at: Option<SocketAddr>) {
         let mut state = lock(&self.state);
         let from = state.flows.seen(from);
+        let tap = &self.registration.pod().tap;
+        if let Some(at) = arrived_at
+            && tap.switch().is_on()
+        {
+            let own = Party::inside(at, self.registration.container_name());
+            tap.show_datagram(Party::outside(from), own, &data);
+        }
         if state.closed || state.peer.is_some_and(|peer| peer != from) {
             return;
         }
@@ -469,18 +501,23 @@ impl UdpShared {
             local: state.local(),
             peer: state.peer,
             peer_container: None,
-            traffic: Traffic {
-                rx_dropped: state.incoming.dropped,
-                ..state.traffic
-            },
-            queued_connections: 0,
-            accepted_connections: 0,
+            traffic: state.traffic(),
+            receive_queue_bytes: state.incoming.bytes(),
+            send_queue_bytes: 0,
+            listening: None,
             opened_at: self.opened_at,
         }
     }
 }
 
 impl State {
+    fn traffic(&self) -> Traffic {
+        Traffic {
+            rx_dropped: self.incoming.dropped,
+            ..self.traffic
+        }
+    }
+
     fn local(&self) -> Option<SocketAddr> {
         self.lease.as_ref().map(|lease| lease.address)
     }
@@ -489,6 +526,8 @@ impl State {
 impl Drop for UdpShared {
     fn drop(&mut self) {
         self.close();
+        let traffic = lock(&self.state).traffic();
+        self.registration.retire(Protocol::Udp, traffic);
     }
 }
 

@@ -8,6 +8,7 @@
 mod delete;
 mod hostile;
 mod log;
+mod net;
 mod read;
 mod session;
 mod watch;
