@@ -4,7 +4,9 @@
 //! sends a reset), and Linux where these leave a choice:
 //! * a reset throws away what the receiver of the reset has sent and nobody read; what it has received stays readable;
 //! * then the reset is reported once, as `ECONNRESET` to the first read or write, afterwards read gives EOF, write `EPIPE`;
-//! * a side that had received EOF before the reset gets no `ECONNRESET`, only `EPIPE` from its writes.
+//! * a side that had received EOF before the reset gets no `ECONNRESET`, only `EPIPE` from its writes;
+//! * the first write to a peer that has closed is taken, since only the peer's answer to it, a reset, can tell that nobody
+//!   is there (RFC 9293 3.10.7.1); the next gives `EPIPE`.
 //!
 //! One lock holds both directions, since closing concerns both; the two ends of a connection usually live on one thread.
 
@@ -184,9 +186,14 @@ impl State {
     }
 
     /// Whether a write of `side` would fail, not for want of room.
-    const fn write_ended(&self, side: Side) -> bool {
+    const fn write_fails(&self, side: Side) -> bool {
         let own = self.sides.of(side);
-        own.closed || own.finished || own.reset || self.sides.of(side.other()).closed
+        own.closed || own.finished || own.reset
+    }
+
+    /// Whether nothing that `side` writes is read any more.
+    const fn write_ended(&self, side: Side) -> bool {
+        self.write_fails(side) || self.sides.of(side.other()).closed
     }
 
     /// The error that a write of `side` gives, if any; a pending one is told once.
@@ -195,7 +202,7 @@ impl State {
             return Some(Errno::BadF);
         }
         let pending = self.sides.of_mut(side).error.take();
-        pending.or_else(|| self.write_ended(side).then_some(Errno::Pipe))
+        pending.or_else(|| self.write_fails(side).then_some(Errno::Pipe))
     }
 
     /// `side` closes, with a reset if it must or is told to.
@@ -320,6 +327,12 @@ impl End {
         if data.is_empty() {
             return Ok(0);
         }
+        if state.sides.of(self.side.other()).closed {
+            // What is written is thrown away, and answered by a reset. Of that no reader hears: EOF was before it.
+            let own = state.sides.of_mut(self.side);
+            own.reset = true;
+            own.error = Some(Errno::Pipe);
+        }
         let outgoing = state.pipes.of_mut(self.side);
         match outgoing.push(data) {
             0 => Err(Errno::Again),
@@ -345,14 +358,14 @@ impl End {
 
     pub(super) fn poll_writable(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = lock(&self.connection.state);
-        if state.write_ended(self.side) || state.pipes.of(self.side).room() > 0 {
+        if state.write_fails(self.side) || state.pipes.of(self.side).room() > 0 {
             return Poll::Ready(());
         }
         state.pipes.of_mut(self.side).writers.register(cx.waker());
         Poll::Pending
     }
 
-    /// Ready when no write can succeed any more.
+    /// Ready when nothing that is written will be read any more.
     pub(super) fn poll_write_end(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = lock(&self.connection.state);
         if state.write_ended(self.side) {

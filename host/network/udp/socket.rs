@@ -53,6 +53,8 @@ struct State {
     hop_limit: u8,
     send_buffer_bytes: usize,
     incoming: Queue,
+    /// A datagram to the peer has come back (RFC 1122 4.1.3.3): told once, to the next call.
+    refused: bool,
     flows: Flows,
     readers: Wakers,
     traffic: Traffic,
@@ -67,6 +69,7 @@ impl UdpSocket {
             hop_limit: 64,
             send_buffer_bytes: DEFAULT_UDP_BUFFER_BYTES,
             incoming: Queue::new(DEFAULT_UDP_BUFFER_BYTES),
+            refused: false,
             flows: Flows::default(),
             readers: Wakers::default(),
             traffic: Traffic::default(),
@@ -140,6 +143,7 @@ impl UdpSocket {
         let mut state = self.shared.open()?;
         self.bind_if_unbound(&mut state)?;
         state.peer = Some(to);
+        state.refused = false;
         Ok(())
     }
 
@@ -163,8 +167,8 @@ impl UdpSocket {
     /// `EMSGSIZE` above [`MAX_DATAGRAM_BYTES`]; `EDESTADDRREQ` without a destination; `EISCONN` when connected to another
     /// (as `wasi:sockets` demands); `EHOSTUNREACH` for a pod's or service's address that nobody has; `ENETUNREACH` for one
     /// outside of the pods' network that is no published client's; `ECONNREFUSED` when connected to a service that has no
-    /// endpoint; `EINVAL` for an address outside of this pod when bound to the loopback; as [`UdpSocket::connect`] for a bad
-    /// address; `EBADF`.
+    /// endpoint, or when a datagram before this one found nobody, and then nothing is sent; `EINVAL` for an address outside
+    /// of this pod when bound to the loopback; as [`UdpSocket::connect`] for a bad address; `EBADF`.
     pub fn try_send_to(&self, data: &Bytes, to: Option<SocketAddr>) -> Result<(), Errno> {
         if data.len() > MAX_DATAGRAM_BYTES {
             return Err(Errno::MsgSize);
@@ -179,6 +183,7 @@ impl UdpSocket {
                 (None, None) => return Err(Errno::DestAddrReq),
             };
             check_peer(self.shared.family, to)?;
+            state.take_refusal()?;
             self.bind_if_unbound(&mut state)?;
             let mut from = state.local().ok_or(Errno::Inval)?;
             if from.ip().is_unspecified() {
@@ -191,8 +196,9 @@ impl UdpSocket {
         if !pod.addresses.contains(to.ip()) {
             return self.send_out(data, from, to);
         }
-        if let Some(receiver) = pod.udp_socket_at(to) {
-            receiver.deliver(data.clone(), from);
+        let receiver = pod.udp_socket_at(to);
+        if !receiver.is_some_and(|receiver| receiver.deliver(data.clone(), from)) {
+            self.shared.refuse(to);
         }
         Ok(())
     }
@@ -213,8 +219,9 @@ impl UdpSocket {
                     generation,
                 };
                 lock(&self.shared.state).flows.note(to, choice, now);
-                if let Some(receiver) = other.udp_socket_at(endpoint) {
-                    receiver.deliver(data.clone(), from);
+                let receiver = other.udp_socket_at(endpoint);
+                if !receiver.is_some_and(|receiver| receiver.deliver(data.clone(), from)) {
+                    self.shared.refuse(to);
                 }
                 return Ok(());
             }
@@ -241,9 +248,12 @@ impl UdpSocket {
     /// The next datagram, its payload cut to `max` bytes; what was cut off is lost.
     ///
     /// # Errors
-    /// `EAGAIN` when none waits; `EBADF`.
+    /// `ECONNREFUSED` once when a datagram to the peer found nobody; `EAGAIN` when none waits; `EBADF`.
     pub fn try_recv_from(&self, max: usize) -> Result<Datagram, Errno> {
-        let (mut data, from) = self.shared.open()?.incoming.pop().ok_or(Errno::Again)?;
+        let mut state = self.shared.open()?;
+        state.take_refusal()?;
+        let (mut data, from) = state.incoming.pop().ok_or(Errno::Again)?;
+        drop(state);
         let full_length = data.len();
         data.truncate(max);
         Ok(Datagram {
@@ -256,7 +266,7 @@ impl UdpSocket {
     /// Ready when [`UdpSocket::try_recv_from`] would not give `EAGAIN`.
     pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = lock(&self.shared.state);
-        if state.closed || !state.incoming.is_empty() {
+        if state.closed || state.refused || !state.incoming.is_empty() {
             return Poll::Ready(());
         }
         state.readers.register(cx.waker());
@@ -354,19 +364,33 @@ impl UdpShared {
         }
     }
 
-    /// Puts a datagram into the queue, or drops it.
-    pub(crate) fn deliver(&self, data: Bytes, from: SocketAddr) {
+    /// Puts a datagram into the queue, or drops it. Whether this is the socket for datagrams from there, as a connected one
+    /// is for its peer's only.
+    pub(crate) fn deliver(&self, data: Bytes, from: SocketAddr) -> bool {
         let mut state = lock(&self.state);
         let from = state.flows.seen(from);
         if state.closed || state.peer.is_some_and(|peer| peer != from) {
-            return;
+            return false;
         }
         let bytes = length(&data);
         if !state.incoming.push(data, from) {
-            return;
+            return true;
         }
         state.traffic.rx_messages = state.traffic.rx_messages.saturating_add(1);
         state.traffic.rx_bytes = state.traffic.rx_bytes.saturating_add(bytes);
+        let readers = state.readers.take();
+        drop(state);
+        readers.wake();
+        true
+    }
+
+    /// Nobody was there for a datagram to this address: what comes back as an ICMP message, only a connected socket hears.
+    fn refuse(&self, to: SocketAddr) {
+        let mut state = lock(&self.state);
+        if state.peer != Some(to) {
+            return;
+        }
+        state.refused = true;
         let readers = state.readers.take();
         drop(state);
         readers.wake();
@@ -411,6 +435,14 @@ impl UdpShared {
 }
 
 impl State {
+    fn take_refusal(&mut self) -> Result<(), Errno> {
+        if std::mem::take(&mut self.refused) {
+            Err(Errno::ConnRefused)
+        } else {
+            Ok(())
+        }
+    }
+
     fn local(&self) -> Option<SocketAddr> {
         self.lease.as_ref().map(|lease| lease.address)
     }
