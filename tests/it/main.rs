@@ -10,6 +10,7 @@ mod ipc_oracle;
 mod isolation;
 mod kubeconfig;
 mod looking_in;
+mod net_oracle;
 mod policy;
 mod services;
 mod support;

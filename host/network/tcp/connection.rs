@@ -4,7 +4,9 @@
 //! sends a reset), and Linux where these leave a choice:
 //! * a reset throws away what the receiver of the reset has sent and nobody read; what it has received stays readable;
 //! * then the reset is reported once, as `ECONNRESET` to the first read or write, afterwards read gives EOF, write `EPIPE`;
-//! * a side that had received EOF before the reset gets no `ECONNRESET`, only `EPIPE` from its writes.
+//! * a side that had received EOF before the reset gets no `ECONNRESET`, only `EPIPE` from its writes;
+//! * the first write to a peer that has closed is taken, since only the peer's answer to it, a reset, can tell that nobody
+//!   is there (RFC 9293 3.10.7.1); the next gives `EPIPE`.
 //!
 //! One lock holds both directions, since closing concerns both; the two ends of a connection usually live on one thread.
 
@@ -194,9 +196,14 @@ impl State {
     }
 
     /// Whether a write of `side` would fail, not for want of room.
-    const fn write_ended(&self, side: Side) -> bool {
+    const fn write_fails(&self, side: Side) -> bool {
         let own = self.sides.of(side);
-        own.closed || own.finished || own.reset || self.sides.of(side.other()).closed
+        own.closed || own.finished || own.reset
+    }
+
+    /// Whether nothing that `side` writes is read any more.
+    const fn write_ended(&self, side: Side) -> bool {
+        self.write_fails(side) || self.sides.of(side.other()).closed
     }
 
     /// The error that a write of `side` gives, if any; a pending one is told once.
@@ -205,7 +212,7 @@ impl State {
             return Some(Errno::BadF);
         }
         let pending = self.sides.of_mut(side).error.take();
-        pending.or_else(|| self.write_ended(side).then_some(Errno::Pipe))
+        pending.or_else(|| self.write_fails(side).then_some(Errno::Pipe))
     }
 
     /// Whether `side` breaks the connection off if it closes now.
@@ -407,6 +414,13 @@ impl End {
         if data.is_empty() {
             return Ok(0);
         }
+        let peer_is_gone = state.sides.of(self.side.other()).closed;
+        if peer_is_gone {
+            // What is written is thrown away, and answered by a reset. Of that no reader hears: EOF was before it.
+            let own = state.sides.of_mut(self.side);
+            own.reset = true;
+            own.error = Some(Errno::Pipe);
+        }
         let shown = self.connection.capturing.is_on().then(|| data.clone());
         match state.pipes.of_mut(self.side).push(data) {
             0 => Err(Errno::Again),
@@ -415,6 +429,10 @@ impl End {
                     data.truncate(accepted);
                     self.connection
                         .show(&state, self.side, &Segment::Data(data));
+                    if peer_is_gone {
+                        let peer = self.side.other();
+                        self.connection.show(&state, peer, &Segment::Reset);
+                    }
                 }
                 let outgoing = state.pipes.of_mut(self.side);
                 if !outgoing.readers.is_empty() {
@@ -438,14 +456,14 @@ impl End {
 
     pub(super) fn poll_writable(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = lock(&self.connection.state);
-        if state.write_ended(self.side) || state.pipes.of(self.side).room() > 0 {
+        if state.write_fails(self.side) || state.pipes.of(self.side).room() > 0 {
             return Poll::Ready(());
         }
         state.pipes.of_mut(self.side).writers.register(cx.waker());
         Poll::Pending
     }
 
-    /// Ready when no write can succeed any more.
+    /// Ready when nothing that is written will be read any more.
     pub(super) fn poll_write_end(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = lock(&self.connection.state);
         if state.write_ended(self.side) {

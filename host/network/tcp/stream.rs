@@ -190,8 +190,8 @@ impl TcpStream {
     /// Returns how many bytes were taken.
     ///
     /// # Errors
-    /// `EAGAIN` when there is no room; `EPIPE` when this end's sending was shut down or the peer has closed; `ECONNRESET`
-    /// once after a reset; `EBADF` when the container was released.
+    /// `EAGAIN` when there is no room; `EPIPE` when this end's sending was shut down, or the peer has closed and something
+    /// was written since; `ECONNRESET` once after a reset; `EBADF` when the container was released.
     pub fn try_write(&self, data: &mut Bytes) -> Result<usize, Errno> {
         self.shared.end.write(data)
     }
@@ -209,7 +209,7 @@ impl TcpStream {
         self.shared.end.poll_writable(cx)
     }
 
-    /// Ready when no write can succeed any more: the peer has closed or reset, or this end has.
+    /// Ready when nothing that is written will be read any more: the peer has closed or reset, or this end has.
     pub fn poll_write_closed(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.shared.end.poll_write_end(cx)
     }
