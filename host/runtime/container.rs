@@ -83,7 +83,7 @@ impl Container {
     /// Builds the instance with everything in `config`; no code of the guest runs.
     ///
     /// # Errors
-    /// A directory cannot be opened.
+    /// A directory or a port that is to be listened on cannot be opened.
     pub(crate) fn create(
         linked: Arc<Linked>,
         config: ContainerConfig,
@@ -98,6 +98,7 @@ impl Container {
             working_dir,
             root,
             network,
+            ports,
             ipc,
             memory,
             cpu,
@@ -116,6 +117,7 @@ impl Container {
             env,
             working_dir,
             root,
+            ports,
             memory: memory.clone(),
             stdin: stdin.clone(),
             stdout,
@@ -252,8 +254,8 @@ impl Instance {
     ) -> Result<Self, String> {
         Ok(match &*linked {
             Linked::Module(module) => {
-                let mut store =
-                    Store::new(module.module().engine(), CoreState::new(setting, held)?);
+                let state = CoreState::new(setting, held, module.listeners)?;
+                let mut store = Store::new(module.code.module().engine(), state);
                 guard(&mut store, |state| &mut state.limits, interrupted);
                 Self::Module(linked, CoreStore::new(store))
             }
@@ -273,7 +275,7 @@ impl Instance {
                 let Linked::Module(module) = &*linked else {
                     return Ok(false);
                 };
-                let instance = module.instantiate_async(&mut *store).await?;
+                let instance = module.code.instantiate_async(&mut *store).await?;
                 let start = instance.get_typed_func::<(), ()>(&mut *store, CORE_ENTRY)?;
                 start.call_async(&mut *store, ()).await?;
                 Ok(true)

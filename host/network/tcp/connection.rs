@@ -233,6 +233,24 @@ impl State {
         }
     }
 
+    /// What a read of `side` gives when no bytes wait: end, error or nothing yet.
+    fn nothing_to_read(&mut self, side: Side) -> Result<Bytes, Errno> {
+        let peer_finished = self.sides.of(side.other()).finished;
+        let own = self.sides.of_mut(side);
+        if own
+            .error
+            .take_if(|error| *error == Errno::ConnReset)
+            .is_some()
+        {
+            return Err(Errno::ConnReset);
+        }
+        if own.reset || own.deaf || peer_finished {
+            Ok(Bytes::new())
+        } else {
+            Err(Errno::Again)
+        }
+    }
+
     /// `side` closes, with a reset if it must or is told to.
     fn close(&mut self, side: Side, reset: bool) {
         if self.sides.of(side).closed {
@@ -377,20 +395,26 @@ impl End {
             }
             return Ok(data);
         }
-        let peer_finished = state.sides.of(self.side.other()).finished;
-        let own = state.sides.of_mut(self.side);
-        if own
-            .error
-            .take_if(|error| *error == Errno::ConnReset)
-            .is_some()
-        {
-            return Err(Errno::ConnReset);
+        state.nothing_to_read(self.side)
+    }
+
+    /// As [`End::read`], but the bytes stay.
+    pub(super) fn peek(&self, max: usize) -> Result<Bytes, Errno> {
+        let mut state = lock(&self.connection.state);
+        if state.sides.of(self.side).closed {
+            return Err(Errno::BadF);
         }
-        if own.reset || own.deaf || peer_finished {
-            Ok(Bytes::new())
-        } else {
-            Err(Errno::Again)
+        let incoming = state.pipes.of(self.side.other());
+        if max == 0 || !incoming.is_empty() {
+            return Ok(incoming.peek(max));
         }
+        state.nothing_to_read(self.side)
+    }
+
+    /// Bytes that wait to be read.
+    pub(super) fn unread(&self) -> usize {
+        let state = lock(&self.connection.state);
+        state.pipes.of(self.side.other()).unread()
     }
 
     pub(super) fn poll_readable(&self, cx: &Context<'_>) -> Poll<()> {

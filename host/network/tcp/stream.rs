@@ -181,6 +181,21 @@ impl TcpStream {
         self.shared.end.read(max)
     }
 
+    /// As [`TcpStream::try_read`], but the bytes stay to be read (`MSG_PEEK`): as many as wait, a copy where they are not in
+    /// one piece.
+    ///
+    /// # Errors
+    /// As [`TcpStream::try_read`].
+    pub fn try_peek(&self, max: usize) -> Result<Bytes, Errno> {
+        self.shared.end.peek(max)
+    }
+
+    /// Bytes that wait to be read (`FIONREAD`).
+    #[must_use]
+    pub fn unread_bytes(&self) -> usize {
+        self.shared.end.unread()
+    }
+
     /// Ready when [`TcpStream::try_read`] would not give `EAGAIN`.
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.shared.end.poll_readable(cx)

@@ -196,6 +196,38 @@ fn a_close_with_unread_data_resets_the_peer_and_any_other_close_is_eof() {
 }
 
 #[test]
+fn a_peek_sees_what_a_read_will_give_and_takes_nothing() {
+    let (_pod, a, b) = pod();
+    let (near, far) = connection(&a, &b);
+    assert_eq!(near.try_peek(9), Err(Errno::Again));
+    write(&far, "hello").unwrap();
+    assert_eq!(near.try_peek(3).unwrap(), "hel");
+    assert_eq!(
+        (near.try_peek(9).unwrap(), near.unread_bytes()),
+        ("hello".into(), 5)
+    );
+    assert_eq!(near.try_read(9).unwrap(), "hello");
+    far.shutdown(Shutdown::Send).unwrap();
+    assert_eq!(
+        (near.try_peek(9).unwrap(), near.unread_bytes()),
+        ("".into(), 0)
+    );
+    far.abort();
+    assert_eq!(write(&near, "x"), Err(Errno::Pipe));
+}
+
+#[test]
+fn a_peer_that_peeked_and_did_not_read_resets_when_it_closes() {
+    let (_pod, a, b) = pod();
+    let (near, far) = connection(&a, &b);
+    write(&far, "unread").unwrap();
+    assert_eq!(near.try_peek(9).unwrap(), "unread");
+    drop(near);
+    assert_eq!(far.try_peek(9), Err(Errno::ConnReset));
+    assert_eq!(far.try_peek(9).unwrap(), "");
+}
+
+#[test]
 fn after_receive_is_shut_down_the_peers_data_is_thrown_away() {
     let (_pod, a, b) = pod();
     let (near, far) = connection(&a, &b);

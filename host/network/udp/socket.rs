@@ -33,6 +33,18 @@ pub struct Datagram {
     pub full_length: usize,
 }
 
+impl Datagram {
+    fn cut(mut data: Bytes, from: SocketAddr, max: usize) -> Self {
+        let full_length = data.len();
+        data.truncate(max);
+        Self {
+            data,
+            from,
+            full_length,
+        }
+    }
+}
+
 /// A UDP socket of a container. Clones are handles of one socket, which closes when the last is gone.
 #[derive(Clone, Debug)]
 pub struct UdpSocket {
@@ -345,15 +357,20 @@ impl UdpSocket {
     pub fn try_recv_from(&self, max: usize) -> Result<Datagram, Errno> {
         let mut state = self.shared.open()?;
         state.take_refusal()?;
-        let (mut data, from) = state.incoming.pop().ok_or(Errno::Again)?;
+        let (data, from) = state.incoming.pop().ok_or(Errno::Again)?;
         drop(state);
-        let full_length = data.len();
-        data.truncate(max);
-        Ok(Datagram {
-            data,
-            from,
-            full_length,
-        })
+        Ok(Datagram::cut(data, from, max))
+    }
+
+    /// As [`UdpSocket::try_recv_from`], but the datagram stays to be received (`MSG_PEEK`).
+    ///
+    /// # Errors
+    /// As [`UdpSocket::try_recv_from`].
+    pub fn try_peek_from(&self, max: usize) -> Result<Datagram, Errno> {
+        let mut state = self.shared.open()?;
+        state.take_refusal()?;
+        let (data, from) = state.incoming.first().ok_or(Errno::Again)?;
+        Ok(Datagram::cut(data.clone(), *from, max))
     }
 
     /// Ready when [`UdpSocket::try_recv_from`] would not give `EAGAIN`.

@@ -34,7 +34,8 @@ fn a_datagram_arrives_whole_with_its_senders_address() {
         .try_send_to(&text(""), Some("10.244.0.2:53".parse().unwrap()))
         .unwrap();
     assert_eq!(waker.count(), 1);
-    let first = server.try_recv_from(4).unwrap();
+    let first = server.try_peek_from(4).unwrap();
+    assert_eq!(server.try_recv_from(4).unwrap(), first);
     assert_eq!((&first.data[..], first.full_length), (&b"ques"[..], 8));
     let port = client.local_addr().unwrap().port();
     assert_eq!(first.from, ([127, 0, 0, 1], port).into());
@@ -44,6 +45,7 @@ fn a_datagram_arrives_whole_with_its_senders_address() {
         (0, ([10, 244, 0, 2], port).into())
     );
     assert_eq!(server.try_recv_from(4), Err(Errno::Again));
+    assert_eq!(server.try_peek_from(4), Err(Errno::Again));
     server
         .try_send_to(&text("answer"), Some(first.from))
         .unwrap();

@@ -93,6 +93,7 @@ impl Pod {
                 preopens: Vec::new(),
             },
             network: self.network.attach(name),
+            ports: Vec::new(),
             ipc: self.ipc.attach(name),
             ipc_wait_for_open: Duration::ZERO,
             memory: MemoryShare::new(MEMORY_LIMIT_BYTES),

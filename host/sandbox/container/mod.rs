@@ -159,6 +159,7 @@ impl Job {
             working_dir: prepared.working_dir.clone(),
             root,
             network: self.resources.network.attach(&spec.name),
+            ports: spec::declared_ports(spec),
             ipc: self.resources.ipc.pod.attach(&spec.name),
             ipc_wait_for_open: self.resources.ipc.wait_for_open,
             memory: memory.clone(),

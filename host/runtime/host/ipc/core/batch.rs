@@ -4,7 +4,7 @@
 
 use wasmpod_ipc::Errno;
 
-use super::memory::{Answer, EFAULT, Failure, Place};
+use crate::host::guest_memory::{Answer, EFAULT, Failure, Place};
 
 /// Messages of one call at most: it bounds how long a call holds up the pod's other containers. More are not looked at.
 pub(super) const MAX_BATCH: usize = 4096;

@@ -13,7 +13,7 @@ use wasmpod_ipc::{Errno, Segment};
 use wasmtime::{AsContextMut, Linker, Memory, Result, Store};
 
 use super::MODULE;
-use super::memory::{Answer, EFAULT, Guest, Out, errno, handle, memory};
+use crate::host::guest_memory::{Answer, EFAULT, Guest, Out, errno, handle, memory};
 use super::segment::{OpenSegment, WRITE, offset, segment};
 use crate::host::CoreState;
 use crate::host::ipc::{limit, within};
@@ -271,9 +271,9 @@ fn unmap(guest: &mut Guest<'_>, address: i32, len: i32) -> Answer {
 
 /// Ends all mappings of a guest that has ended, while its memory is still there.
 pub(in crate::host) fn unmap_all(store: &mut Store<CoreState>) {
-    let handles = &mut store.data_mut().handles;
-    let mappings = std::mem::take(&mut handles.mappings);
-    let Some(memory) = handles.memory else { return };
+    let state = store.data_mut();
+    let mappings = std::mem::take(&mut state.handles.mappings);
+    let Some(memory) = state.memory else { return };
     for mut mapping in mappings {
         // If it fails the engine gives the whole range back, mapped or not; nobody runs in it any more.
         let _ = mapping.end_with(&mut *store, memory);
