@@ -16,7 +16,7 @@ use crate::creation::Creation;
 use crate::mqueue::{self, Attributes, MessageQueue, Queue};
 use crate::names::Names;
 use crate::owner::Owner;
-use crate::semaphore::{self, NamedSemaphore, Semaphore};
+use crate::semaphore::{self, NamedSemaphore, Numbers, Semaphore};
 use crate::shm::{self, NamedSegment, SharedMemory};
 use crate::sysv::{GetFlags, Table, message_queue, semaphore_set, shared_memory};
 use crate::wait::{Wait, What};
@@ -34,6 +34,7 @@ pub(crate) struct Namespace {
     pub(crate) host: Host,
     pub(crate) message_queues: Names<MessageQueue>,
     pub(crate) semaphores: Names<NamedSemaphore>,
+    pub(crate) semaphore_numbers: Arc<Numbers>,
     pub(crate) shared_memory: Names<NamedSegment>,
     pub(crate) message_queues_v: Table<message_queue::Shared>,
     pub(crate) semaphore_sets: Table<semaphore_set::Shared>,
@@ -67,6 +68,7 @@ impl PodIpc {
                 host,
                 message_queues: Names::new(limits.max_queues),
                 semaphores: Names::new(limits.max_semaphores),
+                semaphore_numbers: Arc::default(),
                 shared_memory: Names::new(limits.max_shared_memory_objects),
                 message_queues_v: Table::new(system_v.msgmni),
                 semaphore_sets: Table::new(system_v.semmni),
@@ -193,13 +195,7 @@ impl ContainerIpc {
     /// * `EMFILE`: too many open descriptors of this container.
     /// * `ENOSPC`: too many semaphores of this pod.
     pub fn sem_open(&self, name: &str, flags: OpenFlags, value: u32) -> Result<Semaphore, Errno> {
-        let Namespace {
-            semaphores,
-            bytes,
-            limits,
-            ..
-        } = &*self.namespace;
-        semaphore::open(semaphores, bytes, &self.owner, name, flags, value, limits)
+        semaphore::open(&self.namespace, &self.owner, name, flags, value)
     }
 
     /// Removes a name at once; the semaphore goes when its last handle is closed, as `sem_unlink(3)`

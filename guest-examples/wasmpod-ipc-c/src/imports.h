@@ -32,6 +32,7 @@ IMPORT(sem_post)(uint32_t sem);
 IMPORT(sem_try_wait)(uint32_t sem);
 IMPORT(sem_wait)(uint32_t sem, int64_t timeout_ns);
 IMPORT(sem_get_value)(uint32_t sem, uint32_t *out);
+IMPORT(sem_map)(uint32_t sem, void *address, uint32_t *out);
 
 IMPORT(shm_open)(const char *name, size_t length, unsigned flags, uint32_t *out);
 IMPORT(shm_close)(uint32_t fd);

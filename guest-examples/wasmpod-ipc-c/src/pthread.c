@@ -5,7 +5,7 @@
  * The containers of a pod run on one thread of the host and are interrupted between calls and turns of loops only, so
  * the atomic operations here need not be instructions; compiled for `-matomics` they are, and all stays right.
  *
- * Deliberately not here: robust mutexes (pthread_mutex_init says ENOTSUP), priorities, rwlocks of several containers.
+ * Deliberately not here: robust mutexes (pthread_mutex_init says ENOTSUP), priorities.
  */
 #include "imports.h"
 
