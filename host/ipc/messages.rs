@@ -246,6 +246,7 @@ impl<const BY_AGE: bool> Messages<BY_AGE> {
     pub(crate) fn take<R>(&mut self, found: Found, f: impl FnOnce(&[u8], i64) -> R) -> Option<R> {
         let free = self.free;
         let slot = slot_mut(&mut self.slots, found.index).ok()?;
+        let is_long = slot.data.capacity() > SMALLEST_BUFFER_BYTES;
         let (key, older, younger) = (slot.key, slot.older, slot.younger);
         let next = std::mem::replace(&mut slot.next, free);
         self.free = found.index;
@@ -274,7 +275,6 @@ impl<const BY_AGE: bool> Messages<BY_AGE> {
         } else if let Some(level) = self.levels.get_mut(place) {
             level.oldest = next;
         }
-        let is_long = self.slot(found.index)?.data.capacity() > SMALLEST_BUFFER_BYTES;
         if is_long && self.buffer_bytes > self.bounds.idle_bytes {
             return self.take_buffer(found.index).map(|data| f(&data, key));
         }

@@ -7,12 +7,14 @@
 //!
 //! Lock order: a segment's state of System V, then a table or registry, then any other object.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::account::Account;
 use crate::creation::Creation;
+use crate::lock::lock;
 use crate::mqueue::{self, Attributes, MessageQueue, Queue};
 use crate::names::Names;
 use crate::owner::Owner;
@@ -50,6 +52,8 @@ pub(crate) struct Namespace {
     /// Pages in all System V segments: `SHMALL`.
     pub(crate) system_v_pages: Arc<Account>,
     next_pid: AtomicI32,
+    /// The numbers of the instances that there are.
+    running: Mutex<BTreeSet<i32>>,
 }
 
 impl PodIpc {
@@ -79,6 +83,7 @@ impl PodIpc {
                 system_v_semaphores: Account::new(u64::from(system_v.semmns)),
                 system_v_pages: Account::new(system_v.shmall),
                 next_pid: AtomicI32::new(1),
+                running: Mutex::default(),
                 limits,
             }),
         }
@@ -89,6 +94,7 @@ impl PodIpc {
     pub fn attach(&self, owner: &str) -> ContainerIpc {
         // Numbers that come round again after two thousand million restarts are none too early.
         let pid = self.namespace.next_pid.fetch_add(1, Ordering::Relaxed) & i32::MAX;
+        lock(&self.namespace.running).insert(pid);
         ContainerIpc {
             namespace: Arc::clone(&self.namespace),
             owner: Arc::new(Owner::new(owner, pid)),
@@ -130,6 +136,12 @@ impl ContainerIpc {
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.owner.pid()
+    }
+
+    /// Whether the instance of this number runs: a lock whose owner does not is nobody's.
+    #[must_use]
+    pub fn is_running(&self, pid: i32) -> bool {
+        lock(&self.namespace.running).contains(&pid)
     }
 
     /// Opens a queue, or makes it, as `mq_open(3)` does.
@@ -357,6 +369,7 @@ const fn no_such_file(errno: Errno) -> Errno {
 impl Drop for ContainerIpc {
     fn drop(&mut self) {
         self.owner.end();
+        lock(&self.namespace.running).remove(&self.owner.pid());
         let Namespace {
             host,
             message_queues,

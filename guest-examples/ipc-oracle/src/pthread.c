@@ -1,6 +1,6 @@
 /*
  * Process-shared locks in a segment: pthread_mutexattr_setpshared(3), pthread_mutex_lock(3p), pthread_cond_wait(3p),
- * pthread_barrier_wait(3p), pthread_rwlock_rdlock(3p), sem_init(3).
+ * pthread_barrier_wait(3p), pthread_rwlock_rdlock(3p), pthread_mutexattr_setrobust(3), sem_init(3).
  */
 #include "oracle.h"
 
@@ -14,7 +14,7 @@
 
 struct shared {
 	volatile int is_made;
-	pthread_mutex_t mutex;
+	pthread_mutex_t mutex, robust;
 	pthread_cond_t changed;
 	pthread_barrier_t barrier;
 	pthread_rwlock_t rwlock;
@@ -26,6 +26,14 @@ static int make_mutex(pthread_mutex_t *mutex, int type)
 {
 	pthread_mutexattr_t attr;
 	return pthread_mutexattr_init(&attr) == 0 && pthread_mutexattr_settype(&attr, type) == 0 &&
+		pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) == 0 &&
+		pthread_mutex_init(mutex, &attr) == 0 && pthread_mutexattr_destroy(&attr) == 0;
+}
+
+static int make_robust(pthread_mutex_t *mutex)
+{
+	pthread_mutexattr_t attr;
+	return pthread_mutexattr_init(&attr) == 0 && pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST) == 0 &&
 		pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) == 0 &&
 		pthread_mutex_init(mutex, &attr) == 0 && pthread_mutexattr_destroy(&attr) == 0;
 }
@@ -163,10 +171,14 @@ void pthread_first(void)
 	CHECK("a segment for both sides", fd != -1 && ftruncate(fd, sizeof(struct shared)) == 0);
 	struct shared *shared = map(fd);
 	CHECK("the locks are made", make_mutex(&shared->mutex, PTHREAD_MUTEX_NORMAL) && make_cond(&shared->changed) &&
-		make_barrier(&shared->barrier, 2) && make_rwlock(&shared->rwlock) && sem_init(&shared->sem, 1, 0) == 0);
+		make_barrier(&shared->barrier, 2) && make_rwlock(&shared->rwlock) && make_robust(&shared->robust) && sem_init(&shared->sem, 1, 0) == 0);
 	__atomic_store_n(&shared->is_made, 1, __ATOMIC_RELEASE);
 	work(shared, 0);
 	CHECK("the unnamed semaphore is posted by the other side", sem_wait(&shared->sem) == 0);
+	/* The other side has locked it, and ends. */
+	CHECK("a robust mutex tells that its owner has ended", pthread_mutex_lock(&shared->robust) == EOWNERDEAD);
+	CHECK("and is made consistent", pthread_mutex_consistent(&shared->robust) == 0 && pthread_mutex_unlock(&shared->robust) == 0);
+	CHECK("then it is as before", pthread_mutex_lock(&shared->robust) == 0 && pthread_mutex_unlock(&shared->robust) == 0);
 	CHECK("the name is unlinked", shm_unlink(name_of("work")) == 0 && munmap(shared, sizeof *shared) == 0);
 }
 
@@ -179,6 +191,7 @@ void pthread_second(void)
 	struct shared *shared = map(fd);
 	EVENTUALLY("the locks are made", __atomic_load_n(&shared->is_made, __ATOMIC_ACQUIRE));
 	work(shared, 1);
+	CHECK("a robust mutex is locked", pthread_mutex_lock(&shared->robust) == 0);
 	CHECK("the unnamed semaphore is posted", sem_post(&shared->sem) == 0);
-	CHECK("the segment is given back", munmap(shared, sizeof *shared) == 0);
+	/* The end has both: the mutex, and what is mapped. */
 }

@@ -45,6 +45,7 @@ IMPORT(shm_map)(uint32_t fd, int64_t offset, void *address, size_t length, unsig
 IMPORT(shm_sync)(void *address, size_t length);
 IMPORT(shm_unmap)(void *address, size_t length);
 IMPORT(futex_wait)(volatile void *address, uint32_t expected, int64_t timeout_ns);
+IMPORT(futex_owner_runs)(int number, uint32_t *out);
 IMPORT(futex_wake)(volatile void *address, uint32_t count, uint32_t *out);
 
 IMPORT(msg_get)(int key, unsigned flags, int *out);

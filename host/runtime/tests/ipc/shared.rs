@@ -519,6 +519,19 @@ async fn the_numbers_of_all_semaphores_are_mapped_once() {
 }
 
 #[tokio::test]
+async fn a_guest_can_ask_whether_the_owner_of_a_lock_runs() {
+    // The first instance of a pod has the number 1.
+    Script::new()
+        .call("futex_owner_runs", [1.into(), OUT.into()], 0)
+        .word(OUT, 1)
+        .call("futex_owner_runs", [2.into(), OUT.into()], 0)
+        .word(OUT, 0)
+        .call("futex_owner_runs", [1.into(), (-3).into()], 21)
+        .holds()
+        .await;
+}
+
+#[tokio::test]
 async fn where_pages_cannot_be_shared_the_numbers_stay_with_the_host() {
     semaphore(3)
         .call("sem_map", [at(OUT), MAPPED.into(), RESULT.into()], 58)

@@ -391,6 +391,14 @@ fn shm_futex_wake(guest: &mut Guest<'_>, fd: i32, offset: i64, count: i32, out: 
     wake(guest, at, count, out)
 }
 
+/// Whether an instance runs, for locks whose owner may have ended.
+fn owner_runs(guest: &mut Guest<'_>, number: i32, out: i32) -> Answer {
+    let (memory, state) = memory(guest)?;
+    let out = Out::<4>::new(out, memory)?;
+    let runs = u32::from(state.ipc.is_running(number));
+    out.put(memory, &[&runs])
+}
+
 /// Defines the functions.
 ///
 /// # Errors
@@ -414,6 +422,9 @@ pub(super) fn link(linker: &mut Linker<CoreState>) -> Result<()> {
     })?;
     linker.func_wrap(MODULE, "futex_wake", |mut guest: Guest<'_>, address: i32, count: i32, out: i32| {
         errno(futex_wake(&mut guest, address, count, out))
+    })?;
+    linker.func_wrap(MODULE, "futex_owner_runs", |mut guest: Guest<'_>, number: i32, out: i32| {
+        errno(owner_runs(&mut guest, number, out))
     })?;
     linker.func_wrap_async(MODULE, "shm_futex_wait", |mut guest: Guest<'_>, (fd, offset, expected, timeout_ns): (i32, i64, i32, i64)| {
         Box::new(async move { errno(shm_futex_wait(&mut guest, (fd, offset), expected, timeout_ns).await) })
