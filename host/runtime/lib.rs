@@ -27,6 +27,7 @@ mod fair;
 mod host;
 mod limits;
 mod polled;
+mod processors;
 
 mod code_store;
 mod compile;
