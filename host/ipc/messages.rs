@@ -123,7 +123,7 @@ impl<const BY_AGE: bool> Messages<BY_AGE> {
     pub(crate) fn push(&mut self, data: &[u8], key: i64) -> Result<(), Errno> {
         // Everything that can fail comes first.
         if self.levels.len() == self.levels.capacity() {
-            self.levels.try_reserve(1).map_err(|_| Errno::NoMemory)?;
+            reserve_one(&mut self.levels)?;
         }
         if self.free == NONE {
             self.add_slot()?;
@@ -161,7 +161,7 @@ impl<const BY_AGE: bool> Messages<BY_AGE> {
         if index == NONE {
             return Err(Errno::NoMemory);
         }
-        self.slots.try_reserve(1).map_err(|_| Errno::NoMemory)?;
+        reserve_one(&mut self.slots)?;
         if let Some(charge) = &mut self.charge
             && !charge.grow(MESSAGE_OVERHEAD_BYTES)
         {
@@ -327,6 +327,16 @@ impl Messages<true> {
         }
         self.found(index)
     }
+}
+
+/// Makes room for one more. For the first it is room for one only: there are many queues that never hold two messages.
+fn reserve_one<T>(list: &mut Vec<T>) -> Result<(), Errno> {
+    let reserved = if list.is_empty() {
+        list.try_reserve_exact(1)
+    } else {
+        list.try_reserve(1)
+    };
+    reserved.map_err(|_| Errno::NoMemory)
 }
 
 fn slot_mut(slots: &mut [Slot], index: u32) -> Result<&mut Slot, Errno> {

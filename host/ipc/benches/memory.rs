@@ -33,10 +33,12 @@ fn resident() -> Option<u64> {
 }
 
 fn main() {
-    let mut limits = IpcLimits::default();
-    limits.max_queues = QUEUES;
-    limits.max_open_handles = QUEUES;
-    limits.max_bytes = u64::MAX;
+    let limits = IpcLimits {
+        max_queues: QUEUES,
+        max_open_handles: QUEUES,
+        max_bytes: u64::MAX,
+        ..IpcLimits::default()
+    };
     let pod = PodIpc::new(limits);
     let container = pod.attach("reader");
     let size = Attributes {

@@ -120,6 +120,8 @@ struct Kept {
     message_queues: Vec<MessageQueue>,
     sets: Vec<SemaphoreSet>,
     waits: Vec<Wait>,
+    /// Waits at addresses: they are nobody's, and end with who awaits them.
+    futexes: Vec<Wait>,
 }
 
 struct Container {
@@ -132,6 +134,9 @@ fn keep<T, E>(kept: &mut Vec<T>, made: Result<T, E>) {
         kept.push(made);
     }
 }
+
+/// Any answer will do.
+fn tried<T>(_: T) {}
 
 fn pick<'a, T>(kept: &'a [T], bytes: &mut Bytes<'_>) -> Option<&'a T> {
     kept.get(usize::from(bytes.byte()) % kept.len().max(1))
@@ -163,15 +168,12 @@ impl Container {
         }
     }
 
-    fn begin(&mut self, wait: Option<Wait>) {
-        if let Some(mut wait) = wait
-            && poll(&mut wait).is_pending()
-        {
+    fn begin(&mut self, mut wait: Wait) {
+        if poll(&mut wait).is_pending() {
             keep(&mut self.kept.waits, Ok::<_, Errno>(wait));
         }
     }
 
-    #[expect(clippy::too_many_lines, reason = "one arm an operation")]
     fn step(&mut self, bytes: &mut Bytes<'_>) -> Option<()> {
         match bytes.byte() % 40 {
             0 | 1 => {
@@ -183,13 +185,13 @@ impl Container {
                 let size = (bytes.byte() % 4 > 0).then_some(size);
                 keep(&mut self.kept.queues, self.door.mq_open(&name, flags, size));
             }
-            2 => drop(self.door.mq_unlink(&bytes.name())),
+            2 => tried(self.door.mq_unlink(&bytes.name())),
             3 | 4 => {
                 let data = bytes.data();
                 let priority = u32::try_from(bytes.number()).unwrap_or(u32::MAX);
-                drop(pick(&self.kept.queues, bytes)?.try_send(&data, priority));
+                tried(pick(&self.kept.queues, bytes)?.try_send(&data, priority));
             }
-            5 | 6 => drop(pick(&self.kept.queues, bytes)?.try_receive_into(|data, _| data.len())),
+            5 | 6 => tried(pick(&self.kept.queues, bytes)?.try_receive_into(|data, _| data.len())),
             7 => {
                 let queue = pick(&self.kept.queues, bytes)?;
                 let wait = match bytes.byte() % 5 {
@@ -199,7 +201,7 @@ impl Container {
                     3 => queue.writable(),
                     _ => queue.notify().ok()?,
                 };
-                self.begin(Some(wait));
+                self.begin(wait);
             }
             8 => drop_one(&mut self.kept.queues, bytes),
             9 | 10 => {
@@ -210,9 +212,9 @@ impl Container {
                     self.door.sem_open(&name, flags, value),
                 );
             }
-            11 => drop(self.door.sem_unlink(&bytes.name())),
-            12 | 13 => drop(pick(&self.kept.semaphores, bytes)?.post()),
-            14 => drop(pick(&self.kept.semaphores, bytes)?.try_wait()),
+            11 => tried(self.door.sem_unlink(&bytes.name())),
+            12 | 13 => tried(pick(&self.kept.semaphores, bytes)?.post()),
+            14 => tried(pick(&self.kept.semaphores, bytes)?.try_wait()),
             15 => {
                 let semaphore = pick(&self.kept.semaphores, bytes)?;
                 let wait = if bytes.byte() % 3 > 0 {
@@ -220,18 +222,18 @@ impl Container {
                 } else {
                     semaphore.ready()
                 };
-                self.begin(Some(wait));
+                self.begin(wait);
             }
             16 => drop_one(&mut self.kept.semaphores, bytes),
             17 | 18 => {
                 let (name, flags) = (bytes.name(), bytes.open_flags());
                 keep(&mut self.kept.memories, self.door.shm_open(&name, flags));
             }
-            19 => drop(self.door.shm_unlink(&bytes.name())),
-            20 => drop(pick(&self.kept.memories, bytes)?.truncate(bytes.number())),
+            19 => tried(self.door.shm_unlink(&bytes.name())),
+            20 => tried(pick(&self.kept.memories, bytes)?.truncate(bytes.number())),
             21 => {
                 let (segment, data) = (self.segment(bytes)?, bytes.data());
-                drop(segment.write(bytes.number(), &data));
+                tried(segment.write(bytes.number(), &data));
             }
             22 => {
                 let mut into = bytes.data();
@@ -250,15 +252,16 @@ impl Container {
                         new: word,
                     },
                 };
-                drop(segment.update_u32(bytes.number(), operation));
+                tried(segment.update_u32(bytes.number(), operation));
             }
             25 => {
                 let (segment, offset) = (self.segment(bytes)?, bytes.number());
-                self.begin(Some(
-                    segment.futex_wait(offset, u32::from(bytes.byte() % 2)),
-                ));
+                let mut wait = segment.futex_wait(offset, u32::from(bytes.byte() % 2));
+                if poll(&mut wait).is_pending() {
+                    keep(&mut self.kept.futexes, Ok::<_, Errno>(wait));
+                }
             }
-            26 => drop(
+            26 => tried(
                 self.segment(bytes)?
                     .futex_wake(bytes.number(), bytes.byte().into()),
             ),
@@ -269,30 +272,30 @@ impl Container {
             }
             29 | 30 => {
                 let (kind, data) = (i64::from(bytes.byte() % 5) - 1, bytes.data());
-                drop(pick(&self.kept.message_queues, bytes)?.try_send(kind, &data));
+                tried(pick(&self.kept.message_queues, bytes)?.try_send(kind, &data));
             }
             31 => {
                 let select = Select::new(i64::from(bytes.byte() % 9) - 4, bytes.byte() % 4 == 0);
                 let (queue, most) = (pick(&self.kept.message_queues, bytes)?, bytes.byte());
                 if bytes.byte() % 2 > 0 {
                     let cut = bytes.byte() % 2 > 0;
-                    drop(queue.try_receive(select, most.into(), cut, |data, _| data.len()));
+                    tried(queue.try_receive(select, most.into(), cut, |data, _| data.len()));
                 } else {
                     let wait = queue.wait_receive(select);
-                    self.begin(Some(wait));
+                    self.begin(wait);
                 }
             }
             32 => {
                 let queue = pick(&self.kept.message_queues, bytes)?;
                 match bytes.byte() % 8 {
-                    0 => drop(queue.remove()),
+                    0 => tried(queue.remove()),
                     1 | 2 => {
                         let wait = queue.wait_send(usize::from(bytes.byte()));
-                        self.begin(Some(wait));
+                        self.begin(wait);
                     }
                     _ => {
                         let max_bytes = u32::try_from(bytes.number()).unwrap_or(u32::MAX);
-                        drop(queue.set(MessageQueueSettings {
+                        tried(queue.set(MessageQueueSettings {
                             max_bytes,
                             mode: 0o600,
                         }));
@@ -317,24 +320,24 @@ impl Container {
                 let operations: Vec<_> = (0..bytes.byte() % 4).map(|_| operation(bytes)).collect();
                 let set = pick(&self.kept.sets, bytes)?;
                 if bytes.byte() % 2 > 0 {
-                    drop(set.try_operate(&operations));
+                    tried(set.try_operate(&operations));
                 } else {
                     let wait = set.operate(&operations);
-                    self.begin(Some(wait));
+                    self.begin(wait);
                 }
             }
             36 => {
                 let set = pick(&self.kept.sets, bytes)?;
                 match bytes.byte() % 8 {
-                    0 => drop(set.remove()),
-                    _ => drop(set.set_value(bytes.byte().into(), i32::from(bytes.byte()) * 257)),
+                    0 => tried(set.remove()),
+                    _ => tried(set.set_value(bytes.byte().into(), i32::from(bytes.byte()) * 257)),
                 }
             }
             37 => {
                 let (key, flags) = (bytes.key(), bytes.get_flags());
                 let id = self.door.shm_get(key, bytes.number(), flags).ok()?;
                 if bytes.byte() % 6 == 0 {
-                    drop(self.door.shm_remove(id));
+                    tried(self.door.shm_remove(id));
                 } else {
                     keep(
                         &mut self.kept.attached,
@@ -351,7 +354,7 @@ impl Container {
             _ => {
                 let index = usize::from(bytes.byte()) % self.kept.waits.len().max(1);
                 if poll(self.kept.waits.get_mut(index)?).is_ready() {
-                    drop(self.kept.waits.swap_remove(index));
+                    tried(self.kept.waits.swap_remove(index));
                 }
             }
         }
@@ -383,6 +386,7 @@ fuzz_target!(|data: &[u8]| {
             let old = std::mem::replace(container, Container::new(&pod, "c"));
             let Container { door, kept } = old;
             drop(door);
+            drop(kept.futexes);
             for mut wait in kept.waits {
                 assert!(poll(&mut wait).is_ready(), "who waits sees the end");
             }
@@ -405,13 +409,14 @@ fuzz_target!(|data: &[u8]| {
             .all(|one| one.open_handles == 0 && one.waiting == 0)
     );
     let door = pod.attach("end");
-    for number in 0..5 {
-        let name = format!("/{number}");
-        let _ = (
-            door.mq_unlink(&name),
-            door.sem_unlink(&name),
-            door.shm_unlink(&name),
-        );
+    for queue in &list.message_queues {
+        door.mq_unlink(&queue.name).unwrap();
+    }
+    for semaphore in &list.semaphores {
+        door.sem_unlink(&semaphore.name).unwrap();
+    }
+    for memory in &list.shared_memory {
+        door.shm_unlink(&memory.name).unwrap();
     }
     for queue in &list.system_v_message_queues {
         door.msg_queue(queue.id).unwrap().remove().unwrap();

@@ -102,9 +102,11 @@ fn each_semaphore_has_a_number_of_its_own_and_leaves_it_to_the_next() {
 
 #[test]
 fn semaphores_that_do_not_fit_into_the_page_work_by_calls() {
-    let mut limits = IpcLimits::default();
-    limits.max_semaphores = 17_000;
-    limits.max_open_handles = 17_000;
+    let limits = IpcLimits {
+        max_semaphores: 17_000,
+        max_open_handles: 17_000,
+        ..IpcLimits::default()
+    };
     let host = Host {
         memory: Arc::new(Mappable),
         ..Host::default()
