@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, Weak};
 
 use crate::counters::SocketInfo;
 use crate::lock::lock;
+use crate::names::{Learnt, resolve_outside};
 use crate::pod::{Pod, describe};
+use crate::policy::Opened;
 use crate::tcp::{StreamShared, TcpShared, TcpSocket};
 use crate::udp::{UdpShared, UdpSocket};
 use crate::{AddressFamily, Errno};
@@ -48,12 +50,24 @@ impl ContainerNetwork {
         &self.container.name
     }
 
-    /// The addresses of a name, as [`crate::PodNetwork::resolve`].
+    /// The addresses of a name, as [`crate::PodNetwork::resolve`]. It waits for nobody, so of names outside of the
+    /// cluster it only knows those that were looked up just now.
     ///
     /// # Errors
     /// As [`crate::PodNetwork::resolve`].
     pub fn resolve(&self, name: &str) -> Result<Vec<std::net::IpAddr>, crate::ResolveError> {
-        self.container.pod.resolve(name)
+        self.container.pod.resolve(name, &Learnt::default())
+    }
+
+    /// As [`ContainerNetwork::resolve`], but also names outside of the cluster where egress is allowed, for which the
+    /// host's resolver is asked. Ready at once for every other name.
+    pub fn lookup(
+        &self,
+        name: &str,
+    ) -> impl Future<Output = Result<Vec<std::net::IpAddr>, crate::ResolveError>> + Send + use<>
+    {
+        let (pod, name) = (Arc::clone(&self.container.pod), name.to_owned());
+        async move { resolve_outside(&pod, &name).await }
     }
 
     /// Closes all sockets as the end of a process does: ports are free, listeners refuse, a peer reads what was sent to it
@@ -141,6 +155,31 @@ impl Container {
             .iter()
             .filter_map(|entry| describe(&self.name, entry))
             .collect()
+    }
+
+    /// Resets every connection that was opened here and is forbidden.
+    pub(crate) fn reset_where(&self, is_forbidden: &dyn Fn(Opened) -> bool) {
+        let sockets = lock(&self.table)
+            .sockets
+            .values()
+            .map(Entry::weak)
+            .collect::<Vec<_>>();
+        for entry in sockets {
+            match entry {
+                Entry::Tcp(socket) => {
+                    if let Some(socket) = socket.upgrade() {
+                        socket.reset_if(is_forbidden);
+                    }
+                }
+                Entry::Stream(stream) => {
+                    if let Some(stream) = stream.upgrade() {
+                        stream.reset_if(is_forbidden);
+                    }
+                }
+                // A datagram is judged when it is sent.
+                Entry::Udp(_) | Entry::Reserved => {}
+            }
+        }
     }
 
     /// Closes everything; `reset` sends a reset to every peer.

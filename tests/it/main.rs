@@ -9,6 +9,7 @@ mod ipc_oracle;
 mod isolation;
 mod kubeconfig;
 mod looking_in;
+mod policy;
 mod services;
 mod support;
 #[cfg(target_os = "linux")]

@@ -262,6 +262,28 @@ impl End {
         }
     }
 
+    /// The addresses of client and server, if this is the client's end.
+    pub(super) fn opened(&self) -> Option<(SocketAddr, SocketAddr)> {
+        let ends = &self.connection.ends;
+        (self.side == Side::Client).then_some((ends.client.address, ends.server.address))
+    }
+
+    /// Resets both ends, as if each had got the reset of the other: nothing more goes over the connection.
+    pub(super) fn sever(&self) {
+        let mut state = lock(&self.connection.state);
+        for side in [Side::Client, Side::Server] {
+            state.pipes.of_mut(side).discard();
+            let own = state.sides.of_mut(side);
+            if !own.closed && !own.reset {
+                own.reset = true;
+                own.error = Some(Errno::ConnReset);
+            }
+        }
+        let wakers = state.take_all_wakers();
+        drop(state);
+        wakers.into_iter().for_each(Wakers::wake);
+    }
+
     pub(super) fn opened_at(&self) -> Instant {
         self.connection.opened_at
     }

@@ -6,6 +6,7 @@
 //! that nobody accepted are reset (Linux `inet_csk_listen_stop`).
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll};
@@ -13,6 +14,7 @@ use std::task::{Context, Poll};
 use super::budget::BufferBudget;
 use super::connection::{Connection, End, EndInfo};
 use super::options::TcpOptions;
+use super::unanswered::Unanswered;
 use crate::Errno;
 use crate::lock::lock;
 use crate::wakers::Wakers;
@@ -167,21 +169,7 @@ impl Listener {
                 break;
             };
             wakers.push(attempt.finish(|| {
-                let from = &attempt.from;
-                let server = EndInfo {
-                    address: attempt.to,
-                    container: Arc::clone(&attempt.server),
-                };
-                let client = EndInfo {
-                    address: from.address,
-                    container: Arc::clone(&from.container),
-                };
-                let (client, server) = Connection::establish(
-                    (client, &from.options),
-                    (server, &options),
-                    from.dialed,
-                    &from.budget,
-                );
+                let (client, server) = attempt.establish(&options);
                 state.established.push_back(server);
                 Ok(client)
             }));
@@ -195,6 +183,25 @@ impl Listener {
 }
 
 impl Attempt {
+    /// The two ends of the connection that was wished for; `options` are the server's.
+    fn establish(&self, options: &TcpOptions) -> (End, End) {
+        let from = &self.from;
+        let server = EndInfo {
+            address: self.to,
+            container: Arc::clone(&self.server),
+        };
+        let client = EndInfo {
+            address: from.address,
+            container: Arc::clone(&from.container),
+        };
+        Connection::establish(
+            (client, &from.options),
+            (server, options),
+            from.dialed,
+            &from.budget,
+        )
+    }
+
     /// Ends the wait, unless the client has given up.
     fn finish(&self, outcome: impl FnOnce() -> Result<End, Errno>) -> Wakers {
         let (current, wakers) = &mut *lock(&self.outcome);
@@ -212,6 +219,8 @@ pub(crate) struct Connecting(Inner);
 #[derive(Debug)]
 enum Inner {
     Failed(Errno),
+    /// Nobody answers.
+    Unanswered(Unanswered),
     Attempt {
         attempt: Arc<Attempt>,
         listener: Weak<Listener>,
@@ -224,10 +233,60 @@ impl Connecting {
         Self(Inner::Failed(errno))
     }
 
+    /// An attempt that somebody else decides upon, who is called `server` and has the address `to`.
+    pub(crate) fn elsewhere(from: Origin, to: SocketAddr, server: &str) -> (Self, Attempted) {
+        let attempt = Arc::new(Attempt {
+            from,
+            to,
+            server: Arc::from(server),
+            outcome: Mutex::new((Outcome::Waiting, Wakers::default())),
+        });
+        let attempted = Attempted(Arc::clone(&attempt));
+        let listener = Weak::new();
+        (Self(Inner::Attempt { attempt, listener }), attempted)
+    }
+
+    /// An attempt that nobody answers.
+    pub(crate) fn unanswered() -> Self {
+        match Unanswered::new() {
+            Some(unanswered) => Self(Inner::Unanswered(unanswered)),
+            None => Self::failed(Errno::TimedOut),
+        }
+    }
+
+    /// Where the attempt goes, if it goes anywhere.
+    pub(super) fn server(&self) -> Option<SocketAddr> {
+        match &self.0 {
+            Inner::Failed(_) | Inner::Unanswered(_) => None,
+            Inner::Attempt { attempt, .. } => Some(attempt.to),
+        }
+    }
+
+    /// Makes the attempt fail with a reset, whether it has come to something or not.
+    pub(super) fn reset(&self) {
+        let Inner::Attempt { attempt, .. } = &self.0 else {
+            return;
+        };
+        let (before, wakers) = {
+            let (outcome, wakers) = &mut *lock(&attempt.outcome);
+            if matches!(outcome, Outcome::Gone) {
+                return;
+            }
+            let failed = Outcome::Done(Err(Errno::ConnReset));
+            (std::mem::replace(outcome, failed), wakers.take())
+        };
+        if let Outcome::Done(Ok(end)) = &before {
+            end.sever();
+        }
+        drop(before);
+        wakers.wake();
+    }
+
     /// Ready when [`Connecting::take`] has an outcome to give.
     pub(crate) fn poll_ready(&self, cx: &Context<'_>) -> Poll<()> {
         match &self.0 {
             Inner::Failed(_) => Poll::Ready(()),
+            Inner::Unanswered(unanswered) => unanswered.poll_over(cx),
             Inner::Attempt { attempt, .. } => {
                 let (outcome, wakers) = &mut *lock(&attempt.outcome);
                 if !matches!(outcome, Outcome::Waiting) {
@@ -243,6 +302,7 @@ impl Connecting {
     pub(crate) fn take(&self) -> Result<End, Errno> {
         match &self.0 {
             Inner::Failed(errno) => Err(*errno),
+            Inner::Unanswered(unanswered) => Err(unanswered.outcome()),
             Inner::Attempt { attempt, .. } => {
                 let (outcome, _) = &mut *lock(&attempt.outcome);
                 match std::mem::replace(outcome, Outcome::Gone) {
@@ -267,7 +327,11 @@ impl Drop for Connecting {
         let Inner::Attempt { attempt, listener } = &self.0 else {
             return;
         };
-        let outcome = std::mem::replace(&mut lock(&attempt.outcome).0, Outcome::Gone);
+        let (outcome, wakers) = {
+            let (outcome, wakers) = &mut *lock(&attempt.outcome);
+            (std::mem::replace(outcome, Outcome::Gone), wakers.take())
+        };
+        wakers.wake();
         if matches!(outcome, Outcome::Waiting)
             && let Some(listener) = listener.upgrade()
         {
@@ -277,5 +341,47 @@ impl Drop for Connecting {
         }
         // An established connection that nobody took is closed here.
         drop(outcome);
+    }
+}
+
+/// An attempt for who decides upon it; without a decision it fails with `ENETDOWN`.
+#[derive(Debug)]
+pub(crate) struct Attempted(Arc<Attempt>);
+
+impl Attempted {
+    /// Lets the attempt succeed: the server's end of the connection, unless the client has given up.
+    pub(crate) fn establish(&self, options: &TcpOptions) -> Option<End> {
+        let mut server_end = None;
+        let wakers = self.0.finish(|| {
+            let (client, server) = self.0.establish(options);
+            server_end = Some(server);
+            Ok(client)
+        });
+        wakers.wake();
+        server_end
+    }
+
+    /// Lets the attempt fail.
+    pub(crate) fn fail(&self, errno: Errno) {
+        self.0.finish(|| Err(errno)).wake();
+    }
+
+    /// Waits until the client does not want it any more.
+    pub(crate) async fn given_up(&self) {
+        poll_fn(|cx| {
+            let (outcome, wakers) = &mut *lock(&self.0.outcome);
+            if !matches!(outcome, Outcome::Waiting) {
+                return Poll::Ready(());
+            }
+            wakers.register(cx.waker());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl Drop for Attempted {
+    fn drop(&mut self) {
+        self.fail(Errno::NetDown);
     }
 }

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! `pipe` is one direction, `connection` the pair of them with its closing rules, `listener` the queues of a listening port,
-//! `socket` the state machine above, `stream` the handles of a connection, `io` the same for tokio's traits.
+//! `socket` the state machine above, `stream` the handles of a connection, `io` the same for tokio's traits,
+//! `unanswered` a connect that gets no answer.
 
 mod budget;
 mod connection;
@@ -21,6 +22,7 @@ pub(crate) mod options;
 mod pipe;
 mod socket;
 mod stream;
+mod unanswered;
 
 #[cfg(test)]
 mod model;
@@ -28,7 +30,7 @@ mod model;
 mod tests;
 
 pub(crate) use budget::BufferBudget;
-pub(crate) use listener::{Connecting, Listener, Origin};
+pub(crate) use listener::{Attempted, Connecting, Listener, Origin};
 pub use options::TcpOptions;
 pub(crate) use socket::TcpShared;
 pub use socket::TcpSocket;

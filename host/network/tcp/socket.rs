@@ -17,6 +17,7 @@ use crate::container::{Entry, Registration};
 use crate::counters::{Protocol, SocketInfo, SocketState, Traffic};
 use crate::lock::lock;
 use crate::pod::PortLease;
+use crate::policy::{Opened, Opener};
 use crate::{AddressFamily, Errno};
 
 /// A TCP socket of a container. Clones are handles of one socket; when the last is gone, what it did ends: a listener closes,
@@ -222,7 +223,8 @@ impl TcpSocket {
     ///
     /// # Errors
     /// `EAGAIN` while it waits for room in the listen queue. Then, after which the socket is closed: `ECONNREFUSED` when
-    /// nobody listens there, the listener closed, or a service has no endpoint; `EHOSTUNREACH` for a pod's or service's
+    /// nobody listens there, the listener closed, or a service has no endpoint; `ETIMEDOUT` when a network policy does not
+    /// allow it; `ECONNRESET` when one does not any more; `EHOSTUNREACH` for a pod's or service's
     /// address that nobody has; `ENETUNREACH` for one outside of the pods' network; `EINVAL` for one outside of this pod when
     /// bound to the loopback. `EINVAL` also when no connect was started, `EISCONN` when its outcome was taken.
     pub fn try_connect(&self) -> Result<TcpStream, Errno> {
@@ -392,6 +394,27 @@ impl TcpShared {
         if let State::Listening { listener, lease } = &before {
             lease.set_listener(None);
             listener.close();
+        }
+    }
+
+    /// Resets the connection that is being opened, or was, if it is forbidden.
+    pub(crate) fn reset_if(&self, is_forbidden: &dyn Fn(Opened) -> bool) {
+        let state = lock(&self.state);
+        match &*state {
+            State::Connecting {
+                connecting, local, ..
+            } => {
+                let opened = connecting.server().map(|server| Opened {
+                    client: *local,
+                    server,
+                    by: Opener::Guest,
+                });
+                if opened.is_some_and(is_forbidden) {
+                    connecting.reset();
+                }
+            }
+            State::Connected(stream) => stream.reset_if(is_forbidden),
+            State::Unbound | State::Bound(_) | State::Listening { .. } | State::Closed => {}
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -16,7 +17,8 @@ use crate::Errno;
 use crate::container::{Entry, Registration};
 use crate::counters::{Protocol, SocketInfo, SocketState, Traffic};
 use crate::lock::lock;
-use crate::pod::PortLease;
+use crate::pod::{HOST, PortLease};
+use crate::policy::{Opened, Opener};
 
 /// Which direction `shutdown` ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +56,8 @@ pub(crate) struct StreamShared {
     options: Arc<Mutex<TcpOptions>>,
     /// A client's port; an accepted connection has none of its own.
     lease: Mutex<Option<Arc<PortLease>>>,
+    /// The host has opened it for a client outside of the pods.
+    for_outsider: AtomicBool,
 }
 
 impl StreamShared {
@@ -68,6 +72,7 @@ impl StreamShared {
             registration,
             options,
             lease: Mutex::new(lease),
+            for_outsider: AtomicBool::new(false),
         }
     }
 
@@ -76,6 +81,23 @@ impl StreamShared {
         self.end.close(reset);
         let lease = lock(&self.lease).take();
         drop(lease);
+    }
+
+    /// Resets both ends of a connection that was opened here, if it is forbidden.
+    pub(crate) fn reset_if(&self, is_forbidden: &dyn Fn(Opened) -> bool) {
+        let Some((client, server)) = self.end.opened() else {
+            return;
+        };
+        let by = if &**self.registration.container_name() != HOST {
+            Opener::Guest
+        } else if self.for_outsider.load(Ordering::Acquire) {
+            Opener::Outsider
+        } else {
+            Opener::Node
+        };
+        if is_forbidden(Opened { client, server, by }) {
+            self.end.sever();
+        }
     }
 
     pub(crate) fn info(&self, container: &Arc<str>) -> SocketInfo {
@@ -120,6 +142,16 @@ impl TcpStream {
             .registration
             .set(Entry::Stream(Arc::downgrade(&shared)))?;
         Ok(Self { shared })
+    }
+
+    /// As [`StreamShared::reset_if`].
+    pub(super) fn reset_if(&self, is_forbidden: &dyn Fn(Opened) -> bool) {
+        self.shared.reset_if(is_forbidden);
+    }
+
+    /// Notes that the host has opened this connection for a client outside of the pods.
+    pub(crate) fn belongs_to_outsider(&self) {
+        self.shared.for_outsider.store(true, Ordering::Release);
     }
 
     pub(super) fn registration(&self) -> &Arc<Registration> {

@@ -123,7 +123,10 @@ fn a_port_of_another_container_is_in_use_and_the_event_names_it() {
         held_by,
         protocol,
         ..
-    } = &event;
+    } = &event
+    else {
+        panic!("{event}")
+    };
     assert_eq!(
         (&**container, &**held_by, *protocol),
         ("b", "a", Protocol::Tcp)

@@ -12,10 +12,11 @@ use super::queue::Queue;
 use crate::address::check_peer;
 use crate::container::{Entry, Registration};
 use crate::counters::{Protocol, SocketInfo, SocketState, Traffic};
+use crate::egress::Outgoing;
 use crate::fabric::{Choice, Route};
 use crate::limits::{DEFAULT_UDP_BUFFER_BYTES, MAX_DATAGRAM_BYTES};
 use crate::lock::lock;
-use crate::pod::PortLease;
+use crate::pod::{Pod, PortLease};
 use crate::tcp::options::buffer_bytes;
 use crate::wakers::Wakers;
 use crate::{AddressFamily, Errno};
@@ -202,12 +203,16 @@ impl UdpSocket {
         let pod = self.shared.registration.pod();
         let now = Instant::now();
         let before = lock(&self.shared.state).flows.choice(to, now);
-        let (route, generation) = match pod.way_out(from, to) {
+        let (route, generation) = match pod.way_out(from) {
             Ok(fabric) => fabric.route_datagram(from.ip(), to, before),
             Err(errno) => (Route::Nowhere(errno), 0),
         };
-        let errno = match route {
+        let outside = match route {
             Route::Pod(other, endpoint) => {
+                if !self.may_send(pod, &other, from, endpoint) {
+                    // Dropped, as on the way.
+                    return Ok(());
+                }
                 let choice = Choice {
                     endpoint,
                     generation,
@@ -219,23 +224,88 @@ impl UdpSocket {
                 return Ok(());
             }
             Route::Names => {
-                if let Some(answer) = pod.answer_datagram(data) {
+                if let Err(denied) = pod.may_go_outward(Protocol::Udp, to) {
+                    let container = self.shared.registration.container_name();
+                    pod.tell_denied(container, Protocol::Udp, to, denied);
+                    return Ok(());
+                }
+                if let Some(answer) = pod.ask(data, from, to) {
                     self.shared.deliver(answer, to);
                 }
                 return Ok(());
             }
-            Route::Nowhere(errno) => errno,
+            Route::Outside { at, real } => Ok((at, real)),
+            Route::Nowhere(errno) => Err(errno),
         };
+        // A client of a publication is answered by that, also where egress would lead to it.
         let mut published = pod.external_udp().into_iter();
-        if published.any(|external| external.send(from, data, to)) {
+        if pod.admit(to, Protocol::Udp, from).is_ok()
+            && published.any(|external| external.send(from, data, to))
+        {
             return Ok(());
         }
+        let errno = match outside {
+            Ok((at, real)) => {
+                self.send_outside(data, from, to, (at, real));
+                return Ok(());
+            }
+            Err(errno) => errno,
+        };
         let is_connected = lock(&self.shared.state).peer.is_some();
         if errno == Errno::ConnRefused && !is_connected {
             // The refusal comes back as an ICMP message, which only a connected socket hears of.
             return Ok(());
         }
+        let container = self.shared.registration.container_name();
+        pod.tell_unreachable(container, Protocol::Udp, to, errno);
         Err(errno)
+    }
+
+    /// Leaves a datagram to the pod's task, which sends it from a real socket to `real`; pods know the place as `at`.
+    fn send_outside(
+        &self,
+        data: &Bytes,
+        from: SocketAddr,
+        to: SocketAddr,
+        (at, real): (SocketAddr, SocketAddr),
+    ) {
+        let pod = self.shared.registration.pod();
+        if let Err(denied) = pod.may_go_outward(Protocol::Udp, at) {
+            let container = self.shared.registration.container_name();
+            return pod.tell_denied(container, Protocol::Udp, at, denied);
+        }
+        // One too many is lost, as datagrams may be.
+        drop(pod.datagrams_out.push(Outgoing {
+            data: data.clone(),
+            from,
+            to,
+            real,
+        }));
+    }
+
+    /// Whether network policies let a datagram through to another pod. One that is let through may be answered.
+    fn may_send(&self, pod: &Pod, other: &Arc<Pod>, from: SocketAddr, at: SocketAddr) -> bool {
+        let Some(fabric) = pod.fabric().filter(|fabric| fabric.policies.has_any()) else {
+            return true;
+        };
+        if std::ptr::eq(Arc::as_ptr(other), pod) {
+            return true;
+        }
+        let now = Instant::now();
+        let judged = fabric
+            .policies
+            .read()
+            .between(pod, other, Protocol::Udp, at);
+        match judged {
+            Ok(()) => other.replies.note(at, from, now),
+            Err(_) if pod.replies.is_reply(from, at, now) => {}
+            Err(denied) => {
+                let container = self.shared.registration.container_name();
+                pod.tell_denied(container, Protocol::Udp, at, denied);
+                return false;
+            }
+        }
+        true
     }
 
     /// The next datagram, its payload cut to `max` bytes; what was cut off is lost.
