@@ -97,14 +97,9 @@ pub(crate) fn random(name: &str, size: usize, count: usize) -> Result<Figures, F
     for number in 1..=count {
         // Numerical Recipes' generator of 32 bits; the upper ones are random enough for places.
         place = place.wrapping_mul(1_664_525).wrapping_add(1_013_904_223) & 0xffff_ffff;
-        let mut data = [[0; size_of::<u64>()]; RANDOM_SIZE / size_of::<u64>()];
-        map.read(
-            ((place >> 8) % places) * RANDOM_SIZE,
-            data.as_flattened_mut(),
-        )?;
-        for word in data {
-            sum = sum.wrapping_add(u64::from_ne_bytes(word));
-        }
+        let start = ((place >> 8) % places) * RANDOM_SIZE;
+        let words: [u64; RANDOM_SIZE / size_of::<u64>()] = map.read_numbers(start)?;
+        sum = words.into_iter().fold(sum, u64::wrapping_add);
         if number.is_multiple_of(STEP) {
             watch.step();
         }
