@@ -26,7 +26,7 @@
 //! bench-guests sem-ping    NAME 0 COUNT               hands over to sem-pong and back
 //! bench-guests shm-mapped  NAME SIZE COUNT            copies into a mapped segment and out of it
 //! bench-guests shm-copied  NAME SIZE COUNT            copies into a segment and out of it by calls
-//! bench-guests shm-random  NAME SIZE COUNT            reads SIZE bytes in place, at random places of 16 MiB
+//! bench-guests shm-random  NAME 64 COUNT              reads 64 bytes at random places of a mapped segment of 16 MiB
 //! ```
 //!
 //! The side that measures prints one line of JSON (`figures`); the other prints nothing. Either side

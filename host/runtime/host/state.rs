@@ -66,6 +66,11 @@ impl ComponentState {
         (&mut self.table, &self.ipc)
     }
 
+    /// The host objects.
+    pub(super) const fn table(&self) -> &ResourceTable {
+        &self.table
+    }
+
     /// The host objects, and the network that sockets among them belong to.
     pub(super) const fn table_and_network(&mut self) -> (&mut ResourceTable, &ContainerNetwork) {
         (&mut self.table, &self.network)
