@@ -21,6 +21,7 @@ use wasmpod_network::ContainerNetwork;
 use wasmpod_volume::ContainerRoot;
 
 pub use wasmpod_lifecycle::exit::{Exit, ExitReason};
+pub use wasmpod_manifest::http::HttpSettings;
 
 use crate::clock::Clock;
 use crate::cpu::CpuShare;
@@ -149,6 +150,10 @@ pub struct ContainerConfig {
     pub root: ContainerRoot,
     /// The container's sockets.
     pub network: ContainerNetwork,
+    /// The TCP ports that the container declares (`ports[*].containerPort`), each once, in the order of the manifest.
+    pub tcp_ports: Vec<u16>,
+    /// How it is served if it is an HTTP component.
+    pub http: HttpSettings,
     /// The container's message queues.
     pub ipc: ContainerIpc,
     /// How long opening an IPC object waits for what is not there yet; zero for not at all.

@@ -15,7 +15,9 @@ use wasmtime::Store;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::http::Outgoing;
 use super::ipc::{Door, Handles, unmap_all};
 use super::lifecycle::Signals;
 use super::stdio::{Farewell, Stdin, Stdout};
@@ -30,7 +32,9 @@ pub(crate) struct ComponentState {
     // First the handles, then what they belong to.
     table: ResourceTable,
     wasi: WasiCtx,
-    network: ContainerNetwork,
+    http: WasiHttpCtx,
+    outgoing: Outgoing,
+    network: Arc<ContainerNetwork>,
     ipc: Door,
     pub(super) signals: Signals,
     pub(crate) limits: Limits,
@@ -53,8 +57,10 @@ impl ComponentState {
         Ok(Self {
             table,
             wasi,
+            http: WasiHttpCtx::new(),
+            outgoing: Outgoing::new(Arc::clone(&network)),
             network,
-            ipc: Door::new(Arc::new(ipc), setting.ipc_wait_for_open),
+            ipc: Door::new(ipc, setting.ipc_wait_for_open),
             signals,
             limits: limits(setting),
         })
@@ -66,7 +72,7 @@ impl ComponentState {
     }
 
     /// The host objects, and the network that sockets among them belong to.
-    pub(super) const fn table_and_network(&mut self) -> (&mut ResourceTable, &ContainerNetwork) {
+    pub(super) fn table_and_network(&mut self) -> (&mut ResourceTable, &ContainerNetwork) {
         (&mut self.table, &self.network)
     }
 }
@@ -80,6 +86,16 @@ impl WasiView for ComponentState {
     }
 }
 
+impl WasiHttpView for ComponentState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.outgoing,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
+    }
+}
+
 /// The host's side of a core module.
 pub(crate) struct CoreState {
     pub(super) wasi: WasiP1Ctx,
@@ -88,7 +104,7 @@ pub(crate) struct CoreState {
     pub(super) signals: Signals,
     pub(crate) limits: Limits,
     /// WASI 0.1 has no sockets; the container keeps its seat in the pod's network all the same.
-    _network: ContainerNetwork,
+    _network: Arc<ContainerNetwork>,
 }
 
 impl CoreState {
@@ -107,7 +123,7 @@ impl CoreState {
         Ok(Self {
             wasi,
             handles: Handles::default(),
-            ipc: Door::new(Arc::new(ipc), setting.ipc_wait_for_open),
+            ipc: Door::new(ipc, setting.ipc_wait_for_open),
             signals,
             limits: limits(setting),
             _network: network,
@@ -169,12 +185,13 @@ pub(crate) struct Setting {
     pub(crate) ipc_wait_for_open: Duration,
 }
 
-/// What a container owns in its pod and gives back when it ends.
+/// What a container owns in its pod and gives back when it ends. Instances that answer HTTP requests share it.
+#[derive(Clone)]
 pub(crate) struct Held {
     /// Its sockets.
-    pub(crate) network: ContainerNetwork,
+    pub(crate) network: Arc<ContainerNetwork>,
     /// Its IPC objects.
-    pub(crate) ipc: ContainerIpc,
+    pub(crate) ipc: Arc<ContainerIpc>,
     /// What it learns of signals; also held by who sends them.
     pub(crate) signals: Signals,
 }

@@ -8,6 +8,7 @@ mod ipc;
 mod lifecycle;
 mod sockets;
 mod start;
+mod wasi_http;
 mod web;
 mod whole_process;
 
@@ -22,7 +23,7 @@ pub(crate) struct Figure {
 }
 
 /// All of them, in the order of the table.
-pub(crate) const FIGURES: [Figure; 22] = [
+pub(crate) const FIGURES: [Figure; 23] = [
     Figure {
         name: "container-start",
         measure: start::rows,
@@ -50,6 +51,10 @@ pub(crate) const FIGURES: [Figure; 22] = [
     Figure {
         name: "web",
         measure: web::rows,
+    },
+    Figure {
+        name: "wasi-http",
+        measure: wasi_http::rows,
     },
     Figure {
         name: "fairness",

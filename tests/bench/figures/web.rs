@@ -30,7 +30,8 @@ pub(crate) fn rows(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     let wrk = WRK.find().map_err(anyhow::Error::msg)?;
     let page = "x".repeat(PAGE_BYTES);
     let (guest, address) = start_guest(bench, &page)?;
-    let ours = || requests_per_second(&wrk, address);
+    let page_of = |address| format!("http://{address}/index.html");
+    let ours = || requests_per_second(&wrk, &page_of(address));
     let row = |samples| {
         let what = "wrk, 64 keep-alive connections, static 1 KB page of the nginx guest, published port; twin: native nginx, one worker";
         Row::new(what, Unit::PerSecond, samples).bar(Bar::RatioAtLeast(0.5))
@@ -38,7 +39,9 @@ pub(crate) fn rows(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     let row = match NGINX.find() {
         Ok(program) => {
             let (_native, address) = start_native(bench, &program, &page)?;
-            let (ours, twin) = in_turns(ROUNDS, ours, || requests_per_second(&wrk, address))?;
+            let (ours, twin) = in_turns(ROUNDS, ours, || {
+                requests_per_second(&wrk, &page_of(address))
+            })?;
             row(ours).twin(twin)
         }
         Err(how) => row(repeat(ROUNDS, ours)?).without_twin(how),
@@ -47,10 +50,10 @@ pub(crate) fn rows(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     Ok(vec![row])
 }
 
-fn requests_per_second(wrk: &Path, address: SocketAddr) -> anyhow::Result<f64> {
-    let url = format!("http://{address}/index.html");
+/// How many requests for `url` are answered in a second.
+pub(super) fn requests_per_second(wrk: &Path, url: &str) -> anyhow::Result<f64> {
     let output = Command::new(wrk)
-        .args(["-t1", CONNECTIONS, DURATION, &url])
+        .args(["-t1", CONNECTIONS, DURATION, url])
         .output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     ensure!(!text.contains("Non-2xx"), "wrk got errors: {text}");
