@@ -1,13 +1,15 @@
 //! Bodies: from the client, to the client, and from one to the other piece by piece.
 
 use wasip2::http::types::{Fields, IncomingBody, OutgoingBody, OutgoingResponse, ResponseOutparam};
-use wasip2::io::streams::StreamError;
+use wasip2::io::streams::{OutputStream, StreamError};
 
 /// Bytes that are moved at a time.
 const PIECE_BYTES: u64 = 64 * 1024;
 
 /// An answer that has begun, and whose body is still to be sent.
 pub(crate) struct Sending {
+    // Before the body that it belongs to.
+    stream: OutputStream,
     body: OutgoingBody,
 }
 
@@ -25,7 +27,8 @@ pub(crate) fn begin(
     response.set_status_code(status).ok()?;
     let body = response.body().ok()?;
     ResponseOutparam::set(out, Ok(response));
-    Some(Sending { body })
+    let stream = body.write().ok()?;
+    Some(Sending { stream, body })
 }
 
 /// Answers with a text.
@@ -40,45 +43,31 @@ pub(crate) fn text(out: ResponseOutparam, status: u16, text: &str) -> Option<()>
 impl Sending {
     /// Sends this much of the body, waiting for the client where it must.
     pub(crate) fn write(&self, bytes: &[u8]) -> Option<()> {
-        let stream = self.body.write().ok()?;
         let mut rest = bytes;
         while !rest.is_empty() {
-            let room = usize::try_from(stream.check_write().ok()?).ok()?;
+            let room = usize::try_from(self.stream.check_write().ok()?).ok()?;
             if room == 0 {
-                stream.subscribe().block();
+                self.stream.subscribe().block();
                 continue;
             }
             let (now, later) = rest.split_at(room.min(rest.len()));
-            stream.write(now).ok()?;
+            self.stream.write(now).ok()?;
             rest = later;
         }
-        stream.flush().ok()
+        Some(())
     }
 
     /// Sends a whole incoming body as it comes, and gives its trailers.
     pub(crate) fn copy(&self, from: IncomingBody) -> Option<Option<Fields>> {
         let input = from.stream().ok()?;
-        let output = self.body.write().ok()?;
         loop {
             match input.blocking_read(PIECE_BYTES) {
-                Ok(piece) => {
-                    let mut rest = piece.as_slice();
-                    while !rest.is_empty() {
-                        let room = usize::try_from(output.check_write().ok()?).ok()?;
-                        if room == 0 {
-                            output.subscribe().block();
-                            continue;
-                        }
-                        let (now, later) = rest.split_at(room.min(rest.len()));
-                        output.write(now).ok()?;
-                        rest = later;
-                    }
-                }
+                Ok(piece) => self.write(&piece)?,
                 Err(StreamError::Closed) => break,
                 Err(StreamError::LastOperationFailed(_)) => return None,
             }
         }
-        drop((input, output));
+        drop(input);
         let trailers = IncomingBody::finish(from);
         trailers.subscribe().block();
         trailers.get()?.ok()?.ok()
@@ -86,6 +75,7 @@ impl Sending {
 
     /// The body is complete.
     pub(crate) fn finish(self, trailers: Option<Fields>) -> Option<()> {
+        drop(self.stream);
         OutgoingBody::finish(self.body, trailers).ok()
     }
 }

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::header::{CONTENT_TYPE, HOST};
-use http::{HeaderValue, Request, Response, Version};
+use http::{HeaderValue, Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
@@ -63,9 +63,10 @@ async fn outcome(
     progress: &Arc<Progress>,
 ) -> Outcome {
     set_authority(&mut request, local)?;
-    let permit = permit(shared).await.inspect_err(|failure| {
-        shared.report(&title(&request), failure);
-    })?;
+    let title = Title::of(&request);
+    let permit = permit(shared)
+        .await
+        .inspect_err(|failure| shared.report(&title, failure))?;
     let (tell, told) = oneshot::channel();
     let work = work(
         Arc::clone(shared),
@@ -76,8 +77,13 @@ async fn outcome(
     );
     // One that the pod has no task for is dropped, and with it the only one who could tell.
     drop(shared.tasks.spawn(work));
-    told.await
-        .unwrap_or_else(|_| Err(Failure::NoInstance("the pod has no task left".to_owned())))
+    let outcome = told
+        .await
+        .unwrap_or_else(|_| Err(Failure::NoInstance("the pod has no task left".to_owned())));
+    if let Err(failure @ Failure::Error(_)) = &outcome {
+        shared.report(&title, failure);
+    }
+    outcome
 }
 
 /// Every request of HTTP/1.1 names its host, RFC 9112 3.2; one of HTTP/1.0 need not, and means this one.
@@ -109,9 +115,17 @@ async fn permit(shared: &Shared) -> Result<OwnedSemaphorePermit, Failure> {
     permit.ok().and_then(Result::ok).ok_or(Failure::TooMany)
 }
 
-/// What is said of a request in the log.
-fn title<B>(request: &Request<B>) -> String {
-    format!("{} {}", request.method(), request.uri().path())
+/// What the log calls a request.
+struct Title {
+    method: Method,
+    uri: Uri,
+}
+
+impl Title {
+    fn of<B>(request: &Request<B>) -> Self {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        Self { method, uri }
+    }
 }
 
 /// The task of a request: lets a guest handle it, and answers where the guest did not.
@@ -126,7 +140,7 @@ fn work(
 ) -> impl Future<Output = ()> + Send {
     let phase = shared.phase.subscribe();
     async move {
-        let title = title(&request);
+        let title = Title::of(&request);
         let handled = handle(&shared, request, &progress, &door, phase);
         if let Err(failure) = handled.await {
             shared.report(&title, &failure);
@@ -225,11 +239,15 @@ fn is_open(door: &Door) -> bool {
 
 impl Shared {
     /// Tells the container's log of a failure.
-    fn report(&self, title: &str, failure: &Failure) {
+    fn report(&self, title: &Title, failure: &Failure) {
         let Some(message) = failure.message() else {
             return;
         };
-        let text = format!("{title}: {}: {message}\n", failure.status().as_u16());
+        let (method, path) = (&title.method, title.uri.path());
+        let text = format!(
+            "{method} {path}: {}: {message}\n",
+            failure.status().as_u16()
+        );
         let mut bytes = text.as_bytes();
         // A log takes all; a terminal that has no room loses it.
         while let Ok(taken @ 1..) = self.log.try_write(bytes) {
