@@ -48,7 +48,9 @@ pub use wasmpod_node::{
     Agent, Capacity, DeleteOptions, ParsePublishError, Propagation, PublishRule, PublishedPort,
 };
 pub use wasmpod_runtime::{Import, Inspection, Kind};
-pub use wasmpod_sandbox::logs::{LogItem, LogLine, LogOptions, LogReader, Stream as LogStream};
+pub use wasmpod_sandbox::logs::{
+    LogItem, LogLine, LogOptions, LogReader, MergedLogs, Stream as LogStream,
+};
 pub use wasmpod_sandbox::{
     AttachRequest, ExecError, ExecRequest, PodEvent, Progress, Session, Severity, Stage,
 };

@@ -29,6 +29,7 @@ mod host;
 mod http;
 mod limits;
 mod polled;
+mod processors;
 
 mod code_store;
 mod compile;
