@@ -238,10 +238,10 @@ mod tests {
 
     /// Waits (bounded) until `condition` holds.
     fn wait_until(what: &str, condition: impl Fn() -> bool) {
-        let limit = std::time::Instant::now() + Duration::from_secs(20);
+        let limit = Instant::now() + Duration::from_secs(20);
         while !condition() {
             assert!(
-                std::time::Instant::now() < limit,
+                Instant::now() < limit,
                 "waited too long until {what}"
             );
             std::thread::yield_now();

@@ -161,8 +161,8 @@ async fn a_client_that_does_not_read_holds_up_its_own_answer_only() {
     let answer = slow.send_request(get("/bytes/20000000")).await.unwrap();
     let held = || {
         let sockets = served.pod.network.sockets();
-        let mut bytes = sockets.iter().map(|socket| socket.traffic.tx_bytes);
-        bytes.by_ref().max().unwrap_or_default()
+        let bytes = sockets.iter().map(|socket| socket.traffic.tx_bytes);
+        bytes.max().unwrap_or_default()
     };
     for _ in 0..5 {
         assert_eq!(served.get("/").await.body, "hello\n");

@@ -53,12 +53,12 @@ async fn a_server_without_requests_ends_at_once() {
 #[tokio::test]
 async fn at_the_end_of_the_grace_period_requests_are_dropped() {
     let served = serve(|_| {}).await;
+    let mut open = Vec::new();
     for path in ["/sleep/600000", "/loop"] {
         let stream = served.connect().await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
         stream.write_all(request.into()).await.unwrap();
-        // Held open by the client.
-        std::mem::forget(stream);
+        open.push(stream);
     }
     assert_eq!(served.get("/").await.body, "hello\n");
     let grace = Duration::from_millis(50);
