@@ -139,7 +139,7 @@ impl Runtime {
         }
         let linked = self.programs.get(&config.program, None).await?;
         let id = self.new_id(&config);
-        let container = Container::create(linked, config)?;
+        let container = Container::create(linked, config, self.engines.ticker())?;
         self.containers().insert(id.clone(), container);
         Ok(id)
     }

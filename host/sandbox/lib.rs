@@ -47,7 +47,7 @@ pub use logs::{LogItem, LogLimits, LogLine, LogOptions, LogReader, LogSink};
 pub use memory::{MemoryLimitExceeded, MemoryShare};
 pub use port::{
     BoxFuture, ContainerConfig, ContainerId, ContainerRuntime, ContainerState, DeclaredPort, Exit,
-    ExitReason, PodIdentity, Progress, ProgressSink, RuntimeError, Stage, Usage,
+    ExitReason, HttpSettings, PodIdentity, Progress, ProgressSink, RuntimeError, Stage, Usage,
 };
 pub use running::{ContainerUsage, MAX_EXECS_PER_CONTAINER};
 pub use signal::{MAIN_PROCESS_ID, Mailbox, MainProcess, Role, Signal, SignalSet};

@@ -17,6 +17,7 @@ mod env;
 mod finding;
 mod gates;
 mod hooks;
+mod http;
 mod ipc;
 mod metadata;
 pub(crate) mod names;

@@ -67,11 +67,6 @@ impl Pipe {
         self.capacity.saturating_sub(self.unread)
     }
 
-    /// Bytes that wait to be read.
-    pub(super) const fn unread(&self) -> usize {
-        self.unread
-    }
-
     /// The first bytes, at most `max`, which stay where they are: a copy, unless the first chunk has as many.
     pub(super) fn peek(&self, max: usize) -> Bytes {
         let wanted = max.min(self.unread);

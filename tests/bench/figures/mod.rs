@@ -9,6 +9,7 @@ mod lifecycle;
 mod net;
 mod sockets;
 mod start;
+mod wasi_http;
 mod web;
 mod whole_process;
 
@@ -23,7 +24,7 @@ pub(crate) struct Figure {
 }
 
 /// All of them, in the order of the table.
-pub(crate) const FIGURES: [Figure; 28] = [
+pub(crate) const FIGURES: [Figure; 29] = [
     Figure {
         name: "container-start",
         measure: start::rows,
@@ -75,6 +76,10 @@ pub(crate) const FIGURES: [Figure; 28] = [
     Figure {
         name: "net-chain",
         measure: net::chain,
+    },
+    Figure {
+        name: "wasi-http",
+        measure: wasi_http::rows,
     },
     Figure {
         name: "fairness",
