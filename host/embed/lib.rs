@@ -11,7 +11,7 @@
 //! let manifests = wasmpod::read(&[wasmpod::Source::new("pod.yaml", std::fs::read("pod.yaml")?)])?;
 //! for pod in host.start(manifests).await? {
 //!     let end = pod.wait().await;
-//!     println!("{}: {:?}", pod.name(), end.status.and_then(|status| status.phase));
+//!     println!("{}: {:?}", pod.name(), end.status.as_ref().and_then(|status| status.phase.as_ref()));
 //! }
 //! host.shutdown().await?;
 //! # Ok(())
@@ -44,11 +44,14 @@ pub use wasmpod_manifest::report::{Report, Style as ReportStyle, Warning};
 pub use wasmpod_manifest::{
     MAX_SOURCE_BYTES as MAX_MANIFEST_BYTES, Manifests, Source, k8s, quantity, read,
 };
+pub use wasmpod_network::{EgressRule, EgressRuleError, EgressTarget, Protocol};
 pub use wasmpod_node::{
     Agent, Capacity, DeleteOptions, ParsePublishError, Propagation, PublishRule, PublishedPort,
 };
 pub use wasmpod_runtime::{Import, Inspection, Kind};
-pub use wasmpod_sandbox::logs::{LogItem, LogLine, LogOptions, LogReader, Stream as LogStream};
+pub use wasmpod_sandbox::logs::{
+    LogItem, LogLine, LogOptions, LogReader, MergedLogs, Stream as LogStream,
+};
 pub use wasmpod_sandbox::{
     AttachRequest, ExecError, ExecRequest, PodEvent, Progress, Session, Severity, Stage,
 };

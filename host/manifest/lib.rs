@@ -15,6 +15,7 @@
 mod decode;
 mod defaults;
 mod duration;
+pub mod http;
 pub mod ipc;
 pub mod k8s;
 pub mod quantity;

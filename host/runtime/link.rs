@@ -2,6 +2,7 @@
 
 use wasmtime::{Engine, Result, StoreContextMut};
 use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::code_store::Code;
 use crate::host::{
@@ -24,6 +25,35 @@ pub(crate) enum Linked {
     Module(LinkedModule),
     /// A component of the world `wasi:cli/command`.
     Component(CommandPre<ComponentState>),
+    /// A component that handles HTTP requests.
+    Http(HttpComponent),
+}
+
+/// A component that exports `wasi:http/incoming-handler`.
+pub(crate) struct HttpComponent {
+    pub(crate) proxy: ProxyPre<ComponentState>,
+    /// It can be run as a command too.
+    command: Option<CommandPre<ComponentState>>,
+}
+
+impl Linked {
+    /// The engine for which it was made.
+    pub(crate) fn engine(&self) -> &Engine {
+        match self {
+            Self::Module(module) => module.code.module().engine(),
+            Self::Component(command) => command.engine(),
+            Self::Http(http) => http.proxy.engine(),
+        }
+    }
+
+    /// The component as a command, if it can be run as one.
+    pub(crate) const fn command(&self) -> Option<&CommandPre<ComponentState>> {
+        match self {
+            Self::Module(_) => None,
+            Self::Component(command) => Some(command),
+            Self::Http(http) => http.command.as_ref(),
+        }
+    }
 }
 
 /// A core module that only waits for its containers.
@@ -71,7 +101,14 @@ impl Linkers {
             }
             Code::Component(component) => {
                 let linked = self.components.instantiate_pre(component)?;
-                CommandPre::new(linked).map(Linked::Component)
+                let command = CommandPre::new(linked.clone());
+                match ProxyPre::new(linked) {
+                    Ok(proxy) => Ok(Linked::Http(HttpComponent {
+                        proxy,
+                        command: command.ok(),
+                    })),
+                    Err(_) => command.map(Linked::Component),
+                }
             }
         }
     }

@@ -9,8 +9,8 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use tokio::time::Sleep;
 use wasmpod_sandbox::CpuShare;
 
 use crate::fair::Seat;
-use crate::ticker::Ticker;
+use crate::ticker::{Haste, TICK, Ticker};
 
 /// Turns that a guest gives up after it was interrupted in a computation.
 ///
@@ -30,7 +30,16 @@ const TURNS_GIVEN_UP: u32 = 6;
 /// Running time without waiting from which on a guest counts as one that computes: the time between two ticks of the
 /// epoch clock. A tick may hit a guest that answers in microseconds too, and such a one must not be made to wait for
 /// its turn among those that compute.
-const COMPUTATION: Duration = Duration::from_millis(1);
+const COMPUTATION: Duration = TICK;
+
+/// For how long after a guest's turn somebody counts as waiting for answers.
+const ANSWERING: Duration = Duration::from_millis(20);
+
+/// When a guest was last polled that does not compute, on any worker: milliseconds since [`BEGINNING`], and one.
+static ANSWERED: AtomicU64 = AtomicU64::new(0);
+
+/// Where [`ANSWERED`] counts from.
+static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// A guest's future with all that surrounds it.
 pub(crate) struct Polled<F: Future> {
@@ -44,9 +53,16 @@ pub(crate) struct Polled<F: Future> {
     /// How long it has run since it last waited for something.
     stretch: Duration,
     /// Its place among those that compute and may.
-    seat: Option<Seat>,
+    computing: Option<Computing>,
     /// Until when it may not run, because of its CPU limit.
     throttled: Option<Pin<Box<Sleep>>>,
+}
+
+/// A guest that computes and may.
+struct Computing {
+    seat: Seat,
+    /// Short turns, while others answer somebody.
+    haste: Option<Haste>,
 }
 
 /// The flag through which the engine says that a guest was interrupted in a computation.
@@ -67,7 +83,7 @@ impl<F: Future> Polled<F> {
             interrupted,
             turns_to_give_up: 0,
             stretch: Duration::ZERO,
-            seat: None,
+            computing: None,
             throttled: None,
         }
     }
@@ -81,7 +97,7 @@ impl<F: Future> Polled<F> {
         }
         while let Some(wait) = self.cpu.wait_for() {
             // Who may not run must not hold up those who may.
-            self.seat = None;
+            self.computing = None;
             let until = tokio::time::Instant::now() + wait;
             let sleep = match &mut self.throttled {
                 Some(sleep) => {
@@ -94,9 +110,18 @@ impl<F: Future> Polled<F> {
                 return false;
             }
         }
-        self.seat
-            .as_ref()
-            .is_none_or(|seat| seat.is_next(cx.waker()))
+        if !self.computes() {
+            return true;
+        }
+        self.computing(cx).seat.is_next(cx.waker())
+    }
+
+    /// Its place among those that compute.
+    fn computing(&mut self, cx: &Context<'_>) -> &mut Computing {
+        self.computing.get_or_insert_with(|| Computing {
+            seat: Seat::take(&self.cpu, cx.waker()),
+            haste: None,
+        })
     }
 
     /// Whether the guest is in a computation.
@@ -108,22 +133,19 @@ impl<F: Future> Polled<F> {
     fn went_on(&mut self, ran: Duration, cx: &Context<'_>) {
         if !self.interrupted.load(Ordering::Relaxed) {
             self.stretch = Duration::ZERO;
-            self.seat = None;
+            self.computing = None;
             return;
         }
         self.stretch = self.stretch.saturating_add(ran);
         if self.computes() {
             self.turns_to_give_up = TURNS_GIVEN_UP;
-            let seat = self
-                .seat
-                .get_or_insert_with(|| Seat::take(&self.cpu, cx.waker()));
-            seat.pass();
+            self.computing(cx).seat.pass();
         }
     }
 
     /// Drops the guest with all that it holds.
     fn end(&mut self) {
-        self.seat = None;
+        self.computing = None;
         let future = self.future.take();
         // Unwind safety: as for polling. The panic has been reported by the panic hook.
         drop(catch_unwind(AssertUnwindSafe(|| drop(future))));
@@ -142,7 +164,28 @@ impl<F: Future> Future for Polled<F> {
             return Poll::Pending;
         }
         this.interrupted.store(false, Ordering::Relaxed);
-        let stopwatch = Stopwatch::start(this.computes());
+        let computes = this.computes();
+        let ticker = Arc::clone(&this.ticker);
+        let here = match &mut this.computing {
+            Some(computing) if others_answer() => {
+                // Whoever else waits for this processor goes first: the kernel would let the computation finish its
+                // slice.
+                std::thread::yield_now();
+                computing
+                    .haste
+                    .get_or_insert_with(|| ticker.hasten())
+                    .compute_here()
+            }
+            Some(computing) => {
+                computing.haste = None;
+                None
+            }
+            None => None,
+        };
+        let stopwatch = Stopwatch::start(computes);
+        if !computes {
+            answers(stopwatch.start);
+        }
         let Some(future) = this.future.as_mut() else {
             return Poll::Pending;
         };
@@ -151,6 +194,7 @@ impl<F: Future> Future for Polled<F> {
         // containers (sockets, queues) is behind locks of the pod's crates, which recover from poisoning.
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
         drop(running);
+        drop(here);
         let ran = stopwatch.elapsed();
         this.cpu.charge(ran);
         match polled {
@@ -174,6 +218,27 @@ impl<F: Future> Drop for Polled<F> {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Says that a guest is polled that does not compute.
+fn answers(now: Instant) {
+    let now = millisecond(now);
+    // Workers that answer at the same time read what they share, and write it once in a millisecond.
+    if ANSWERED.load(Ordering::Relaxed) != now {
+        ANSWERED.store(now, Ordering::Relaxed);
+    }
+}
+
+/// Whether guests were busy a moment ago with something else than computing.
+fn others_answer() -> bool {
+    let answered = ANSWERED.load(Ordering::Relaxed);
+    let since = millisecond(Instant::now()).saturating_sub(answered);
+    answered > 0 && u128::from(since) < ANSWERING.as_millis()
+}
+
+fn millisecond(now: Instant) -> u64 {
+    let since = now.saturating_duration_since(*BEGINNING).as_millis();
+    u64::try_from(since).unwrap_or(u64::MAX).saturating_add(1)
 }
 
 /// Measures how long a guest ran.

@@ -1,41 +1,70 @@
-//! The clock behind fair scheduling: one thread that raises the engines' epoch every millisecond, so that
-//! a guest in a long computation yields its worker to its neighbours and to timers.
+//! The clock behind fair scheduling: one thread that raises the engines' epoch, so that a guest in a long computation
+//! yields its worker to its neighbours and to timers.
 //!
-//! It ticks only while a guest is being polled. After [`IDLE_TICKS`] ticks without one it parks, and the next
-//! poll wakes it: pods that wait cost no ticks at all.
+//! It ticks every millisecond while a guest is being polled, and several times as often while somebody asks for
+//! [`Haste`]: a guest computes while others are answering somebody. After [`IDLE`] without a guest it
+//! parks, and the next poll wakes it: pods that wait cost no ticks at all.
 //!
 //! The protocol between a worker that enters a guest and the ticker that goes to sleep is Dekker's: each side
 //! first writes its own flag, then reads the other's, all sequentially consistent, so that at least one of
 //! them sees the other.
+//!
+//! A thread that is woken on the processor of a computing guest waits there for the kernel's slice, up to four
+//! milliseconds, so the ticker keeps away from those (see [`crate::processors`]), and a worker that wakes it offers it its
+//! processor first (sched_yield(2)).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{JoinHandle, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wasmtime::EngineWeak;
 
 use crate::error::SetupError;
+use crate::processors::{self, Computing, Elsewhere, Here};
 
 /// Time between two ticks: what a computing guest may keep its worker for, before it yields.
 ///
 /// With 1 ms and five spinning guests on one worker, a neighbour's timer is late by at most 10 ms.
-const TICK: Duration = Duration::from_millis(1);
+pub(crate) const TICK: Duration = Duration::from_millis(1);
 
-/// Ticks without any guest being polled after which the ticker parks. A guest that is woken more often than
-/// every 10 ms thus does not pay for waking the ticker each time.
-const IDLE_TICKS: u32 = 10;
+/// The same while somebody waits for a neighbour of a computing guest: as long as an answer of an idle neighbour takes
+/// over a real socket at worst, so that its p99 stays within twice of that. Each tick costs a processor some 10 us.
+const HASTY_TICK: Duration = Duration::from_micros(150);
+
+/// Time without any guest being polled after which the ticker parks. A guest that is woken more often than
+/// that thus does not pay for waking the ticker each time.
+const IDLE: Duration = Duration::from_millis(10);
+
+/// How fast the ticker ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+enum Pace {
+    Parked,
+    Steady,
+    Hasty,
+}
 
 #[derive(Debug, Default)]
 struct Shared {
     /// Guests that are being polled right now, on all workers.
     running: AtomicUsize,
-    /// Whether the ticker sleeps and must be woken by the next guest.
-    parked: AtomicBool,
+    /// How many ask for haste.
+    hasty: AtomicUsize,
+    /// Where they compute.
+    computing: Computing,
+    /// The [`Pace`] at which the ticker sleeps. Who wants it faster must wake it.
+    pace: AtomicU8,
     /// Whether the ticker must end.
     stopping: AtomicBool,
     /// Ticks since the start, for tests.
     ticks: AtomicU64,
+}
+
+impl Shared {
+    fn is_slower_than(&self, pace: Pace) -> bool {
+        self.pace.load(Ordering::SeqCst) < pace as u8
+    }
 }
 
 /// Handle of the ticker's thread; dropping it ends the thread.
@@ -71,12 +100,26 @@ impl Ticker {
     /// Says that a guest is being polled until the returned guard is dropped.
     pub(crate) fn enter(&self) -> Running<'_> {
         self.shared.running.fetch_add(1, Ordering::SeqCst);
-        if self.shared.parked.load(Ordering::SeqCst) {
-            self.thread.unpark();
+        if self.shared.is_slower_than(Pace::Steady) {
+            self.wake();
         }
         Running {
             shared: &self.shared,
         }
+    }
+
+    /// Ticks faster until the returned guard is dropped.
+    pub(crate) fn hasten(&self) -> Haste {
+        self.shared.hasty.fetch_add(1, Ordering::SeqCst);
+        Haste {
+            shared: Arc::clone(&self.shared),
+            thread: self.thread.clone(),
+            processor: None,
+        }
+    }
+
+    fn wake(&self) {
+        wake(&self.thread);
     }
 
     /// Ticks since the start.
@@ -109,25 +152,79 @@ impl Drop for Running<'_> {
     }
 }
 
+/// Proof that somebody wants more ticks.
+#[derive(Debug)]
+pub(crate) struct Haste {
+    shared: Arc<Shared>,
+    /// The ticker.
+    thread: Thread,
+    /// Where this guest has computed last.
+    processor: Option<usize>,
+}
+
+impl Haste {
+    /// Says that this thread is about to compute, until the returned guard is dropped, and sees to it that the ticker is
+    /// awake and somewhere else.
+    pub(crate) fn compute_here(&mut self) -> Option<Here<'_>> {
+        let processor = processors::current();
+        let here = processor.and_then(|processor| self.shared.computing.on(processor));
+        if self.shared.is_slower_than(Pace::Hasty) || processor != self.processor {
+            self.processor = processor;
+            wake(&self.thread);
+        }
+        here
+    }
+}
+
+/// Wakes the ticker and lets it look around, should it be on this processor.
+fn wake(ticker: &Thread) {
+    ticker.unpark();
+    std::thread::yield_now();
+}
+
+impl Drop for Haste {
+    fn drop(&mut self) {
+        self.shared.hasty.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 fn tick(shared: &Shared, engines: &[EngineWeak]) {
-    let mut idle_ticks = IDLE_TICKS;
+    let elsewhere = Elsewhere::new();
+    let (mut ticked, mut busy) = (Instant::now(), None);
     while !shared.stopping.load(Ordering::SeqCst) {
+        let now = Instant::now();
         if shared.running.load(Ordering::SeqCst) > 0 {
-            idle_ticks = 0;
-        } else if idle_ticks < IDLE_TICKS {
-            idle_ticks += 1;
+            busy = Some(now);
+        }
+        let is_idle = busy.is_none_or(|busy| now.saturating_duration_since(busy) >= IDLE);
+        let pace = if shared.hasty.load(Ordering::SeqCst) > 0 {
+            Pace::Hasty
+        } else if is_idle {
+            Pace::Parked
         } else {
-            shared.parked.store(true, Ordering::SeqCst);
-            while shared.running.load(Ordering::SeqCst) == 0
-                && !shared.stopping.load(Ordering::SeqCst)
-            {
-                std::thread::park();
-            }
-            shared.parked.store(false, Ordering::SeqCst);
-            idle_ticks = 0;
+            Pace::Steady
+        };
+        if shared.pace.swap(pace as u8, Ordering::SeqCst) != pace as u8 {
+            // Who came in between may have seen the old pace.
             continue;
         }
-        std::thread::sleep(TICK);
+        let period = match pace {
+            Pace::Hasty => HASTY_TICK,
+            Pace::Steady => TICK,
+            Pace::Parked => {
+                if shared.running.load(Ordering::SeqCst) == 0 {
+                    std::thread::park();
+                }
+                continue;
+            }
+        };
+        let since = now.saturating_duration_since(ticked);
+        if since < period {
+            elsewhere.go(&shared.computing);
+            std::thread::park_timeout(period - since);
+            continue;
+        }
+        ticked = now;
         shared.ticks.fetch_add(1, Ordering::SeqCst);
         for engine in engines.iter().filter_map(EngineWeak::upgrade) {
             engine.increment_epoch();
@@ -141,12 +238,9 @@ mod tests {
 
     /// Waits (bounded) until `condition` holds.
     fn wait_until(what: &str, condition: impl Fn() -> bool) {
-        let limit = std::time::Instant::now() + Duration::from_secs(20);
+        let limit = Instant::now() + Duration::from_secs(20);
         while !condition() {
-            assert!(
-                std::time::Instant::now() < limit,
-                "waited too long until {what}"
-            );
+            assert!(Instant::now() < limit, "waited too long until {what}");
             std::thread::yield_now();
         }
     }
@@ -155,7 +249,7 @@ mod tests {
     fn ticks_while_a_guest_is_polled_and_parks_when_none_is() {
         let ticker = Ticker::start(Vec::new()).unwrap();
         wait_until("it is parked at the start", || {
-            ticker.shared.parked.load(Ordering::SeqCst)
+            ticker.shared.is_slower_than(Pace::Steady)
         });
         assert_eq!(ticker.ticks(), 0);
         {
@@ -163,7 +257,7 @@ mod tests {
             wait_until("it ticks", || ticker.ticks() >= 3);
         }
         wait_until("it parks again", || {
-            ticker.shared.parked.load(Ordering::SeqCst)
+            ticker.shared.is_slower_than(Pace::Steady)
         });
         let before = ticker.ticks();
         {
@@ -173,12 +267,31 @@ mod tests {
     }
 
     #[test]
+    fn haste_lasts_as_long_as_somebody_wants_it() {
+        let ticker = Ticker::start(Vec::new()).unwrap();
+        let _running = ticker.enter();
+        let first = ticker.hasten();
+        let mut second = ticker.hasten();
+        drop(second.compute_here());
+        drop(first);
+        wait_until("it ticks fast", || {
+            !ticker.shared.is_slower_than(Pace::Hasty)
+        });
+        let before = ticker.ticks();
+        wait_until("it ticks", || ticker.ticks() >= before + 3);
+        drop(second);
+        wait_until("it ticks slower", || {
+            ticker.shared.is_slower_than(Pace::Hasty)
+        });
+    }
+
+    #[test]
     fn a_short_poll_that_ends_before_the_ticker_wakes_does_not_confuse_it() {
         let ticker = Ticker::start(Vec::new()).unwrap();
         for _ in 0..10_000 {
             drop(ticker.enter());
         }
-        wait_until("it parks", || ticker.shared.parked.load(Ordering::SeqCst));
+        wait_until("it parks", || ticker.shared.is_slower_than(Pace::Steady));
         let _running = ticker.enter();
         let before = ticker.ticks();
         wait_until("it ticks", || ticker.ticks() > before);

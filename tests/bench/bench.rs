@@ -127,8 +127,19 @@ impl Bench {
             .arg(self.state());
         command
             .env("WASMPOD_CODE_DIR", code)
+            // With it the engine notes where each error comes from, also those that only say "not yet".
+            .env_remove("RUST_BACKTRACE")
             .current_dir(self.dir.path());
         command
+    }
+
+    /// What a verb that looks at running pods prints.
+    pub(crate) fn look(&self, args: &[&str]) -> anyhow::Result<String> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wasmpod"));
+        command.args(args).arg("--state-dir").arg(self.state());
+        let output = command.output()?;
+        ensure!(output.status.success(), "{command:?}: {output:?}");
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     /// The guest's program for this machine: the same source, built as fast as it can be. Built once.

@@ -1,30 +1,38 @@
-//! The logs of all containers, followed from their files and written to standard output by a thread of its own, so
-//! that a reader who takes their time holds up neither the pods nor Ctrl-C.
+//! The logs of all containers, followed from their files in the order in which things were said, and written to standard
+//! output by a thread of its own, so that a reader who takes their time holds up neither the pods nor Ctrl-C.
 
 use std::io::{self, BufWriter};
 use std::sync::Arc;
 use std::thread;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use wasmpod::{LogItem, LogOptions, LogReader, PodHandle};
+use wasmpod::{LogItem, LogOptions, LogReader, MergedLogs, PodHandle};
 
 use super::print::Printer;
 use super::tree::Screen;
 use crate::args::UpArgs;
 
-/// How many lines wait for the printing thread; beyond it the followers wait, and the lines stay in their files.
+/// How many lines wait for the printing thread; beyond it the follower waits, and the lines stay in their files.
 const WAITING_LINES: usize = 256;
 
-/// The followers of all containers, and the thread that prints.
+/// How many logs wait for the follower; beyond it, whoever adds one waits.
+const WAITING_LOGS: usize = 64;
+
+/// The follower of all containers, and the thread that prints.
 pub(crate) struct Logs {
     /// Resolves when all that was logged is printed, or nobody reads any more.
     printed: oneshot::Receiver<io::Result<()>>,
     result: Option<io::Result<()>>,
     /// To the thread that prints; nothing when logs are not wanted.
     lines: Option<mpsc::Sender<Piece>>,
+    /// To the follower, as long as containers may come.
+    readers: Option<mpsc::Sender<Named>>,
     /// Becomes true when no pod is started any more.
     closing: watch::Sender<bool>,
 }
+
+/// The log of a container of this name.
+type Named = (Arc<str>, LogReader);
 
 /// What the printing thread gets.
 enum Piece {
@@ -46,17 +54,22 @@ impl Logs {
                 // Nobody may be waiting any more, after a second Ctrl-C.
                 drop(done.send(print(waiting, printer, &screen)));
             })?;
+        let (readers, added) = mpsc::channel(WAITING_LOGS);
+        if !args.no_logs {
+            tokio::spawn(follow(added, lines.clone()));
+        }
         Ok(Self {
             printed,
             result: None,
             lines: (!args.no_logs).then_some(lines),
+            readers: (!args.no_logs).then_some(readers),
             closing: watch::Sender::new(false),
         })
     }
 
     /// Follows every container of a pod, through restarts, to the end of the pod.
     pub(crate) fn add(&self, pod: &PodHandle) {
-        let Some(lines) = &self.lines else {
+        let (Some(lines), Some(readers)) = (&self.lines, &self.readers) else {
             return;
         };
         let names: Vec<(String, Arc<str>)> = pod
@@ -67,7 +80,8 @@ impl Logs {
                 (container, name)
             })
             .collect();
-        let (pod, lines, mut closing) = (pod.clone(), lines.clone(), self.closing.subscribe());
+        let (pod, mut closing) = (pod.clone(), self.closing.subscribe());
+        let (lines, readers) = (lines.clone(), readers.clone());
         tokio::spawn(async move {
             // All names first, so that they line up from the first line on.
             for (_, name) in &names {
@@ -88,8 +102,10 @@ impl Logs {
                     restarts: true,
                     ..LogOptions::default()
                 };
-                if let Some(reader) = pod.logs(&container, options) {
-                    tokio::spawn(forward(name, reader, lines.clone()));
+                if let Some(reader) = pod.logs(&container, options)
+                    && readers.send((name, reader)).await.is_err()
+                {
+                    return;
                 }
             }
         });
@@ -108,8 +124,8 @@ impl Logs {
     /// Waits until all that was logged is printed. A closed pipe is no error: whoever read has seen enough.
     pub(crate) async fn finish(mut self) -> io::Result<()> {
         self.closing.send_replace(true);
-        // The followers hold the others; each ends with its container's log.
-        self.lines = None;
+        // The follower has the last sender of lines; it ends with the last log.
+        (self.lines, self.readers) = (None, None);
         let result = match self.result {
             Some(result) => result,
             None => self.printed.await.unwrap_or(Ok(())),
@@ -121,15 +137,23 @@ impl Logs {
     }
 }
 
-async fn forward(name: Arc<str>, mut reader: LogReader, lines: mpsc::Sender<Piece>) {
-    // A file that cannot be read ends this container's lines; the pod goes on.
-    while let Ok(Some(item)) = reader.next().await {
-        if lines
-            .send(Piece::Item(Arc::clone(&name), item))
-            .await
-            .is_err()
-        {
-            return;
+async fn follow(mut added: mpsc::Receiver<Named>, lines: mpsc::Sender<Piece>) {
+    let mut logs = MergedLogs::new();
+    let mut may_come = true;
+    while may_come || !logs.is_empty() {
+        tokio::select! {
+            log = added.recv(), if may_come => match log {
+                Some((name, reader)) => logs.add(name, reader),
+                None => may_come = false,
+            },
+            // A file that cannot be read ends this container's lines; the pod goes on.
+            said = logs.next(), if !logs.is_empty() => {
+                if let Some((name, Ok(item))) = said
+                    && lines.send(Piece::Item(name, item)).await.is_err()
+                {
+                    return;
+                }
+            }
         }
     }
 }

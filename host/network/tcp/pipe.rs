@@ -57,14 +57,14 @@ impl Pipe {
         self.unread == 0
     }
 
+    /// Bytes that were written and not read.
+    pub(super) const fn unread(&self) -> usize {
+        self.unread
+    }
+
     /// Bytes that can be written now.
     pub(super) const fn room(&self) -> usize {
         self.capacity.saturating_sub(self.unread)
-    }
-
-    /// Bytes that wait to be read.
-    pub(super) const fn unread(&self) -> usize {
-        self.unread
     }
 
     /// The first bytes, at most `max`, which stay where they are: a copy, unless the first chunk has as many.

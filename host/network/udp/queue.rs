@@ -26,6 +26,11 @@ impl Queue {
         }
     }
 
+    /// Payload that waits.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.datagrams.is_empty()
     }

@@ -162,3 +162,38 @@ fn the_end_of_a_container_frees_its_ports_and_wakes_its_readers() {
     assert_eq!(server.try_recv_from(9), Err(Errno::BadF));
     bound(&a, "127.0.0.1:53");
 }
+
+#[test]
+fn a_connected_socket_hears_once_that_nobody_was_there() {
+    let (_pod, a, b) = pod();
+    let client = a.udp_socket(AddressFamily::Ipv4).unwrap();
+    let nobody = "127.0.0.1:53".parse().unwrap();
+    client.connect(nobody).unwrap();
+    let waker = CountingWaker::new();
+    assert!(client.poll_recv_ready(&mut waker.context()).is_pending());
+    client.try_send_to(&text("x"), None).unwrap();
+    assert_eq!(waker.count(), 1);
+    assert_eq!(client.try_recv_from(9), Err(Errno::ConnRefused));
+    assert_eq!(client.try_recv_from(9), Err(Errno::Again));
+
+    client.try_send_to(&text("x"), None).unwrap();
+    assert_eq!(
+        client.try_send_to(&text("not sent"), None),
+        Err(Errno::ConnRefused)
+    );
+    // A server that talks to another client only is nobody, too.
+    let server = bound(&b, "127.0.0.1:53");
+    server.connect("127.0.0.1:99".parse().unwrap()).unwrap();
+    client.try_send_to(&text("x"), None).unwrap();
+    assert_eq!(client.try_recv_from(9), Err(Errno::ConnRefused));
+    server.disconnect().unwrap();
+    client.try_send_to(&text("x"), None).unwrap();
+    assert_eq!(client.try_recv_from(9), Err(Errno::Again));
+    assert_eq!(server.try_recv_from(9).unwrap().data, "x");
+
+    client.disconnect().unwrap();
+    client
+        .try_send_to(&text("x"), "127.0.0.1:9".parse().ok())
+        .unwrap();
+    assert_eq!(client.try_recv_from(9), Err(Errno::Again));
+}

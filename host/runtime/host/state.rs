@@ -15,7 +15,9 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{Memory, Store};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::http::Outgoing;
 use super::ipc::{Door, Handles, unmap_all};
 use super::lifecycle::Signals;
 use super::stdio::{Farewell, Stdin, Stdout};
@@ -31,7 +33,9 @@ pub(crate) struct ComponentState {
     // First the handles, then what they belong to.
     table: ResourceTable,
     wasi: WasiCtx,
-    network: ContainerNetwork,
+    http: WasiHttpCtx,
+    outgoing: Outgoing,
+    network: Arc<ContainerNetwork>,
     ipc: Door,
     pub(super) signals: Signals,
     pub(crate) limits: Limits,
@@ -54,8 +58,10 @@ impl ComponentState {
         Ok(Self {
             table,
             wasi,
+            http: WasiHttpCtx::new(),
+            outgoing: Outgoing::new(Arc::clone(&network)),
             network,
-            ipc: Door::new(Arc::new(ipc), setting.ipc_wait_for_open),
+            ipc: Door::new(ipc, setting.ipc_wait_for_open),
             signals,
             limits: limits(setting),
         })
@@ -66,8 +72,13 @@ impl ComponentState {
         (&mut self.table, &self.ipc)
     }
 
+    /// The host objects.
+    pub(super) const fn table(&self) -> &ResourceTable {
+        &self.table
+    }
+
     /// The host objects, and the network that sockets among them belong to.
-    pub(super) const fn table_and_network(&mut self) -> (&mut ResourceTable, &ContainerNetwork) {
+    pub(super) fn table_and_network(&mut self) -> (&mut ResourceTable, &ContainerNetwork) {
         (&mut self.table, &self.network)
     }
 }
@@ -77,6 +88,16 @@ impl WasiView for ComponentState {
         WasiCtxView {
             ctx: &mut self.wasi,
             table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for ComponentState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.outgoing,
+            table: &mut self.table,
+            ctx: &mut self.http,
         }
     }
 }
@@ -94,7 +115,7 @@ pub(crate) struct CoreState {
     pub(super) clock: Clock,
     // First the sockets, then what they belong to.
     pub(super) sockets: Sockets,
-    pub(super) network: ContainerNetwork,
+    pub(super) network: Arc<ContainerNetwork>,
 }
 
 impl CoreState {
@@ -120,7 +141,7 @@ impl CoreState {
         Ok(Self {
             wasi,
             handles: Handles::default(),
-            ipc: Door::new(Arc::new(ipc), setting.ipc_wait_for_open),
+            ipc: Door::new(ipc, setting.ipc_wait_for_open),
             signals,
             limits: limits(setting),
             memory: None,
@@ -187,12 +208,13 @@ pub(crate) struct Setting {
     pub(crate) ipc_wait_for_open: Duration,
 }
 
-/// What a container owns in its pod and gives back when it ends.
+/// What a container owns in its pod and gives back when it ends. Instances that answer HTTP requests share it.
+#[derive(Clone)]
 pub(crate) struct Held {
     /// Its sockets.
-    pub(crate) network: ContainerNetwork,
+    pub(crate) network: Arc<ContainerNetwork>,
     /// Its IPC objects.
-    pub(crate) ipc: ContainerIpc,
+    pub(crate) ipc: Arc<ContainerIpc>,
     /// What it learns of signals; also held by who sends them.
     pub(crate) signals: Signals,
 }

@@ -1,6 +1,6 @@
 //! Reading a container's log: from the files, and on as they grow.
 //!
-//! A reader holds one open file and one buffer of [`READ_BYTES`], whatever the guest prints. It reads with plain
+//! A reader holds one open file and, while there is something to read, one buffer of [`READ_BYTES`]. It reads with plain
 //! calls: what it reads was written moments ago or lies in the page cache, and is 64 KiB at a time.
 
 use std::io::{self, Read, Seek, SeekFrom};
@@ -82,6 +82,8 @@ struct Current {
     position: u64,
     buffer: Vec<u8>,
     consumed: usize,
+    /// All that was there at the last look was read.
+    is_read: bool,
 }
 
 enum Filled {
@@ -121,26 +123,38 @@ impl LogReader {
     /// A log file cannot be read.
     pub async fn next(&mut self) -> io::Result<Option<LogItem>> {
         loop {
+            match self.try_next()? {
+                Tried::Item(item) => return Ok(Some(item)),
+                Tried::End => return Ok(None),
+                Tried::Nothing => self.changed().await,
+            }
+        }
+    }
+
+    /// The next line if it is there already. Asks the system only when there is something new.
+    pub(super) fn try_next(&mut self) -> io::Result<Tried> {
+        loop {
             let Some(current) = &mut self.current else {
-                match self.begin_attempt().await? {
+                match self.begin_attempt()? {
                     Begun::Reading => continue,
-                    Begun::Lost(bytes) => return Ok(Some(LogItem::Lost { bytes })),
-                    Begun::Nothing => return Ok(None),
+                    Begun::Lost(bytes) => return Ok(Tried::Item(LogItem::Lost { bytes })),
+                    Begun::Waiting => return Ok(Tried::Nothing),
+                    Begun::Nothing => return Ok(Tried::End),
                 }
             };
             while let Some(line) = current.take_line() {
                 let is_wanted = self.since.as_ref().is_none_or(|since| line.time >= *since);
                 if is_wanted {
-                    return Ok(Some(LogItem::Line(line)));
+                    return Ok(Tried::Item(LogItem::Line(line)));
                 }
+            }
+            if current.is_read && !current.extent.has_changed().unwrap_or(true) {
+                return Ok(Tried::Nothing);
             }
             match current.fill()? {
                 Filled::Some => {}
-                Filled::Lost(bytes) => return Ok(Some(LogItem::Lost { bytes })),
-                Filled::Wait if self.options.follow => {
-                    // An error means that the writer is gone, which the next round sees as the end.
-                    drop(current.extent.changed().await);
-                }
+                Filled::Lost(bytes) => return Ok(Tried::Item(LogItem::Lost { bytes })),
+                Filled::Wait if self.options.follow => return Ok(Tried::Nothing),
                 Filled::Wait | Filled::End => {
                     let attempt = current.file.attempt();
                     let goes_on = self.options.follow && self.options.restarts;
@@ -151,34 +165,57 @@ impl LogReader {
         }
     }
 
-    async fn begin_attempt(&mut self) -> io::Result<Begun> {
-        let Some(wanted) = self.next_attempt else {
-            return Ok(Begun::Nothing);
-        };
-        loop {
-            let state = *self.attempts.borrow_and_update();
-            if let Some(found) = self.log.attempt_from(wanted) {
-                let skipped = found.skipped_bytes;
-                let tail = self.options.tail.take();
-                self.current = Some(Current::open(found.file, tail)?);
-                self.next_attempt = None;
-                return Ok(if skipped > 0 {
-                    Begun::Lost(skipped)
-                } else {
-                    Begun::Reading
-                });
-            }
-            if state.ended || !self.options.follow || self.attempts.changed().await.is_err() {
-                self.next_attempt = None;
-                return Ok(Begun::Nothing);
+    /// Resolves when there may be more than [`try_next`](Self::try_next) has found.
+    pub(super) fn changed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let extent = self.current.as_ref().map(|current| current.extent.clone());
+        let mut attempts = self.attempts.clone();
+        async move {
+            // An error means that the writer is gone, which the next look sees as the end.
+            match extent {
+                Some(mut extent) => drop(extent.changed().await),
+                None => drop(attempts.changed().await),
             }
         }
     }
+
+    fn begin_attempt(&mut self) -> io::Result<Begun> {
+        let Some(wanted) = self.next_attempt else {
+            return Ok(Begun::Nothing);
+        };
+        let state = *self.attempts.borrow_and_update();
+        if let Some(found) = self.log.attempt_from(wanted) {
+            let skipped = found.skipped_bytes;
+            let tail = self.options.tail.take();
+            self.current = Some(Current::open(found.file, tail)?);
+            self.next_attempt = None;
+            return Ok(if skipped > 0 {
+                Begun::Lost(skipped)
+            } else {
+                Begun::Reading
+            });
+        }
+        if state.ended || !self.options.follow {
+            self.next_attempt = None;
+            return Ok(Begun::Nothing);
+        }
+        Ok(Begun::Waiting)
+    }
+}
+
+/// What is there of a log.
+pub(super) enum Tried {
+    Item(LogItem),
+    /// Nothing now.
+    Nothing,
+    /// Nothing any more.
+    End,
 }
 
 enum Begun {
     Reading,
     Lost(u64),
+    /// The attempt was not started yet.
+    Waiting,
     Nothing,
 }
 
@@ -196,6 +233,7 @@ impl Current {
             open,
             buffer: Vec::new(),
             consumed: 0,
+            is_read: false,
         };
         current.position = current.open.start + current.open.file.stream_position()?;
         Ok(current)
@@ -230,6 +268,7 @@ impl Current {
     /// Reads on. What is known of the writer is looked at *before* reading, so that an empty read proves what was
     /// known then: that this generation is complete, or that the log has ended here.
     fn fill(&mut self) -> io::Result<Filled> {
+        self.is_read = false;
         let extent = *self.extent.borrow_and_update();
         let newest = self.file.current_generation();
         self.buffer.drain(..self.consumed);
@@ -259,11 +298,13 @@ impl Current {
                 Filled::Some
             });
         }
-        Ok(if extent.ended {
-            Filled::End
-        } else {
-            Filled::Wait
-        })
+        if extent.ended {
+            return Ok(Filled::End);
+        }
+        self.is_read = true;
+        // A follower of a silent container keeps nothing.
+        self.buffer.shrink_to_fit();
+        Ok(Filled::Wait)
     }
 }
 

@@ -319,3 +319,76 @@ async fn a_hundred_megabytes_without_a_newline() {
         megabytes / start.elapsed().as_secs_f64()
     );
 }
+
+/// A pod with containers `a` and `b` whose logs are begun, read as one.
+fn two(dir: &Path) -> (PodLogs, [LogSink; 2], MergedLogs<&'static str>) {
+    let identity = PodIdentity {
+        namespace: "default".into(),
+        name: "p".into(),
+        uid: "u".into(),
+    };
+    let clock = Clock::virtual_from(Timestamp::new(1_795_255_200, 0).unwrap());
+    let limits = LogLimits::default();
+    let pod = PodLogs::create(dir, &identity, ["a", "b"], limits, clock).unwrap();
+    let mut logs = MergedLogs::new();
+    let sinks = ["a", "b"].map(|name| {
+        let log = pod.container(name).unwrap();
+        logs.add(
+            name,
+            log.read(LogOptions {
+                restarts: true,
+                ..follow()
+            }),
+        );
+        LogSink::to_file(log.begin(0), Stream::Stdout)
+    });
+    (pod, sinks, logs)
+}
+
+/// The next line with its container.
+async fn said(logs: &mut MergedLogs<&'static str>) -> Option<String> {
+    let next = timeout(Duration::from_secs(60), logs.next());
+    let (name, item) = next.await.expect("something or the end")?;
+    match item.unwrap() {
+        LogItem::Line(line) => Some(format!("{name} {}", String::from_utf8(line.text).unwrap())),
+        LogItem::Lost { bytes } => Some(format!("{name} lost {bytes}")),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn containers_that_take_turns_are_told_in_turns() {
+    let dir = tempfile::tempdir().unwrap();
+    let (pod, sinks, mut logs) = two(dir.path());
+    // More than is held of one log, from both, in runs of different lengths.
+    let mut expected = Vec::new();
+    for turn in 0..2000_usize {
+        let who = usize::from(turn % 7 == 0 || turn > 1200);
+        sinks[who].write_all(format!("{turn}\n").as_bytes());
+        expected.push(format!("{} {turn}", ["a", "b"][who]));
+        tokio::time::advance(Duration::from_millis(1)).await;
+    }
+    pod.end();
+    let mut got = Vec::new();
+    while let Some(line) = said(&mut logs).await {
+        got.push(line);
+    }
+    assert_eq!(got, expected);
+    assert!(logs.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_is_told_when_it_is_there_though_others_are_silent() {
+    let dir = tempfile::tempdir().unwrap();
+    let (pod, sinks, mut logs) = two(dir.path());
+    for round in 0..3 {
+        let line = format!("{round}\n");
+        let later = async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            sinks[round % 2].write_all(line.as_bytes());
+        };
+        let (got, ()) = tokio::join!(said(&mut logs), later);
+        assert_eq!(got, Some(format!("{} {round}", ["a", "b"][round % 2])));
+    }
+    pod.end();
+    assert_eq!(said(&mut logs).await, None);
+}

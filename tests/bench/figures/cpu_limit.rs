@@ -25,6 +25,8 @@ const TOLERANCE: f64 = 0.1;
 /// After the start, until it has calmed down.
 const CALM: Duration = Duration::from_secs(1);
 const WATCHED: Duration = Duration::from_secs(10);
+/// How often the neighbours are measured, with and without each loop in turns: a p99 is easily disturbed.
+const ROUNDS: usize = 5;
 
 pub(crate) fn rows(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
@@ -48,18 +50,21 @@ pub(crate) fn neighbours(bench: &Bench) -> anyhow::Result<Vec<Row>> {
         (Place::SamePod, "the same pod"),
         (Place::OtherPod, "another pod"),
     ] {
-        let idle = round_trips(bench, None)?.percentile(99);
-        for (limit, _) in LIMITS {
-            let beside = round_trips(bench, Some((spinner(bench, limit), place)))?.percentile(99);
+        let mut idle = Samples::default();
+        let mut beside = LIMITS.map(|_| Samples::default());
+        for _ in 0..ROUNDS {
+            idle.push(round_trips(bench, None)?.percentile(99));
+            for (samples, (limit, _)) in beside.iter_mut().zip(LIMITS) {
+                let disturber = Some((spinner(bench, limit), place));
+                samples.push(round_trips(bench, disturber)?.percentile(99));
+            }
+        }
+        for (samples, (limit, _)) in beside.into_iter().zip(LIMITS) {
             let what = format!(
                 "nine containers echo beside an endless loop limited to cpu: {limit} in {whose}: p99; twin: without the loop"
             );
-            let [ours, twin] = [beside, idle].map(|value| Samples::from_iter([value]));
-            rows.push(
-                Row::new(what, Unit::Milliseconds, ours)
-                    .twin(twin)
-                    .bar(Bar::RatioAtMost(2.0)),
-            );
+            let row = Row::new(what, Unit::Milliseconds, samples);
+            rows.push(row.twin(idle.clone()).bar(Bar::RatioAtMost(2.0)));
         }
     }
     Ok(rows)

@@ -19,7 +19,7 @@ use crate::up::Up;
 
 const ECHOES: u16 = 9;
 const FIRST_PORT: u16 = 7001;
-const ROUND_TRIPS: usize = 300;
+const ROUND_TRIPS: usize = 500;
 /// The pause between two messages to one container: a client that asks now and then.
 const PAUSE: Duration = Duration::from_millis(1);
 
