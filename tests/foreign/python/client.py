@@ -3,6 +3,8 @@
 TARGETS are addresses, with spaces between them. Each is asked until it answers, for as long as PATIENCE seconds.
 """
 
+# Looked for by name when a name is looked up; a component has only the modules that were there when it was made.
+import encodings.idna  # noqa: F401
 import os
 import socket
 import time

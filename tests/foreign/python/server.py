@@ -5,6 +5,8 @@ GET  /ask   asks the address in TARGET with urllib, and gives what it says
 POST /echo  gives the body back
 """
 
+# Looked for by name when a name is looked up; a component has only the modules that were there when it was made.
+import encodings.idna  # noqa: F401
 import http.server
 import os
 import platform
