@@ -17,6 +17,7 @@ mod defaults;
 mod duration;
 pub mod ipc;
 pub mod k8s;
+pub mod publishing;
 pub mod quantity;
 mod reader;
 pub mod report;

@@ -9,6 +9,7 @@
 mod container;
 mod events;
 mod fields;
+mod ingress;
 mod other;
 mod pod;
 mod probe;
@@ -46,7 +47,7 @@ pub(crate) struct View {
 pub(crate) struct Related {
     /// Its events; nothing when they are not to be shown.
     pub(crate) events: Option<Vec<Value>>,
-    /// The EndpointSlices of a service; the pods of a workload or a node.
+    /// The EndpointSlices of a service or of an ingress' namespace; the pods of a workload or a node.
     pub(crate) objects: Vec<Value>,
 }
 
@@ -157,6 +158,7 @@ async fn related(
             let query = [("labelSelector", label.as_str())];
             related.objects = list("endpointslices", scope, &query).await?;
         }
+        "Ingress" => related.objects = list("endpointslices", scope, &[]).await?,
         "Node" => {
             let field = format!("spec.nodeName={own}");
             related.objects = list("pods", None, &[("fieldSelector", &field)]).await?;
@@ -186,6 +188,7 @@ pub(crate) fn describe(
     match resource.kind {
         "Pod" => pod::describe(&mut out, &serde_json::from_value(object.clone())?, view),
         "Service" => service::describe(&mut out, object, &related.objects),
+        "Ingress" => ingress::describe(&mut out, object, &related.objects),
         "ConfigMap" => storage::config_map(&mut out, object),
         "Secret" => storage::secret(&mut out, object),
         "PersistentVolumeClaim" => storage::claim(&mut out, object, &related.objects),

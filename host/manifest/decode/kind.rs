@@ -13,6 +13,8 @@ pub(super) enum Kind {
     ConfigMap,
     Secret,
     Service,
+    Ingress,
+    IngressClass,
     ServiceAccount,
     Namespace,
     PersistentVolume,
@@ -27,7 +29,7 @@ pub(super) enum Document {
     List,
 }
 
-const SUPPORTED: [Kind; 15] = [
+const SUPPORTED: [Kind; 17] = [
     Kind::Pod,
     Kind::Workload(WorkloadKind::Deployment),
     Kind::Workload(WorkloadKind::ReplicaSet),
@@ -39,6 +41,8 @@ const SUPPORTED: [Kind; 15] = [
     Kind::ConfigMap,
     Kind::Secret,
     Kind::Service,
+    Kind::Ingress,
+    Kind::IngressClass,
     Kind::PersistentVolume,
     Kind::PersistentVolumeClaim,
     Kind::Namespace,
@@ -48,6 +52,9 @@ const SUPPORTED: [Kind; 15] = [
 /// The version of the kinds of the core API, and of `List`.
 const CORE: &str = "v1";
 
+/// The version of the kinds of the network.
+const NETWORKING: &str = "networking.k8s.io/v1";
+
 impl Kind {
     /// The name as in a manifest.
     pub(super) const fn name(self) -> &'static str {
@@ -56,6 +63,8 @@ impl Kind {
             Self::ConfigMap => "ConfigMap",
             Self::Secret => "Secret",
             Self::Service => "Service",
+            Self::Ingress => "Ingress",
+            Self::IngressClass => "IngressClass",
             Self::ServiceAccount => "ServiceAccount",
             Self::Namespace => "Namespace",
             Self::PersistentVolume => "PersistentVolume",
@@ -68,6 +77,7 @@ impl Kind {
     const fn api_version(self) -> &'static str {
         match self {
             Self::Workload(kind) => kind.api_version(),
+            Self::Ingress | Self::IngressClass => NETWORKING,
             Self::Pod
             | Self::ConfigMap
             | Self::Secret

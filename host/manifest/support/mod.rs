@@ -12,6 +12,7 @@ mod claim;
 mod cluster;
 mod config;
 mod container;
+mod ingress;
 mod markdown;
 mod metadata;
 mod pod;
@@ -140,6 +141,7 @@ pub fn tables() -> impl Iterator<Item = &'static Table> {
         batch::TABLES,
         config::TABLES,
         service::TABLES,
+        ingress::TABLES,
         cluster::TABLES,
         metadata::TABLES,
     ]
@@ -159,9 +161,9 @@ mod tests {
 
     use super::{Support, table, tables};
     use crate::k8s::{
-        ConfigMap, CronJob, DaemonSet, Deployment, Job, Namespace, PersistentVolume,
-        PersistentVolumeClaim, Pod, ReplicaSet, ReplicationController, Secret, Service,
-        ServiceAccount, StatefulSet,
+        ConfigMap, CronJob, DaemonSet, Deployment, Ingress, IngressClass, Job, Namespace,
+        PersistentVolume, PersistentVolumeClaim, Pod, ReplicaSet, ReplicationController, Secret,
+        Service, ServiceAccount, StatefulSet,
     };
     use crate::schema::{Shape, Shapes};
 
@@ -180,6 +182,8 @@ mod tests {
             Shapes::kind::<ConfigMap>(),
             Shapes::kind::<Secret>(),
             Shapes::kind::<Service>(),
+            Shapes::kind::<Ingress>(),
+            Shapes::kind::<IngressClass>(),
             Shapes::kind::<ServiceAccount>(),
             Shapes::kind::<Namespace>(),
             Shapes::kind::<PersistentVolume>(),

@@ -12,6 +12,7 @@ use crate::report::ViolationKind;
 pub(crate) fn pod(pod: &Pod, findings: &mut Findings) {
     metadata::metadata(&pod.metadata, names::dns1123_subdomain, findings);
     ipc::annotations(&pod.metadata, &Path::root().field("metadata"), findings);
+    metadata::proxy_protocol(&pod.metadata, &Path::root().field("metadata"), findings);
     let path = Path::root().field("spec");
     match &pod.spec {
         Some(spec) => pod_spec(spec, &path, findings),
