@@ -14,15 +14,16 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<Outcome> {
     }
     report::warnings(&manifests.warnings);
     let counts = [
-        (manifests.pods.len(), "pod"),
-        (manifests.config_maps.len(), "config map"),
-        (manifests.secrets.len(), "secret"),
-        (manifests.services.len(), "service"),
+        (manifests.pods.len(), "pod", "pods"),
+        (manifests.config_maps.len(), "config map", "config maps"),
+        (manifests.secrets.len(), "secret", "secrets"),
+        (manifests.services.len(), "service", "services"),
+        (manifests.ingresses.len(), "ingress", "ingresses"),
     ];
     let counted: Vec<_> = counts
         .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, noun)| format!("{count} {noun}{}", if *count == 1 { "" } else { "s" }))
+        .filter(|(count, _, _)| *count > 0)
+        .map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }))
         .collect();
     writeln!(
         anstream::stdout().lock(),

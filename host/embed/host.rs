@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wasmpod_manifest::Manifests;
-use wasmpod_node::{Agent, AgentConfig, KnownPod, PublishRule, Threads};
+use wasmpod_node::{Agent, AgentConfig, IngressConfig, KnownPod, PublishRule, Scheme, Threads};
 use wasmpod_runtime::{Runtime, RuntimeConfig};
 use wasmpod_sandbox::Clock;
 use wasmpod_volume::VolumePolicy;
@@ -24,6 +24,7 @@ pub struct HostBuilder {
     base_dir: PathBuf,
     workers: Option<NonZeroUsize>,
     publish: Vec<PublishRule>,
+    ingress: IngressConfig,
     allow_host_path: Vec<PathBuf>,
     serve: bool,
     port: Option<(SocketAddr, PathBuf)>,
@@ -53,6 +54,19 @@ impl HostBuilder {
     /// Publishes ports besides those that manifests publish themselves (`hostPort`, NodePort services).
     pub fn publish(mut self, rules: impl IntoIterator<Item = PublishRule>) -> Self {
         self.publish.extend(rules);
+        self
+    }
+
+    /// Serves the Ingress objects of pods over HTTP at this address of the machine; port 0 lets the system pick one. By
+    /// default they are served nowhere.
+    pub fn ingress_http(mut self, addr: SocketAddr) -> Self {
+        self.ingress.http = Some(addr);
+        self
+    }
+
+    /// Serves them over HTTPS, by the certificates of their `spec.tls`.
+    pub fn ingress_https(mut self, addr: SocketAddr) -> Self {
+        self.ingress.https = Some(addr);
         self
     }
 
@@ -110,6 +124,7 @@ impl HostBuilder {
                 ..VolumePolicy::for_this_host()
             },
             publish: self.publish,
+            ingress: self.ingress,
             runtime: Arc::new(runtime),
             progress: Arc::new(move |progress| preparing.say(Step::Preparing(progress))),
             node_name: NODE_NAME.to_owned(),
@@ -199,6 +214,12 @@ impl Host {
     #[must_use]
     pub fn agent(&self) -> &Arc<Agent> {
         &self.agent
+    }
+
+    /// Where Ingress objects are served, and how.
+    #[must_use]
+    pub fn ingress_doors(&self) -> &[(Scheme, SocketAddr)] {
+        self.agent.ingress_doors()
     }
 
     fn handle(&self, pod: Arc<KnownPod>) -> PodHandle {

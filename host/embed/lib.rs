@@ -46,6 +46,7 @@ pub use wasmpod_manifest::{
 };
 pub use wasmpod_node::{
     Agent, Capacity, DeleteOptions, ParsePublishError, Propagation, PublishRule, PublishedPort,
+    Scheme,
 };
 pub use wasmpod_runtime::{Import, Inspection, Kind};
 pub use wasmpod_sandbox::logs::{

@@ -53,6 +53,7 @@ impl Host {
                 ..VolumePolicy::for_this_host()
             },
             publish: Vec::new(),
+            ingress: wasmpod_node::IngressConfig::default(),
             runtime: engine(),
             progress: Arc::new(|_| {}),
             node_name: "node".to_owned(),

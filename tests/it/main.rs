@@ -4,6 +4,7 @@
 mod bad_input;
 mod command_line;
 mod four_pods;
+mod ingress;
 mod ipc_examples;
 mod ipc_oracle;
 mod isolation;

@@ -67,6 +67,7 @@ impl World {
             clock: Clock::host(),
             volume_policy: VolumePolicy::default(),
             publish: Vec::new(),
+            ingress: wasmpod_node::IngressConfig::default(),
             runtime: Arc::<FakeRuntime>::clone(&runtime),
             progress: Arc::new(|_| {}),
             node_name: "n".to_owned(),
