@@ -34,14 +34,11 @@ fn run(bench: &Bench) -> anyhow::Result<[f64; 2]> {
     let mut items: Vec<Value> = (0..ENDPOINTS)
         .map(|number| endpoint(bench, number))
         .collect();
-    let service = |name: &str, ip: &str| {
-        let mut spec = json!({"selector": {"app": "end"}, "ports": [{"port": 7000}]});
-        if !ip.is_empty() {
-            spec["clusterIP"] = json!(ip);
-        }
+    let service = |name: &str, ip: Option<&str>| {
+        let spec = json!({"selector": {"app": "end"}, "ports": [{"port": 7000}], "clusterIP": ip});
         json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec})
     };
-    items.extend([service("chosen", ""), service("pods", "None")]);
+    items.extend([service("chosen", None), service("pods", Some("None"))]);
     let args = ["service", "chosen:7000", "pods:7000", "5000"];
     items.push(pods::pod(
         "client",
@@ -60,6 +57,8 @@ fn endpoint(bench: &Bench, number: usize) -> Value {
         &format!("end-{number}"),
         &[pods::container("end", &bench.component, &args)],
     );
-    pod["metadata"]["labels"] = json!({"app": "end"});
+    if let Some(metadata) = pod.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("labels".to_owned(), json!({"app": "end"}));
+    }
     pod
 }
