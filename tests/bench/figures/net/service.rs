@@ -35,8 +35,10 @@ fn run(bench: &Bench) -> anyhow::Result<[f64; 2]> {
         .map(|number| endpoint(bench, number))
         .collect();
     let service = |name: &str, ip: Option<&str>| {
-        let spec = json!({"selector": {"app": "end"}, "ports": [{"port": 7000}], "clusterIP": ip});
-        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec})
+        json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
+            "spec": {"clusterIP": ip, "selector": {"app": "end"}, "ports": [{"port": 7000}]},
+        })
     };
     items.extend([service("chosen", None), service("pods", Some("None"))]);
     let args = ["service", "chosen:7000", "pods:7000", "5000"];
@@ -53,12 +55,14 @@ fn run(bench: &Bench) -> anyhow::Result<[f64; 2]> {
 
 fn endpoint(bench: &Bench, number: usize) -> Value {
     let args = ["tcp-accept", "0.0.0.0:7000", "0", "0"];
-    let mut pod = pods::pod(
-        &format!("end-{number}"),
-        &[pods::container("end", &bench.component, &args)],
-    );
-    if let Some(metadata) = pod.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.insert("labels".to_owned(), json!({"app": "end"}));
-    }
-    pod
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": format!("end-{number}"), "labels": {"app": "end"}},
+        "spec": {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 0,
+            "containers": [pods::container("end", &bench.component, &args)],
+        },
+    })
 }
