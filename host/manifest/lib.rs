@@ -18,6 +18,7 @@ mod duration;
 pub mod http;
 pub mod ipc;
 pub mod k8s;
+pub mod publishing;
 pub mod quantity;
 mod reader;
 pub mod report;

@@ -5,6 +5,7 @@ mod bad_input;
 mod captures;
 mod command_line;
 mod four_pods;
+mod ingress;
 mod http_component;
 mod ipc_examples;
 mod ipc_oracle;

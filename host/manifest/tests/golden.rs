@@ -84,6 +84,8 @@ fn every_valid_manifest_gives_the_objects_of_its_json_file() {
             "configMaps": manifests.config_maps,
             "secrets": manifests.secrets,
             "services": manifests.services,
+            "ingresses": manifests.ingresses,
+            "ingressClasses": manifests.ingress_classes,
             "workloads": manifests.workloads,
             "persistentVolumes": manifests.persistent_volumes,
             "persistentVolumeClaims": manifests.persistent_volume_claims,

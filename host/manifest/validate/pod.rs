@@ -14,6 +14,7 @@ pub(crate) fn pod(pod: &Pod, findings: &mut Findings) {
     let metadata = Path::root().field("metadata");
     ipc::annotations(&pod.metadata, &metadata, findings);
     http::annotations(&pod.metadata, &metadata, findings);
+    metadata::proxy_protocol(&pod.metadata, &metadata, findings);
     let path = Path::root().field("spec");
     match &pod.spec {
         Some(spec) => pod_spec(spec, &path, findings),

@@ -7,7 +7,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use super::Counters;
+use tokio::sync::watch;
+
+use super::{Counters, ProxyProtocol};
 use crate::limits::MAX_HANDED_OVER;
 use crate::lock::lock;
 use crate::wakers::Wakers;
@@ -20,6 +22,9 @@ pub(crate) struct Handover {
     /// The pod's port.
     pub(super) port: u16,
     pub(super) counters: Arc<Counters>,
+    pub(super) proxy: Option<ProxyProtocol>,
+    /// Ends with the publication.
+    pub(super) permission: watch::Receiver<()>,
 }
 
 /// The connections that wait for a pod.

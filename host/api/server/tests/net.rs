@@ -181,7 +181,7 @@ async fn a_capture_that_makes_no_sense_is_refused() {
     );
     assert_eq!(captures.len(), 8);
 
-    world.runtime.script("z", Script::ends_after(0, 0));
+    world.runtime.script("z", [Script::ends_after(0, 0)]);
     let done = json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "done"},
         "spec": {"containers": [{"name": "z", "image": "./app.wasm"}], "restartPolicy": "Never"},

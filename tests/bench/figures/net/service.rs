@@ -34,14 +34,13 @@ fn run(bench: &Bench) -> anyhow::Result<[f64; 2]> {
     let mut items: Vec<Value> = (0..ENDPOINTS)
         .map(|number| endpoint(bench, number))
         .collect();
-    let service = |name: &str, ip: &str| {
-        let mut spec = json!({"selector": {"app": "end"}, "ports": [{"port": 7000}]});
-        if !ip.is_empty() {
-            spec["clusterIP"] = json!(ip);
-        }
-        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec})
+    let service = |name: &str, ip: Option<&str>| {
+        json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
+            "spec": {"clusterIP": ip, "selector": {"app": "end"}, "ports": [{"port": 7000}]},
+        })
     };
-    items.extend([service("chosen", ""), service("pods", "None")]);
+    items.extend([service("chosen", None), service("pods", Some("None"))]);
     let args = ["service", "chosen:7000", "pods:7000", "5000"];
     items.push(pods::pod(
         "client",
@@ -56,10 +55,14 @@ fn run(bench: &Bench) -> anyhow::Result<[f64; 2]> {
 
 fn endpoint(bench: &Bench, number: usize) -> Value {
     let args = ["tcp-accept", "0.0.0.0:7000", "0", "0"];
-    let mut pod = pods::pod(
-        &format!("end-{number}"),
-        &[pods::container("end", &bench.component, &args)],
-    );
-    pod["metadata"]["labels"] = json!({"app": "end"});
-    pod
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": format!("end-{number}"), "labels": {"app": "end"}},
+        "spec": {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 0,
+            "containers": [pods::container("end", &bench.component, &args)],
+        },
+    })
 }
