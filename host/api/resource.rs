@@ -76,6 +76,7 @@ pub const RESOURCES: &[Resource] = &[
     of(Kind::Namespace),
     of(Kind::Node),
     of(Kind::EndpointSlice),
+    of(Kind::NetworkPolicy),
     metrics("NodeMetrics", "nodes", false),
     metrics("PodMetrics", "pods", true),
 ];

@@ -161,6 +161,9 @@ fn from_manifests(manifests: &wasmpod::Manifests) -> anyhow::Result<Vec<Target>>
     for object in &manifests.services {
         add("Service", &object.metadata)?;
     }
+    for object in &manifests.network_policies {
+        add("NetworkPolicy", &object.metadata)?;
+    }
     for object in &manifests.config_maps {
         add("ConfigMap", &object.metadata)?;
     }

@@ -18,6 +18,7 @@ mod inspect;
 mod ipc;
 mod jsonpath;
 mod logs;
+mod net;
 mod paint;
 mod pod_state;
 mod report;
@@ -69,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Events(args) => look(&cli, async |runs| events::run(args, runs).await),
         Command::Top(command) => look_into(&cli, async |runs| top::run(command, runs).await),
         Command::Ipc(command) => look_into(&cli, async |runs| ipc::run(command, runs).await),
+        Command::Net(command) => look_into(&cli, async |runs| net::run(command, runs).await),
         Command::Validate(args) => validate::run(args),
         Command::Image(command) => image::run(command),
         Command::Inspect(command) => inspect::run(command),

@@ -18,20 +18,29 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<Outcome> {
         (manifests.config_maps.len(), "config map"),
         (manifests.secrets.len(), "secret"),
         (manifests.services.len(), "service"),
+        (manifests.network_policies.len(), "network policy"),
     ];
-    let counted: Vec<_> = counts
+    let parts: Vec<_> = counts
         .iter()
         .filter(|(count, _)| *count > 0)
-        .map(|(count, noun)| format!("{count} {noun}{}", if *count == 1 { "" } else { "s" }))
+        .map(|(count, noun)| format!("{count} {}", counted(*count, noun)))
         .collect();
     writeln!(
         anstream::stdout().lock(),
         "valid: {}",
-        if counted.is_empty() {
+        if parts.is_empty() {
             "nothing".to_owned()
         } else {
-            counted.join(", ")
+            parts.join(", ")
         }
     )?;
     Ok(Outcome::Done)
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    match noun.strip_suffix('y') {
+        _ if count == 1 => noun.to_owned(),
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{noun}s"),
+    }
 }

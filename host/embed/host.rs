@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wasmpod_manifest::Manifests;
+use wasmpod_network::{EgressConfig, EgressRule};
 use wasmpod_node::{Agent, AgentConfig, KnownPod, PublishRule, Threads};
 use wasmpod_runtime::{Runtime, RuntimeConfig};
 use wasmpod_sandbox::Clock;
@@ -24,6 +25,7 @@ pub struct HostBuilder {
     base_dir: PathBuf,
     workers: Option<NonZeroUsize>,
     publish: Vec<PublishRule>,
+    allow_egress: Vec<EgressRule>,
     allow_host_path: Vec<PathBuf>,
     serve: bool,
     port: Option<(SocketAddr, PathBuf)>,
@@ -53,6 +55,13 @@ impl HostBuilder {
     /// Publishes ports besides those that manifests publish themselves (`hostPort`, NodePort services).
     pub fn publish(mut self, rules: impl IntoIterator<Item = PublishRule>) -> Self {
         self.publish.extend(rules);
+        self
+    }
+
+    /// Lets pods reach something outside of the virtual network, as far as network policies allow it. By default they
+    /// reach nothing there, and know no name of it.
+    pub fn allow_egress(mut self, rules: impl IntoIterator<Item = EgressRule>) -> Self {
+        self.allow_egress.extend(rules);
         self
     }
 
@@ -110,6 +119,7 @@ impl HostBuilder {
                 ..VolumePolicy::for_this_host()
             },
             publish: self.publish,
+            egress: (!self.allow_egress.is_empty()).then(|| EgressConfig::new(self.allow_egress)),
             runtime: Arc::new(runtime),
             progress: Arc::new(move |progress| preparing.say(Step::Preparing(progress))),
             node_name: NODE_NAME.to_owned(),

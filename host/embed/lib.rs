@@ -11,7 +11,7 @@
 //! let manifests = wasmpod::read(&[wasmpod::Source::new("pod.yaml", std::fs::read("pod.yaml")?)])?;
 //! for pod in host.start(manifests).await? {
 //!     let end = pod.wait().await;
-//!     println!("{}: {:?}", pod.name(), end.status.and_then(|status| status.phase));
+//!     println!("{}: {:?}", pod.name(), end.status.as_ref().and_then(|status| status.phase.as_ref()));
 //! }
 //! host.shutdown().await?;
 //! # Ok(())
@@ -44,6 +44,7 @@ pub use wasmpod_manifest::report::{Report, Style as ReportStyle, Warning};
 pub use wasmpod_manifest::{
     MAX_SOURCE_BYTES as MAX_MANIFEST_BYTES, Manifests, Source, k8s, quantity, read,
 };
+pub use wasmpod_network::{EgressRule, EgressRuleError, EgressTarget, Protocol};
 pub use wasmpod_node::{
     Agent, Capacity, DeleteOptions, ParsePublishError, Propagation, PublishRule, PublishedPort,
 };

@@ -66,8 +66,8 @@ impl PodHandle {
 
     /// The pod with the status that it has now.
     #[must_use]
-    pub fn pod(&self) -> Pod {
-        Arc::unwrap_or_clone(self.known.pod())
+    pub fn pod(&self) -> Arc<Pod> {
+        self.known.pod()
     }
 
     /// `status.phase`: `Pending`, `Running`, `Succeeded` or `Failed`.
@@ -210,8 +210,8 @@ impl PodHandle {
     }
 
     /// Waits until it is over and everything of it is released.
-    pub async fn wait(&self) -> Pod {
-        Arc::unwrap_or_clone(self.known.ended().await)
+    pub async fn wait(&self) -> Arc<Pod> {
+        self.known.ended().await
     }
 }
 
@@ -230,7 +230,7 @@ pub struct Watch {
 impl Watch {
     /// How the pod is next; nothing after its last state. States that follow each other faster than they are asked for
     /// are passed over. Dropping the future loses nothing.
-    pub async fn next(&mut self) -> Option<Pod> {
+    pub async fn next(&mut self) -> Option<Arc<Pod>> {
         loop {
             if self.seen_last {
                 return None;
@@ -249,7 +249,7 @@ impl Watch {
             self.seen_last = has_ended;
             if self.last.as_ref() != Some(&pod) {
                 self.last = Some(Arc::clone(&pod));
-                return Some(Arc::unwrap_or_clone(pod));
+                return Some(pod);
             }
             if has_ended {
                 return None;

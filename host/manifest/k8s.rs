@@ -43,6 +43,10 @@ pub use k8s_openapi::api::core::v1::{
     ReplicationControllerCondition, ReplicationControllerSpec, ReplicationControllerStatus,
     ServiceAccount, VolumeResourceRequirements,
 };
+pub use k8s_openapi::api::networking::v1::{
+    IPBlock, NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer,
+    NetworkPolicyPort, NetworkPolicySpec,
+};
 pub use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
     Condition, LabelSelector, LabelSelectorRequirement, ListMeta, MicroTime, ObjectMeta,

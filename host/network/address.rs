@@ -56,8 +56,17 @@ impl PodAddresses {
     pub(crate) fn contains(self, ip: IpAddr) -> bool {
         match ip {
             IpAddr::V4(v4) => v4.is_loopback() || v4 == self.ip,
-            IpAddr::V6(v6) => v6.is_loopback() || Some(v6) == self.ip6,
+            IpAddr::V6(v6) => v6.is_loopback() || v6 == self.own6(),
         }
+    }
+
+    /// The pod's IPv6 address: without one of its own it has one beside [`GATEWAY6`] with the numbers of its IPv4 address,
+    /// from which it can reach nothing but what egress allows.
+    fn own6(self) -> Ipv6Addr {
+        let [a, b, c, d] = self.ip.octets();
+        let [high, low] = [u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])];
+        let derived = Ipv6Addr::new(0xfd00, 0x10, 0x244, 0, 0, 1, high, low);
+        self.ip6.unwrap_or(derived)
     }
 
     /// Whether a socket of `family` may bind to the address.
@@ -80,7 +89,7 @@ impl PodAddresses {
             IpAddr::V4(v4) if v4.is_loopback() => IpAddr::V4(Ipv4Addr::LOCALHOST),
             IpAddr::V4(_) => IpAddr::V4(self.ip),
             IpAddr::V6(v6) if v6.is_loopback() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-            IpAddr::V6(_) => IpAddr::V6(self.ip6.unwrap_or(Ipv6Addr::LOCALHOST)),
+            IpAddr::V6(_) => IpAddr::V6(self.own6()),
         }
     }
 }

@@ -341,6 +341,11 @@ fn serves_connected(client: &UdpSocket, server: &UdpSocket) -> SocketAddr {
     client.try_recv_from(9).unwrap().from
 }
 
+/// A question for addresses.
+pub(crate) fn query(name: &str) -> Bytes {
+    question(name, TYPE::A)
+}
+
 fn question(name: &str, kind: TYPE) -> Bytes {
     let mut packet = Packet::new_query(9);
     packet.questions.push(Question::new(

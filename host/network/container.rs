@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
-use crate::counters::SocketInfo;
+use crate::counters::{Past, Protocol, SocketInfo, Traffic};
 use crate::lock::lock;
+use crate::names::{Learnt, resolve_outside};
 use crate::pod::{Pod, describe};
+use crate::policy::Opened;
 use crate::tcp::{StreamShared, TcpShared, TcpSocket};
 use crate::udp::{UdpShared, UdpSocket};
 use crate::{AddressFamily, Errno};
@@ -48,12 +50,27 @@ impl ContainerNetwork {
         &self.container.name
     }
 
-    /// The addresses of a name, as [`crate::PodNetwork::resolve`].
+    /// The addresses of a name, as [`crate::PodNetwork::resolve`]. It waits for nobody, so of names outside of the
+    /// cluster it only knows those that were looked up just now.
     ///
     /// # Errors
     /// As [`crate::PodNetwork::resolve`].
     pub fn resolve(&self, name: &str) -> Result<Vec<std::net::IpAddr>, crate::ResolveError> {
-        self.container.pod.resolve(name)
+        self.container.pod.resolve(name, &Learnt::default())
+    }
+
+    /// As [`ContainerNetwork::resolve`], but also names outside of the cluster where egress is allowed, for which the
+    /// host's resolver is asked. Ready at once for every other name.
+    ///
+    /// # Errors
+    /// As [`crate::PodNetwork::resolve`].
+    pub fn lookup(
+        &self,
+        name: &str,
+    ) -> impl Future<Output = Result<Vec<std::net::IpAddr>, crate::ResolveError>> + Send + use<>
+    {
+        let (pod, name) = (Arc::clone(&self.container.pod), name.to_owned());
+        async move { resolve_outside(&pod, &name).await }
     }
 
     /// Closes all sockets as the end of a process does: ports are free, listeners refuse, a peer reads what was sent to it
@@ -83,6 +100,8 @@ pub(crate) struct Container {
     name: Arc<str>,
     pod: Arc<Pod>,
     limit: usize,
+    /// Shared by all containers of this name.
+    past: Arc<Past>,
     table: Mutex<Table>,
 }
 
@@ -104,11 +123,12 @@ pub(crate) enum Entry {
 }
 
 impl Container {
-    pub(crate) fn new(name: Arc<str>, pod: Arc<Pod>, limit: usize) -> Self {
+    pub(crate) fn new(name: Arc<str>, pod: Arc<Pod>, limit: usize, past: Arc<Past>) -> Self {
         Self {
             name,
             pod,
             limit,
+            past,
             table: Mutex::default(),
         }
     }
@@ -141,6 +161,31 @@ impl Container {
             .iter()
             .filter_map(|entry| describe(&self.name, entry))
             .collect()
+    }
+
+    /// Resets every connection that was opened here and is forbidden.
+    pub(crate) fn reset_where(&self, is_forbidden: &dyn Fn(Opened) -> bool) {
+        let sockets = lock(&self.table)
+            .sockets
+            .values()
+            .map(Entry::weak)
+            .collect::<Vec<_>>();
+        for entry in sockets {
+            match entry {
+                Entry::Tcp(socket) => {
+                    if let Some(socket) = socket.upgrade() {
+                        socket.reset_if(is_forbidden);
+                    }
+                }
+                Entry::Stream(stream) => {
+                    if let Some(stream) = stream.upgrade() {
+                        stream.reset_if(is_forbidden);
+                    }
+                }
+                // A datagram is judged when it is sent.
+                Entry::Udp(_) | Entry::Reserved => {}
+            }
+        }
     }
 
     /// Closes everything; `reset` sends a reset to every peer.
@@ -200,6 +245,11 @@ impl Registration {
     /// One more socket of the same container.
     pub(crate) fn another(&self) -> Result<Self, Errno> {
         Container::register(&self.container)
+    }
+
+    /// Counts the socket to those that are gone.
+    pub(crate) fn retire(&self, protocol: Protocol, traffic: Traffic) {
+        self.container.past.add(protocol, traffic);
     }
 
     /// Says what socket this is. `ENETDOWN` when the container was released meanwhile: the caller drops the socket.

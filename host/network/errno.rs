@@ -8,6 +8,9 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Errno {
+    /// A network policy does not allow it.
+    #[error("EACCES")]
+    Acces,
     /// Nothing can be done at present; the matching `poll_*` tells when.
     #[error("EAGAIN")]
     Again,
@@ -65,6 +68,9 @@ pub enum Errno {
     /// The connection can no longer be written to.
     #[error("EPIPE")]
     Pipe,
+    /// Nobody has answered: what a network policy does not allow is dropped.
+    #[error("ETIMEDOUT")]
+    TimedOut,
 }
 
 impl Errno {
@@ -72,6 +78,7 @@ impl Errno {
     #[must_use]
     pub const fn wasi(self) -> u16 {
         match self {
+            Self::Acces => 2,
             Self::AddrInUse => 3,
             Self::AddrNotAvail => 4,
             Self::AfNoSupport => 5,
@@ -91,6 +98,7 @@ impl Errno {
             Self::NotConn => 53,
             Self::OpNotSupp => 58,
             Self::Pipe => 64,
+            Self::TimedOut => 73,
         }
     }
 }

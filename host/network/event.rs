@@ -4,11 +4,13 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
+use crate::address::GATEWAY;
 use crate::counters::Protocol;
+use crate::egress::{EgressRule, EgressTarget, HOST_NAMES};
 use crate::limits::MAX_PENDING_EVENTS;
 use crate::lock::lock;
 use crate::wakers::Wakers;
@@ -28,6 +30,39 @@ pub enum NetworkEvent {
         /// Who has it.
         held_by: Arc<str>,
     },
+    /// A container tried to reach something outside of the pods' network that no rule allows. Told once for each
+    /// destination.
+    EgressDenied {
+        /// Who tried.
+        container: Arc<str>,
+        /// TCP or UDP.
+        protocol: Protocol,
+        /// What it tried to reach.
+        to: SocketAddr,
+    },
+    /// A name outside of the cluster was looked up that no rule allows. Told once for each name.
+    NameDenied {
+        /// The name.
+        name: String,
+    },
+    /// A name outside of the cluster stands for an address that only a rule about just that address allows.
+    NameRefused {
+        /// The name.
+        name: String,
+        /// The address.
+        ip: IpAddr,
+    },
+    /// A network policy did not allow what a container tried; nobody answers it. Told once for each destination.
+    PolicyDenied {
+        /// Who tried.
+        container: Arc<str>,
+        /// TCP or UDP.
+        protocol: Protocol,
+        /// What it tried to reach.
+        to: SocketAddr,
+        /// Whether the policies of the pod that was to be reached do not allow it; else this pod's do not.
+        by_receiver: bool,
+    },
 }
 
 impl NetworkEvent {
@@ -36,6 +71,10 @@ impl NetworkEvent {
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::PortInUse { .. } => "PortInUse",
+            Self::EgressDenied { .. } | Self::NameDenied { .. } | Self::NameRefused { .. } => {
+                "EgressDenied"
+            }
+            Self::PolicyDenied { .. } => "NetworkPolicyDenied",
         }
     }
 }
@@ -65,7 +104,67 @@ impl fmt::Display for NetworkEvent {
                     "container {container:?}: bind {address} ({protocol}): address in use by container {held_by:?}"
                 )
             }
+            Self::EgressDenied {
+                container,
+                protocol,
+                to,
+            } => {
+                let rule = rule_for(*protocol, *to);
+                write!(
+                    f,
+                    "container {container:?}: {to} ({protocol}) is outside of the pods' network; what would allow it: --allow-egress {rule}"
+                )
+            }
+            Self::NameDenied { name } => {
+                let target = if HOST_NAMES.contains(&name.as_str()) {
+                    "127.0.0.1/32"
+                } else {
+                    name
+                };
+                write!(
+                    f,
+                    "name {name:?} is outside of the cluster and was not looked up; what would allow it: --allow-egress {target}:PORT"
+                )
+            }
+            Self::NameRefused { name, ip } => {
+                let rule = rule_for(Protocol::Tcp, SocketAddr::new(*ip, 0)).to_string();
+                let rule = rule.trim_end_matches('0');
+                write!(
+                    f,
+                    "name {name:?} stands for {ip}, which no name gives access to; what would allow it: --allow-egress {rule}PORT"
+                )
+            }
+            Self::PolicyDenied {
+                container,
+                protocol,
+                to,
+                by_receiver,
+            } => {
+                let whose = if *by_receiver {
+                    "no ingress rule of the pod there"
+                } else {
+                    "no egress rule of this pod"
+                };
+                write!(
+                    f,
+                    "container {container:?}: {to} ({protocol}) dropped: {whose} allows it"
+                )
+            }
         }
+    }
+}
+
+/// The rule that would allow an address, as a user writes it.
+fn rule_for(protocol: Protocol, to: SocketAddr) -> EgressRule {
+    let ip = match to.ip() {
+        // Who names the gateway means the machine.
+        ip if ip == IpAddr::V4(GATEWAY) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        ip => ip,
+    };
+    EgressRule {
+        to: EgressTarget::Block(ip.into()),
+        ports: to.port()..=to.port(),
+        protocol,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What connects the pods of one host: which pod, if any, is behind an address.
 //!
 //! Whatever a pod reaches outside of itself is found here, and what is not found is unreachable: there is no default
-//! route. It is asked once for a connection and once for a datagram, never for traffic within a pod, and holds none of
+//! route, only what the rules of `egress` name. It is asked once for a connection and once for a datagram, never for traffic within a pod, and holds none of
 //! the traffic: a connection between pods is the same object as one within a pod, whose ends may be on two threads.
 //!
 //! | address | answer |
@@ -10,6 +10,7 @@
 //! | a service's, another port | refused, as kube-proxy rejects it |
 //! | [`NAMESERVER`] | the pod's own name server |
 //! | a pod's | that pod |
+//! | one that the rules of `egress` allow | the outside |
 //! | any other of the pods' or services' ranges | `EHOSTUNREACH` |
 //! | any other | `ENETUNREACH` |
 
@@ -21,10 +22,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak};
 use tokio::time::Instant;
 
 use crate::Errno;
+use crate::address::GATEWAY;
+use crate::capture::Switch;
 use crate::counters::Protocol;
+use crate::egress::Egress;
 use crate::limits::MAX_POD_ADDRESSES;
 use crate::lock::lock;
 use crate::pod::{Handle, Pod};
+use crate::policy::Policies;
 use crate::service::{Backends, Found, Service, ServiceName, Services};
 
 /// The range of pod IPs in CIDR notation: kubeadm's and flannel's usual one. Its first address after the network's own is
@@ -47,9 +52,13 @@ const FIRST_POD_IP: u32 = u32::from_be_bytes([10, 244, 0, 2]);
 pub(crate) struct Fabric {
     pods: Mutex<Pods>,
     services: RwLock<Services>,
+    pub(crate) policies: Policies,
+    egress: Option<Egress>,
     /// Counts the changes of services.
     generation: AtomicU64,
     random: AtomicU64,
+    /// Whether anybody captures in any of the pods.
+    pub(crate) capturing: Arc<Switch>,
 }
 
 #[derive(Debug, Default)]
@@ -74,6 +83,13 @@ pub(crate) enum Route {
     Pod(Arc<Pod>, SocketAddr),
     /// To the pod's name server.
     Names,
+    /// Out of the virtual network.
+    Outside {
+        /// The address as pods know it.
+        at: SocketAddr,
+        /// The real one.
+        real: SocketAddr,
+    },
     /// Nowhere.
     Nowhere(Errno),
 }
@@ -93,13 +109,29 @@ impl Default for Fabric {
         Self {
             pods: Mutex::default(),
             services: RwLock::default(),
+            policies: Policies::default(),
+            egress: None,
             generation: AtomicU64::new(0),
             random: AtomicU64::new(seed),
+            capturing: Arc::default(),
         }
     }
 }
 
 impl Fabric {
+    /// One from which some things outside are reached.
+    pub(crate) fn with_egress(egress: Egress) -> Self {
+        Self {
+            egress: Some(egress),
+            ..Self::default()
+        }
+    }
+
+    /// What may be reached outside, if anything may.
+    pub(crate) fn egress(&self) -> Option<&Egress> {
+        self.egress.as_ref()
+    }
+
     /// Takes a free pod IP for what `make` makes of it.
     pub(crate) fn add_pod<T>(
         self: &Arc<Self>,
@@ -122,6 +154,13 @@ impl Fabric {
 
     pub(crate) fn pod(&self, ip: Ipv4Addr) -> Option<Arc<Pod>> {
         lock(&self.pods).by_ip.get(&ip)?.pod.upgrade()
+    }
+
+    /// Every pod of which anything is left.
+    pub(crate) fn all_pods(&self) -> Vec<Arc<Pod>> {
+        let pods = lock(&self.pods);
+        let known = pods.by_ip.values();
+        known.filter_map(|known| known.pod.upgrade()).collect()
     }
 
     /// Whether a pod of this namespace has this IP.
@@ -191,7 +230,7 @@ impl Fabric {
         if let Some(before) = before
             && before.generation == generation
         {
-            return (self.to_pod(before.endpoint), generation);
+            return (self.to_pod(Protocol::Udp, before.endpoint), generation);
         }
         let choose = |backends: &Backends| match before {
             Some(before) if backends.has(before.endpoint) => Some(before.endpoint),
@@ -207,7 +246,7 @@ impl Fabric {
         choose: impl FnOnce(&Backends) -> Option<SocketAddr>,
     ) -> Route {
         let IpAddr::V4(ip) = to.ip() else {
-            return Route::Nowhere(Errno::NetUnreach);
+            return self.to_outside(protocol, to, Errno::NetUnreach);
         };
         let chosen = match self.services().find(ip, to.port(), protocol) {
             Found::Port(backends) => choose(backends).ok_or(Errno::ConnRefused),
@@ -222,18 +261,27 @@ impl Fabric {
             Found::Nothing => Ok(to),
         };
         match chosen {
-            Ok(at) => self.to_pod(at),
+            Ok(at) => self.to_pod(protocol, at),
             Err(errno) => Route::Nowhere(errno),
         }
     }
 
-    fn to_pod(&self, at: SocketAddr) -> Route {
+    fn to_pod(&self, protocol: Protocol, at: SocketAddr) -> Route {
         let IpAddr::V4(ip) = at.ip() else {
             return Route::Nowhere(Errno::NetUnreach);
         };
         match self.pod(ip).filter(|pod| !pod.is_closed()) {
             Some(pod) => Route::Pod(pod, at),
-            None => Route::Nowhere(unreachable_errno(ip)),
+            None => self.to_outside(protocol, at, unreachable_errno(ip)),
+        }
+    }
+
+    fn to_outside(&self, protocol: Protocol, at: SocketAddr, otherwise: Errno) -> Route {
+        let is_own = otherwise == Errno::HostUnreach && at.ip() != IpAddr::V4(GATEWAY);
+        let egress = self.egress.as_ref().filter(|_| !is_own);
+        match egress.and_then(|egress| egress.admit(protocol, at)) {
+            Some(real) => Route::Outside { at, real },
+            None => Route::Nowhere(otherwise),
         }
     }
 }

@@ -5,12 +5,12 @@
 //! beneath: a connection is two bounded queues of [`bytes::Bytes`], which move by reference.
 //!
 //! The pods of a host make one [`Network`]: they reach each other by their IPs, and services by their addresses and names.
-//! Beyond that there is nothing: an address that nobody here has is unreachable, and a name outside of the cluster's zone
-//! does not exist.
+//! Network policies say who may reach whom. Beyond that there is nothing: an address that nobody here has is unreachable,
+//! and a name outside of the cluster's zone does not exist, unless [`EgressConfig`] allows it.
 //!
 //! This crate knows neither Wasm nor Kubernetes objects. It starts no task of its own: everything wakes by
 //! [`std::task::Waker`], and a publication is a future that the caller spawns. No guest ever holds a host socket; only
-//! [`publish`] opens real ones.
+//! [`publish`] and `egress` open real ones.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -39,6 +39,7 @@
 mod fabric;
 mod network;
 mod pod;
+mod policy;
 mod serve;
 mod service;
 
@@ -48,7 +49,10 @@ mod udp;
 
 pub mod publish;
 
+mod egress;
+
 mod address;
+mod capture;
 mod counters;
 mod errno;
 mod event;
@@ -56,6 +60,7 @@ pub mod limits;
 mod names;
 
 mod lock;
+mod mailbox;
 mod ports;
 mod wakers;
 
@@ -65,14 +70,22 @@ mod between_pods;
 mod tests;
 
 pub use address::{AddressFamily, GATEWAY, GATEWAY6};
+pub use capture::{Capture, CaptureError, CaptureOptions, Interface};
 pub use container::ContainerNetwork;
-pub use counters::{Protocol, SocketInfo, SocketState, Traffic};
+pub use counters::{
+    ContainerTraffic, Listening, Protocol, SocketInfo, SocketState, Totals, Traffic,
+};
+pub use egress::{
+    EgressConfig, EgressRule, EgressRuleError, EgressTarget, HOST_NAMES, Resolving, SystemUpstream,
+    Upstream,
+};
 pub use errno::Errno;
 pub use event::NetworkEvent;
 pub use fabric::{NAMESERVER, POD_CIDR, SERVICE_CIDR};
 pub use names::ResolveError;
 pub use network::{Network, NetworkError};
 pub use pod::{HOST, PodNetwork, PodNetworkConfig};
+pub use policy::{NAME_SERVER_IDENTITY, PodPolicy, PolicyPeer, PolicyPort, PolicyRule};
 pub use service::{Conditions, Endpoint, NamedPort, Service, ServiceAddress, ServiceName};
 pub use tcp::{ReadHalf, Shutdown, TcpOptions, TcpSocket, TcpStream, WriteHalf};
 pub use udp::{Datagram, UdpSocket};

@@ -74,6 +74,55 @@ pub const MAX_WAITING_TASKS: usize = 32;
 /// Events that wait to be fetched from a pod's network. At the limit the oldest is dropped.
 pub const MAX_PENDING_EVENTS: usize = 64;
 
+/// Things that one pod is told of at most because a policy or the want of a route does not allow them: each destination
+/// once, and no more when there were so many, so that a program that scans the network fills no list of events. Ours.
+pub const MAX_HINTS: usize = 32;
+
+/// How long a connect waits that a network policy does not allow, before it fails with `ETIMEDOUT`: nobody answers it, as
+/// with most network plugins. Ours: long enough that a program's own time-out comes first, short enough for a person (Linux
+/// goes on asking for some 130 s, `tcp_syn_retries` of tcp(7)).
+pub const UNANSWERED_CONNECT: Duration = Duration::from_secs(30);
+
+/// Names outside of the cluster of which it is remembered what they stood for: the one that was looked up first is
+/// forgotten, and has to be looked up again before it is connected to. Ours: below 1 MiB.
+pub const MAX_PINNED_NAMES: usize = 1024;
+
+/// Addresses that are remembered of one name; older ones are forgotten. Ours: an answer over UDP has no more.
+pub const MAX_PINNED_ADDRESSES: usize = 64;
+
+/// How long the answer of the host's resolver is told again without asking it: it does not say how long it may be kept, and
+/// this is the least that providers of content recommend.
+pub const NAME_FRESH: Duration = Duration::from_secs(30);
+
+/// How long a name allows an address that it stood for: programs keep addresses for longer than they should, with five
+/// minutes as the usual most. After that the name is to be looked up again.
+pub const NAME_PINNED: Duration = Duration::from_secs(300);
+
+/// Questions to the host's resolver at a time, of all pods; more wait. Each is a thread.
+pub const MAX_UPSTREAM_LOOKUPS: usize = 16;
+
+/// How long the host's resolver may take: the usual two tries of five seconds (`timeout` and `attempts` of resolv.conf(5)).
+/// After that the name is not known.
+pub const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Names outside that one question may need: each of a search list, and aliases. With more the answer is what is known.
+pub const MAX_OUTSIDE_LOOKUPS: usize = 8;
+
+/// Questions by datagram of one pod that wait for the host's resolver, and connections to the outside and datagrams that
+/// wait for the pod's task. A question or a datagram more is lost, a connection more fails with `EMFILE`.
+pub const MAX_EGRESS_QUEUED: usize = 128;
+
+/// Connections of one pod to the outside that are carried at a time; more wait to be made.
+pub const MAX_EGRESS_CONNECTIONS: usize = 1024;
+
+/// Flows of datagrams of one pod to the outside, each of which is a real socket; one more ends the one that was silent
+/// longest.
+pub const MAX_EGRESS_FLOWS: usize = 256;
+
+/// How long a connection to the outside may take to be made: what Linux itself tries (`tcp_syn_retries` of tcp(7)).
+/// After that it fails with `ETIMEDOUT`.
+pub const EGRESS_CONNECT_TIMEOUT: Duration = Duration::from_secs(127);
+
 /// Connections of one published port that wait in the host kernel's listen queue: tokio's and mio's usual number. Beyond it
 /// clients try again, as TCP has them do.
 pub const PUBLISH_BACKLOG: u32 = 1024;
@@ -104,6 +153,30 @@ pub const MAX_UDP_FLOWS: usize = 1024;
 
 /// How long a published UDP client can be answered after its last datagram: Linux `nf_conntrack_udp_timeout_stream`.
 pub const UDP_FLOW_IDLE: Duration = Duration::from_secs(120);
+
+/// Captures of one pod's traffic at a time. One more is refused: each costs a copy of the references to all that passes.
+pub const MAX_CAPTURES_PER_POD: usize = 8;
+
+/// Writes, datagrams and other happenings that wait for the reader of a capture, each below 256 bytes besides its payload.
+/// At the limit what passes is not captured, and counted as dropped.
+pub const MAX_CAPTURED_PASSAGES: usize = 8192;
+
+/// Payload of what waits for the reader of a capture, in bytes; the same again may wait to be made into packets. At the
+/// limit as [`MAX_CAPTURED_PASSAGES`].
+pub const MAX_CAPTURED_BYTES: usize = 16 * 1024 * 1024;
+
+/// Bytes of a capture's file that are made at once, before they are given to its reader; one write more at most.
+pub const CAPTURE_BATCH_BYTES: usize = 256 * 1024;
+
+/// Payload of a captured TCP segment: what an IPv4 packet of 65535 bytes has room for behind two headers of 20. A larger
+/// write is shown as several.
+pub const CAPTURE_SEGMENT_BYTES: usize = 65_495;
+
+/// Bytes of a packet that a capture keeps at most: all, since no packet is as large (tcpdump's `-s 0`).
+pub const MAX_SNAPLEN_BYTES: u32 = 262_144;
+
+/// Bytes of a packet that a capture keeps at least: the headers of IPv6 and TCP.
+pub const MIN_SNAPLEN_BYTES: u32 = 68;
 
 /// Addresses that the host can give to pods at a time: those of [`crate::POD_CIDR`] without its first two and its last.
 pub const MAX_POD_ADDRESSES: usize = 65_533;

@@ -2,14 +2,17 @@
 //!
 //! This is the host's own handle. What a pod's guests reach is decided in `fabric`.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use crate::counters::Protocol;
+use crate::egress::{Egress, EgressConfig};
 use crate::errno::Errno;
 use crate::fabric::{Fabric, POD_CIDR, Route};
 use crate::limits::MAX_POD_ADDRESSES;
 use crate::pod::{PodNetwork, PodNetworkConfig};
+use crate::policy::PodPolicy;
 use crate::service::{Service, ServiceName};
 
 /// Why a pod got no network.
@@ -58,6 +61,15 @@ impl Network {
         Self::default()
     }
 
+    /// A host without pods and services, whose pods may reach something outside.
+    #[must_use]
+    pub fn with_egress(config: EgressConfig) -> Self {
+        let fabric = Fabric::with_egress(Egress::new(config));
+        Self {
+            fabric: Arc::new(fabric),
+        }
+    }
+
     /// Makes a pod's network with an IP of its own, instead of `config.pod_ip`. The IP is free again when the last handle
     /// and socket of that pod are gone.
     ///
@@ -101,6 +113,13 @@ impl Network {
     /// Removes a service.
     pub fn remove_service(&self, name: &ServiceName) {
         self.fabric.change_service(name.clone(), None);
+    }
+
+    /// Takes on the rules of all pods, by their identities ([`PodNetworkConfig::identity`]), in the place of all that were
+    /// there. They count at once: what may not be opened any more is not, and a connection that is there and that they do
+    /// not allow is reset. A pod may have rules before it has a network.
+    pub fn set_policies(&self, policies: HashMap<Arc<str>, PodPolicy>) {
+        self.fabric.set_policies(policies);
     }
 
     /// A service as it was set.
@@ -157,6 +176,8 @@ impl Network {
                 Ok((held, at))
             }
             Route::Names => Err(Errno::ConnRefused),
+            // The host has ways of its own.
+            Route::Outside { .. } => Err(Errno::NetUnreach),
             Route::Nowhere(errno) => Err(errno),
         }
     }

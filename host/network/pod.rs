@@ -4,6 +4,7 @@
 //! to their [`ContainerNetwork`]. Decisions about ports are in `ports`, about names in `names`, about what is outside of the
 //! pod in `fabric`.
 
+use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,14 +13,21 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use crate::address::{PodAddresses, seen_from_pod};
+use crate::address::{GATEWAY, PodAddresses, seen_from_pod};
+use crate::capture::{Capture, CaptureError, CaptureOptions, Tap};
 use crate::container::{Container, ContainerNetwork, Entry};
-use crate::counters::{Protocol, SocketInfo};
+use crate::counters::{ContainerTraffic, Past, Protocol, SocketInfo};
+use crate::egress::{Departure, Outgoing};
 use crate::event::{Events, NetworkEvent};
 use crate::fabric::{Fabric, Lease, Route};
-use crate::limits::{MAX_HOST_SOCKETS_PER_POD, MAX_POD_BUFFER_BYTES, MAX_SOCKETS_PER_CONTAINER};
+use crate::limits::{
+    MAX_EGRESS_QUEUED, MAX_HINTS, MAX_HOST_SOCKETS_PER_POD, MAX_POD_BUFFER_BYTES,
+    MAX_SOCKETS_PER_CONTAINER,
+};
 use crate::lock::lock;
-use crate::names::{Hosts, Resolver, ResolverConfig, answer_datagram};
+use crate::mailbox::Mailbox;
+use crate::names::{Answered, Hosts, Learnt, Question, Resolver, ResolverConfig, answer_datagram};
+use crate::policy::{Denied, Opened, Replies};
 use crate::ports::{BindError, PortTable};
 use crate::publish::Handovers;
 use crate::serve;
@@ -30,6 +38,9 @@ use crate::{AddressFamily, Errno, ResolveError};
 /// The name under which the host's own sockets in a pod are listed: published connections and probes. No container can have
 /// it, because a container's name is an RFC 1123 label.
 pub const HOST: &str = "(host)";
+
+/// How often sums are taken anew because a socket was closed meanwhile; then one may miss the last that closed.
+const MAX_SNAPSHOT_TRIES: usize = 8;
 
 /// What a pod's network is made from.
 #[derive(Clone, Debug)]
@@ -47,10 +58,14 @@ pub struct PodNetworkConfig {
     pub host_aliases: Vec<(IpAddr, Vec<String>)>,
     /// The pod's namespace.
     pub namespace: String,
+    /// What network policies know the pod by: any text that no other pod has, such as its uid.
+    pub identity: Arc<str>,
     /// The `search` list of `/etc/resolv.conf`.
     pub search: Vec<String>,
     /// The `nameserver` lines of `/etc/resolv.conf`; the names of services are known to [`crate::NAMESERVER`] only.
     pub nameservers: Vec<IpAddr>,
+    /// Whether its name server knows the cluster: not with `dnsPolicy: Default`, which asks the node's.
+    pub knows_cluster: bool,
     /// `options ndots:` of `/etc/resolv.conf`: a name with so many dots is tried as it is before the search list.
     pub ndots: usize,
 }
@@ -65,8 +80,10 @@ impl Default for PodNetworkConfig {
             domain: None,
             host_aliases: Vec::new(),
             namespace: String::new(),
+            identity: Arc::from(""),
             search: Vec::new(),
             nameservers: Vec::new(),
+            knows_cluster: true,
             ndots: 1,
         }
     }
@@ -94,13 +111,26 @@ pub(crate) struct Pod {
     external_udp: Mutex<Vec<Weak<ExternalPort>>>,
     hostname: String,
     pub(crate) namespace: String,
+    pub(crate) identity: Arc<str>,
+    /// Whom it may answer.
+    pub(crate) replies: Replies,
     resolver: Resolver,
     /// Connections to the name server that nobody serves yet.
     pub(crate) name_server: Arc<Listener>,
     /// Connections from the host that nobody carries yet.
     pub(crate) handovers: Handovers,
+    /// What guests ask of the world outside, and the pod's own task does.
+    pub(crate) departures: Mailbox<Departure>,
+    pub(crate) datagrams_out: Mailbox<Outgoing>,
+    pub(crate) questions: Mailbox<Question>,
     events: Events,
+    /// What hints were given.
+    told: Mutex<BTreeSet<String>>,
+    /// Where captures see what passes.
+    pub(crate) tap: Arc<Tap>,
     containers: Mutex<Vec<Weak<Container>>>,
+    /// One for each name, so as many as the pod has containers.
+    past: Mutex<Vec<(Arc<str>, Arc<Past>)>>,
     next_id: AtomicU64,
     closed: AtomicBool,
     /// The way out; a pod that is alone has none.
@@ -129,7 +159,13 @@ impl PodNetwork {
             nameservers: config.nameservers,
             search: config.search,
             ndots: config.ndots,
+            tells_cluster: config.knows_cluster,
         };
+        let lone = Arc::default();
+        let capturing = lease
+            .as_ref()
+            .map_or(&lone, |lease| &lease.fabric.capturing);
+        let tap = Arc::new(Tap::new(Arc::clone(capturing)));
         let pod = Arc::new(Pod {
             addresses,
             budget: Arc::new(BufferBudget::new(MAX_POD_BUFFER_BYTES)),
@@ -138,11 +174,19 @@ impl PodNetwork {
             external_udp: Mutex::default(),
             hostname: config.hostname,
             namespace: config.namespace,
+            identity: config.identity,
+            replies: Replies::default(),
             resolver: Resolver::new(hosts, resolver),
-            name_server: Arc::new(Listener::new(Arc::from(HOST), Arc::default())),
+            name_server: Arc::new(Listener::new(Arc::from(HOST), Arc::default(), &tap)),
             handovers: Handovers::default(),
+            departures: Mailbox::new(MAX_EGRESS_QUEUED),
+            datagrams_out: Mailbox::new(MAX_EGRESS_QUEUED),
+            questions: Mailbox::new(MAX_EGRESS_QUEUED),
             events: Events::default(),
+            told: Mutex::default(),
+            tap,
             containers: Mutex::default(),
+            past: Mutex::default(),
             next_id: AtomicU64::new(1),
             closed: AtomicBool::new(false),
             lease,
@@ -215,6 +259,25 @@ impl PodNetwork {
         outcome
     }
 
+    /// As [`PodNetwork::dial`], for a client outside of the pods, which the pod's network policies may not let in; a probe
+    /// and whatever else the node does itself is none.
+    ///
+    /// # Errors
+    /// As [`PodNetwork::dial`]; `EACCES` when no policy of the pod allows it.
+    pub async fn dial_for(&self, client: SocketAddr, to_port: u16) -> Result<TcpStream, Errno> {
+        let pod = self.pod();
+        let at = SocketAddr::new(IpAddr::V4(pod.addresses.ip), to_port);
+        pod.admit(client, Protocol::Tcp, at)?;
+        let stream = self.dial(client, to_port).await?;
+        // From here on a change of the policies finds the connection; there may have been one before.
+        stream.belongs_to_outsider();
+        if let Err(errno) = pod.admit(client, Protocol::Tcp, at) {
+            stream.abort();
+            return Err(errno);
+        }
+        Ok(stream)
+    }
+
     /// The text of `/etc/hosts` in the kubelet's format.
     #[must_use]
     pub fn hosts_file(&self) -> String {
@@ -227,7 +290,7 @@ impl PodNetwork {
     /// # Errors
     /// The name is none, or is not known in this pod.
     pub fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, ResolveError> {
-        self.handle.pod.resolve(name)
+        self.handle.pod.resolve(name, &Learnt::default())
     }
 
     /// All sockets of the pod at this moment, by container and age.
@@ -241,6 +304,49 @@ impl PodNetwork {
             .iter()
             .flat_map(|container| container.sockets())
             .collect()
+    }
+
+    /// What the sockets of each container came to, in the order in which the containers started; the host itself is the
+    /// first.
+    #[must_use]
+    pub fn traffic(&self) -> Vec<ContainerTraffic> {
+        let past = || -> Vec<_> {
+            let all = lock(&self.handle.pod.past);
+            all.iter().map(|(_, past)| past.sums()).collect()
+        };
+        let mut sums = past();
+        let mut sockets = self.sockets();
+        for _ in 1..MAX_SNAPSHOT_TRIES {
+            // A socket that went in between is in neither.
+            let now = past();
+            if now == sums {
+                break;
+            }
+            sums = now;
+            sockets = self.sockets();
+        }
+        for socket in &sockets {
+            let own = |sum: &&mut ContainerTraffic| sum.container == socket.container;
+            if let Some(sum) = sums.iter_mut().find(own) {
+                sum.add(socket);
+            }
+        }
+        sums
+    }
+
+    /// Begins to capture what passes between the pod's containers, and between them and others.
+    ///
+    /// # Errors
+    /// [`CaptureError::TooMany`] at [`crate::limits::MAX_CAPTURES_PER_POD`]; [`CaptureError::Closed`] after
+    /// [`PodNetwork::close`].
+    pub fn capture(&self, options: CaptureOptions) -> Result<Capture, CaptureError> {
+        let pod = &self.handle.pod;
+        let capture = Capture::begin(&pod.tap, options)?;
+        // Looked at last: a pod that ends now ends the capture, or is seen here.
+        if pod.is_closed() {
+            return Err(CaptureError::Closed);
+        }
+        Ok(capture)
     }
 
     /// The next event, waiting for it. For one reader: each event is given once.
@@ -267,6 +373,10 @@ impl PodNetwork {
         }
         pod.name_server.close();
         pod.handovers.close();
+        pod.departures.close();
+        pod.datagrams_out.close();
+        pod.questions.close();
+        pod.tap.close();
     }
 
     /// Serves what comes to the pod and is no guest's: connections to its name server, and connections that a publication
@@ -297,11 +407,24 @@ impl PodNetwork {
 
 impl Pod {
     fn attach(self: &Arc<Self>, name: &str, limit: usize) -> ContainerNetwork {
-        let container = Arc::new(Container::new(Arc::from(name), Arc::clone(self), limit));
+        let (name, past) = self.past_of(name);
+        let container = Arc::new(Container::new(name, Arc::clone(self), limit, past));
         let mut containers = lock(&self.containers);
         containers.retain(|known| known.strong_count() > 0);
         containers.push(Arc::downgrade(&container));
         ContainerNetwork::new(container)
+    }
+
+    /// The sums of a container, which are made at its first start.
+    fn past_of(&self, name: &str) -> (Arc<str>, Arc<Past>) {
+        let mut all = lock(&self.past);
+        if let Some((name, past)) = all.iter().find(|(known, _)| **known == *name) {
+            return (Arc::clone(name), Arc::clone(past));
+        }
+        let name = Arc::from(name);
+        let past = Arc::new(Past::new(&name));
+        all.push((Arc::clone(&name), Arc::clone(&past)));
+        (name, past)
     }
 
     pub(crate) fn next_id(&self) -> u64 {
@@ -366,6 +489,7 @@ impl Pod {
             dialed: to,
             options: options.clone(),
             budget: Arc::clone(&self.budget),
+            tap: Arc::clone(&self.tap),
         };
         if self.addresses.contains(to.ip()) {
             self.connect_here(from, to, None)
@@ -379,38 +503,117 @@ impl Pod {
         let listener = lock(&self.tcp).lookup(to).cloned();
         match listener {
             Some(listener) => listener.connect(from, to, seen),
-            None => Connecting::failed(Errno::ConnRefused),
+            None => {
+                from.show_refusal(to, &self.tap);
+                Connecting::failed(Errno::ConnRefused)
+            }
         }
     }
 
     /// A connection that leaves the pod.
     fn connect_out(&self, mut from: Origin) -> Connecting {
-        let fabric = match self.way_out(from.address, from.dialed) {
+        let fabric = match self.way_out(from.address) {
             Ok(fabric) => fabric,
             Err(errno) => return Connecting::failed(errno),
         };
+        // Held until the connection is there: see `policy`.
+        let rules = fabric.policies.read();
         match fabric.route(Protocol::Tcp, from.address.ip(), from.dialed) {
             Route::Pod(pod, at) if std::ptr::eq(Arc::as_ptr(&pod), self) => {
                 self.connect_here(from, at, None)
             }
             Route::Pod(pod, at) => {
+                if let Err(denied) = rules.between(self, &pod, Protocol::Tcp, at) {
+                    return self.drop_connect(&from, denied);
+                }
                 from.container = Arc::from(format!("{}/{}", self.hostname, from.container));
                 pod.connect_here(from, at, Some(&pod.hostname))
             }
             Route::Names => {
                 let at = from.dialed;
+                if let Err(denied) = rules.outward(self, Protocol::Tcp, at) {
+                    return self.drop_connect(&from, denied);
+                }
                 self.name_server.connect(from, at, None)
             }
-            Route::Nowhere(errno) => Connecting::failed(errno),
+            Route::Outside { at, real } => {
+                if let Err(denied) = rules.outward(self, Protocol::Tcp, at) {
+                    return self.drop_connect(&from, denied);
+                }
+                let (connecting, attempt) = Connecting::elsewhere(from, at, HOST);
+                match self.departures.push(Departure { attempt, to: real }) {
+                    Ok(()) => connecting,
+                    Err(_) => Connecting::failed(Errno::MFile),
+                }
+            }
+            Route::Nowhere(errno) => {
+                if errno == Errno::ConnRefused {
+                    from.show_refusal(from.dialed, &self.tap);
+                }
+                self.tell_unreachable(&from.container, Protocol::Tcp, from.dialed, errno);
+                Connecting::failed(errno)
+            }
+        }
+    }
+
+    /// What becomes of a connection that a policy does not allow: nobody answers.
+    fn drop_connect(&self, from: &Origin, denied: Denied) -> Connecting {
+        self.tell_denied(&from.container, Protocol::Tcp, from.dialed, denied);
+        Connecting::unanswered()
+    }
+
+    /// Whether network policies let the pod send to an address that is no pod's.
+    pub(crate) fn may_go_outward(&self, protocol: Protocol, to: SocketAddr) -> Result<(), Denied> {
+        match self.fabric().filter(|fabric| fabric.policies.has_any()) {
+            Some(fabric) => fabric.policies.read().outward(self, protocol, to),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets the user know of something that a policy does not allow.
+    pub(crate) fn tell_denied(
+        &self,
+        container: &Arc<str>,
+        protocol: Protocol,
+        to: SocketAddr,
+        denied: Denied,
+    ) {
+        self.hint(|| NetworkEvent::PolicyDenied {
+            container: Arc::clone(container),
+            protocol,
+            to,
+            by_receiver: denied == Denied::Ingress,
+        });
+    }
+
+    /// Tells something once, and no more when there was much to tell.
+    pub(crate) fn hint(&self, event: impl FnOnce() -> NetworkEvent) {
+        let event = event();
+        {
+            let mut told = lock(&self.told);
+            if told.len() >= MAX_HINTS || !told.insert(event.to_string()) {
+                return;
+            }
+        }
+        self.events.push(event);
+    }
+
+    /// Resets every connection that was opened in this pod and is forbidden.
+    pub(crate) fn reset_where(&self, is_forbidden: &dyn Fn(Opened) -> bool) {
+        let containers: Vec<_> = lock(&self.containers)
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect();
+        for container in containers {
+            container.reset_where(is_forbidden);
         }
     }
 
     /// The way out of the pod for what has these addresses.
     ///
     /// `ENETUNREACH` when there is none; as Linux `EINVAL` from the loopback, whose addresses leave no host.
-    pub(crate) fn way_out(&self, from: SocketAddr, to: SocketAddr) -> Result<&Fabric, Errno> {
-        let fabric = self.fabric().filter(|_| to.is_ipv4());
-        let fabric = fabric.ok_or(Errno::NetUnreach)?;
+    pub(crate) fn way_out(&self, from: SocketAddr) -> Result<&Fabric, Errno> {
+        let fabric = self.fabric().ok_or(Errno::NetUnreach)?;
         if from.ip().is_loopback() {
             return Err(Errno::Inval);
         }
@@ -422,14 +625,56 @@ impl Pod {
         self.lease.as_ref().map(|lease| &lease.fabric)
     }
 
-    /// The addresses of a name.
-    pub(crate) fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, ResolveError> {
-        self.resolver.resolve(name, self.fabric().map(Arc::as_ref))
+    /// The addresses of a name, with what was learnt for it of names outside.
+    pub(crate) fn resolve(&self, name: &str, learnt: &Learnt) -> Result<Vec<IpAddr>, ResolveError> {
+        let fabric = self.fabric().map(Arc::as_ref);
+        let may_ask = fabric.is_none_or(|fabric| {
+            !fabric.policies.has_any() || fabric.policies.read().may_ask_names(self)
+        });
+        let found = self
+            .resolver
+            .resolve(name, fabric.filter(|_| may_ask), learnt);
+        match found {
+            Err(ResolveError::Unresolvable { name }) if !may_ask => {
+                Err(ResolveError::Temporary { name })
+            }
+            found => found,
+        }
     }
 
-    /// What the name server answers to a datagram.
-    pub(crate) fn answer_datagram(&self, query: &[u8]) -> Option<Bytes> {
-        answer_datagram(self.fabric()?, query)
+    /// Whether the pod's name server knows the cluster.
+    pub(crate) const fn tells_cluster(&self) -> bool {
+        self.resolver.tells_cluster()
+    }
+
+    /// Asks the name server by a datagram; the answer, if there is one at once.
+    pub(crate) fn ask(&self, query: &Bytes, from: SocketAddr, to: SocketAddr) -> Option<Bytes> {
+        match answer_datagram(self, query) {
+            Answered::Now(answer) => answer,
+            Answered::Later => {
+                let query = query.clone();
+                // One too many is lost, as datagrams may be.
+                drop(self.questions.push(Question { query, from, to }));
+                None
+            }
+        }
+    }
+
+    /// Lets the user know of something outside that no rule allows.
+    pub(crate) fn tell_unreachable(
+        &self,
+        container: &Arc<str>,
+        protocol: Protocol,
+        to: SocketAddr,
+        errno: Errno,
+    ) {
+        if errno == Errno::NetUnreach || to.ip() == IpAddr::V4(GATEWAY) {
+            self.hint(|| NetworkEvent::EgressDenied {
+                container: Arc::clone(container),
+                protocol,
+                to,
+            });
+        }
     }
 
     /// The UDP socket at an address of this pod.

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 use wasmpod_manifest::k8s::{Namespace, NamespaceStatus, ObjectMeta, Pod};
+use wasmpod_network::EgressConfig;
 use wasmpod_sandbox::{Clock, ContainerRuntime, ProgressSink};
 use wasmpod_store::{DEFAULT_NAMESPACE, Kind, Object, Store, StoreError};
 use wasmpod_volume::VolumePolicy;
@@ -36,6 +37,8 @@ pub struct AgentConfig {
     pub volume_policy: VolumePolicy,
     /// What is published besides `hostPort` and NodePort services.
     pub publish: Vec<PublishRule>,
+    /// What pods may reach outside of the virtual network; without it, nothing.
+    pub egress: Option<EgressConfig>,
     /// What runs containers.
     pub runtime: Arc<dyn ContainerRuntime>,
     /// Who is told of the preparation of programs.

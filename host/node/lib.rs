@@ -19,6 +19,7 @@ mod immutable;
 mod known;
 mod machine;
 mod node_ports;
+mod policies;
 mod reconcile;
 mod replace;
 mod routes;

@@ -69,7 +69,12 @@ impl Shared {
             recorder: Recorder::new(store.clone(), &config.node_name),
             store,
             images: Arc::default(),
-            network: Arc::new(Network::new()),
+            network: Arc::new(
+                config
+                    .egress
+                    .clone()
+                    .map_or_else(Network::new, Network::with_egress),
+            ),
             node_ports: Arc::default(),
             known: KnownPods::default(),
             machine: config.allocatable(),

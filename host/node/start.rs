@@ -50,6 +50,8 @@ impl Agent {
         let services: Vec<_> = objects.services().collect();
         let rules = &shared.config.publish;
         admission::check_ports(&candidates, rules, &services, &shared.node_ports).await?;
+        // So that nobody else has the pods, which get their status now.
+        drop(candidates);
         if shared.is_closing() {
             return Err(NodeError::ShuttingDown);
         }
@@ -73,7 +75,7 @@ impl Agent {
 
 /// The objects of manifests, named and ready to be created.
 struct Objects {
-    pods: Vec<(Pod, PathBuf)>,
+    pods: Vec<(Arc<Pod>, PathBuf)>,
     workloads: Vec<(Workload, PathBuf)>,
     /// The others, those first that others refer to.
     others: Vec<Object>,
@@ -87,7 +89,7 @@ impl Objects {
         };
         let pods = manifests.pods.into_iter().map(|mut pod| {
             identify(&mut pod.metadata);
-            pod
+            Arc::new(pod)
         });
         let workloads = manifests.workloads.into_iter().map(|mut workload| {
             identify(workload.metadata_mut());
@@ -109,6 +111,7 @@ impl Objects {
                 .into_iter()
                 .map(Object::from),
         );
+        others.extend(manifests.network_policies.into_iter().map(Object::from));
         others.extend(manifests.services.into_iter().map(Object::from));
         for object in &mut others {
             if object.kind().is_namespaced() {
@@ -147,7 +150,7 @@ impl Objects {
     /// What pods there will be, as far as admission looks at them.
     fn candidates(&self) -> Vec<Candidate> {
         let pods = self.pods.iter().map(|(pod, base)| Candidate {
-            pod: pod.clone(),
+            pod: Arc::clone(pod),
             base: base.clone(),
         });
         let workloads = self
@@ -189,8 +192,9 @@ impl Objects {
             workloads.push(shared.store.create(object)?.reference());
         }
         for (mut pod, base) in self.pods {
-            pod.status = Some(status_of_new(&pod));
-            let object = Object::from(pod);
+            let status = status_of_new(&pod);
+            Arc::make_mut(&mut pod).status = Some(status);
+            let object = Object::Pod(pod);
             set_base(&object, base);
             if let Object::Pod(pod) = shared.store.create(object)? {
                 pods.extend(shared.known.of(&shared.store, &pod));
@@ -214,7 +218,7 @@ fn template_of(workload: &Workload, base: &Path) -> Option<Candidate> {
         status: None,
     };
     Some(Candidate {
-        pod,
+        pod: Arc::new(pod),
         base: base.to_owned(),
     })
 }
@@ -223,7 +227,7 @@ fn template_of(workload: &Workload, base: &Path) -> Option<Candidate> {
 pub(crate) fn candidate_of(object: &Object, base: &Path) -> Option<Candidate> {
     match object {
         Object::Pod(pod) => Some(Candidate {
-            pod: Pod::clone(pod),
+            pod: Arc::clone(pod),
             base: base.to_owned(),
         }),
         other => template_of(&workload_of(other)?, base),

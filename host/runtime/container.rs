@@ -89,7 +89,7 @@ impl Container {
     /// Builds the instance with everything in `config`; no code of the guest runs.
     ///
     /// # Errors
-    /// A directory cannot be opened.
+    /// A directory or a port that is to be listened on cannot be opened.
     pub(crate) fn create(
         linked: Arc<Linked>,
         config: ContainerConfig,
@@ -105,7 +105,7 @@ impl Container {
             working_dir,
             root,
             network,
-            tcp_ports,
+            ports,
             http,
             ipc,
             memory,
@@ -126,6 +126,7 @@ impl Container {
             env,
             working_dir,
             root,
+            ports,
             memory: memory.clone(),
             stdin: stdin.clone(),
             stdout,
@@ -145,7 +146,7 @@ impl Container {
             Linked::Http(_) if is_main => {
                 let surroundings = Surroundings {
                     network: Arc::clone(&held.network),
-                    ports: tcp_ports,
+                    ports: setting.ports.iter().map(|port| port.number).collect(),
                     settings: http,
                     tasks: tasks.clone(),
                     cpu: cpu.clone(),
@@ -287,8 +288,8 @@ impl Instance {
     ) -> Result<Self, String> {
         Ok(match &*linked {
             Linked::Module(module) => {
-                let mut store =
-                    Store::new(module.module().engine(), CoreState::new(setting, held)?);
+                let state = CoreState::new(setting, held, module.listeners)?;
+                let mut store = Store::new(module.code.module().engine(), state);
                 guard(&mut store, |state| &mut state.limits, interrupted);
                 Self::Module(linked, CoreStore::new(store))
             }
@@ -311,7 +312,7 @@ impl Instance {
                 let Linked::Module(module) = &*linked else {
                     return Ok(false);
                 };
-                let instance = module.instantiate_async(&mut *store).await?;
+                let instance = module.code.instantiate_async(&mut *store).await?;
                 let start = instance.get_typed_func::<(), ()>(&mut *store, CORE_ENTRY)?;
                 start.call_async(&mut *store, ()).await?;
                 Ok(true)

@@ -170,10 +170,8 @@ mod tests {
         let moved = std::thread::spawn(|| {
             let (computing, elsewhere) = (Computing::default(), Elsewhere::new());
             let given = sched_getaffinity(None).unwrap();
-            let here = computing.here().unwrap();
-            let where_it_was = (0..MAX_PROCESSORS)
-                .find(|it| computing.contains(*it))
-                .unwrap();
+            let where_it_was = current().unwrap();
+            let here = computing.on(where_it_was).unwrap();
             // The system may have moved the thread in between; then it stays.
             elsewhere.go(&computing);
             drop(here);

@@ -294,7 +294,7 @@ mod tests {
         for _ in 0..10_000 {
             drop(ticker.enter());
         }
-        wait_until("it parks", || ticker.shared.parked.load(Ordering::SeqCst));
+        wait_until("it parks", || ticker.shared.is_slower_than(Pace::Steady));
         let _running = ticker.enter();
         let before = ticker.ticks();
         wait_until("it ticks", || ticker.ticks() > before);

@@ -1,10 +1,12 @@
 //! A pod's names: its host name, what its network is called, and its `/etc/resolv.conf`.
 //!
 //! (`dns-pod-service`; the kubelet's `dns.go`.) The cluster's name server is the network's own, which knows the names of
-//! services and pods; no other can be reached. So the file names it, and those that `dnsConfig` lists; `dnsPolicy: Default`,
-//! which would take over the node's own file, has nothing to take over, as the node's servers cannot be reached either.
+//! services and pods, and asks the machine's resolver for what egress allows. So the file names it, and those that
+//! `dnsConfig` lists. With `dnsPolicy: Default`, which would take over the node's own file, it tells only what the machine's
+//! resolver knows, and nothing of the cluster.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use wasmpod_manifest::k8s::{Pod, PodDNSConfig};
 use wasmpod_network::{NAMESERVER, PodNetworkConfig};
@@ -66,6 +68,8 @@ pub(crate) fn network_config(pod: &Pod, identity: &PodIdentity) -> PodNetworkCon
         domain: subdomain.map(|name| format!("{name}.{namespace}.svc.{CLUSTER_DOMAIN}")),
         host_aliases: host_aliases.collect(),
         namespace: namespace.clone(),
+        identity: Arc::from(identity.uid.as_str()),
+        knows_cluster: spec.and_then(|spec| spec.dns_policy.as_deref()) != Some("Default"),
         nameservers: resolver.nameservers(),
         ndots: resolver.ndots(),
         search: resolver.search,
@@ -125,7 +129,12 @@ impl Resolver {
             .and_then(|spec| spec.dns_config.as_ref())
             .unwrap_or(&none);
         let mut this = match policy {
-            Some("None" | "Default") => Self {
+            Some("Default") => Self {
+                servers: vec![NAMESERVER.to_string()],
+                search: Vec::new(),
+                options: Vec::new(),
+            },
+            Some("None") => Self {
                 servers: Vec::new(),
                 search: Vec::new(),
                 options: Vec::new(),
@@ -238,6 +247,10 @@ mod tests {
             ),
             (
                 json!({"containers": [], "dnsPolicy": "Default"}),
+                "nameserver 10.96.0.10\n",
+            ),
+            (
+                json!({"containers": [], "dnsPolicy": "None"}),
                 "# This pod has no DNS server: names are those of /etc/hosts.\n",
             ),
         ] {

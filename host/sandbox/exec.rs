@@ -271,7 +271,7 @@ impl Command {
             working_dir: container.working_dir.clone(),
             root,
             network: container.resources.network.attach(&spec.name),
-            tcp_ports: Vec::new(),
+            ports: Vec::new(),
             http: HttpSettings::default(),
             ipc: container.resources.ipc.pod.attach(&spec.name),
             ipc_wait_for_open: container.resources.ipc.wait_for_open,

@@ -9,7 +9,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use wasmpod_ipc::{Listing, PodIpc};
 use wasmpod_lifecycle::pod::StopCause;
 use wasmpod_manifest::k8s::{ContainerStatus, Pod, PodStatus};
-use wasmpod_network::PodNetwork;
+use wasmpod_network::{
+    Capture, CaptureError, CaptureOptions, ContainerTraffic, PodNetwork, SocketInfo,
+};
 
 use crate::config::SandboxConfig;
 use crate::driver::{Driver, Input, Shared};
@@ -40,6 +42,15 @@ pub struct SandboxStatus {
     pub network: Option<PodNetwork>,
     /// The pod's IPC, while it has one.
     pub ipc: Option<PodIpc>,
+}
+
+/// What a pod's sockets are and did.
+#[derive(Clone, Debug, Default)]
+pub struct PodTraffic {
+    /// Those that there are.
+    pub sockets: Vec<SocketInfo>,
+    /// What all sockets of each container came to, those that are closed included.
+    pub containers: Vec<ContainerTraffic>,
 }
 
 impl SandboxStatus {
@@ -234,6 +245,23 @@ impl SandboxHandle {
     pub fn ipc(&self) -> Option<Listing> {
         let ipc = self.status.borrow().ipc.clone();
         ipc.map(|ipc| ipc.list())
+    }
+
+    /// The sockets of the pod and what went over them; `None` while it has no network, before it starts and after its end.
+    #[must_use]
+    pub fn traffic(&self) -> Option<PodTraffic> {
+        let network = self.status.borrow().network.clone()?;
+        Some(PodTraffic {
+            sockets: network.sockets(),
+            containers: network.traffic(),
+        })
+    }
+
+    /// Begins to capture what passes the pod's network; `None` while it has none.
+    #[must_use]
+    pub fn capture(&self, options: CaptureOptions) -> Option<Result<Capture, CaptureError>> {
+        let network = self.status.borrow().network.clone()?;
+        Some(network.capture(options))
     }
 
     fn with_running<T>(

@@ -42,12 +42,12 @@ pub use config::{
 pub use cpu::CpuShare;
 pub use events::{EventItem, EventReader, PodEvent, PodEvents, Severity};
 pub use exec::ExecError;
-pub use handle::{PodProgress, SandboxError, SandboxHandle, SandboxStatus};
+pub use handle::{PodProgress, PodTraffic, SandboxError, SandboxHandle, SandboxStatus};
 pub use logs::{LogItem, LogLimits, LogLine, LogOptions, LogReader, LogSink};
 pub use memory::{MemoryLimitExceeded, MemoryShare};
 pub use port::{
-    BoxFuture, ContainerConfig, ContainerId, ContainerRuntime, ContainerState, Exit, ExitReason,
-    HttpSettings, PodIdentity, Progress, ProgressSink, RuntimeError, Stage, Usage,
+    BoxFuture, ContainerConfig, ContainerId, ContainerRuntime, ContainerState, DeclaredPort, Exit,
+    ExitReason, HttpSettings, PodIdentity, Progress, ProgressSink, RuntimeError, Stage, Usage,
 };
 pub use running::{ContainerUsage, MAX_EXECS_PER_CONTAINER};
 pub use signal::{MAIN_PROCESS_ID, Mailbox, MainProcess, Role, Signal, SignalSet};
@@ -58,4 +58,8 @@ pub use stdio::{
 pub use tasks::{PodTask, PodTaskSet, PodTasks, SpawnError, TaskEnd};
 pub use wasmpod_ipc::{IpcLimits, Listing as IpcListing};
 pub use wasmpod_lifecycle::HostFacts;
+pub use wasmpod_network::{
+    Capture, CaptureError, CaptureOptions, ContainerTraffic, Interface, Protocol, SocketInfo,
+    SocketState, Totals, Traffic,
+};
 pub use workers::{Placement, Worker, Workers, processors};

@@ -129,6 +129,15 @@ impl fmt::Display for PodIdentity {
     }
 }
 
+/// A TCP port that a container declares in its manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredPort {
+    /// `containers[*].ports[*].name`
+    pub name: Option<String>,
+    /// `containers[*].ports[*].containerPort`
+    pub number: u16,
+}
+
 /// Everything that one container instance may touch. What is not in here does not exist for the guest.
 #[derive(Debug)]
 pub struct ContainerConfig {
@@ -150,8 +159,9 @@ pub struct ContainerConfig {
     pub root: ContainerRoot,
     /// The container's sockets.
     pub network: ContainerNetwork,
-    /// The TCP ports that the container declares (`ports[*].containerPort`), each once, in the order of the manifest.
-    pub tcp_ports: Vec<u16>,
+    /// The TCP ports that the container declares, in the manifest's order, each number once. A program that can only
+    /// accept, and not bind, finds listeners of them open. None for a command beside the container's process 1.
+    pub ports: Vec<DeclaredPort>,
     /// How it is served if it is an HTTP component.
     pub http: HttpSettings,
     /// The container's message queues.

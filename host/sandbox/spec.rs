@@ -1,7 +1,10 @@
-//! Containers in a pod's spec, by their place in the start order: init containers first, each list as written.
+//! Containers in a pod's spec, by their place in the start order (init containers first, each list as
+//! written), and what they declare.
 
 use wasmpod_lifecycle::pod::ContainerIndex;
 use wasmpod_manifest::k8s::{Container, Pod};
+
+use crate::port::DeclaredPort;
 
 /// All containers of a pod in their start order.
 pub(crate) fn containers(pod: &Pod) -> impl Iterator<Item = &Container> {
@@ -18,36 +21,54 @@ pub(crate) fn container(pod: &Pod, index: ContainerIndex) -> Option<&Container> 
     containers(pod).nth(index.0)
 }
 
-/// The TCP ports that a container declares, each once, in their order.
-pub(crate) fn tcp_ports(container: &Container) -> Vec<u16> {
-    let mut ports = Vec::new();
+/// The TCP ports that a container declares, each number once.
+pub(crate) fn declared_ports(container: &Container) -> Vec<DeclaredPort> {
+    let mut declared: Vec<DeclaredPort> = Vec::new();
     for port in container.ports.iter().flatten() {
-        let is_tcp = port.protocol.as_deref().is_none_or(|name| name == "TCP");
+        let is_tcp = port
+            .protocol
+            .as_deref()
+            .is_none_or(|protocol| protocol == "TCP");
         // The manifest's rules have checked the range.
-        if let (true, Ok(number)) = (is_tcp, u16::try_from(port.container_port))
-            && !ports.contains(&number)
-        {
-            ports.push(number);
+        let Ok(number) = u16::try_from(port.container_port) else {
+            continue;
+        };
+        if is_tcp && !declared.iter().any(|known| known.number == number) {
+            let name = port.name.clone();
+            declared.push(DeclaredPort { name, number });
         }
     }
-    ports
+    declared
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use wasmpod_manifest::k8s::ContainerPort;
 
     use super::*;
 
     #[test]
-    fn the_tcp_ports_of_a_container_are_its_own_and_each_is_there_once() {
-        let container = serde_json::from_value(json!({"name": "a", "ports": [
-            {"containerPort": 8080},
-            {"containerPort": 53, "protocol": "UDP"},
-            {"containerPort": 80, "protocol": "TCP"},
-            {"containerPort": 8080, "name": "again"},
-        ]}));
-        assert_eq!(tcp_ports(&container.unwrap()), [8080, 80]);
-        assert!(tcp_ports(&Container::default()).is_empty());
+    fn a_container_declares_each_of_its_tcp_ports_once() {
+        let port = |number, name: Option<&str>, protocol: Option<&str>| ContainerPort {
+            container_port: number,
+            name: name.map(str::to_owned),
+            protocol: protocol.map(str::to_owned),
+            ..ContainerPort::default()
+        };
+        let container = Container {
+            ports: Some(vec![
+                port(80, Some("http"), None),
+                port(53, Some("dns"), Some("UDP")),
+                port(53, None, Some("TCP")),
+                port(80, Some("again"), Some("TCP")),
+            ]),
+            ..Container::default()
+        };
+        let declared: Vec<_> = declared_ports(&container)
+            .into_iter()
+            .map(|port| (port.number, port.name))
+            .collect();
+        assert_eq!(declared, [(80, Some("http".to_owned())), (53, None)]);
+        assert!(declared_ports(&Container::default()).is_empty());
     }
 }

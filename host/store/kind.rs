@@ -26,6 +26,7 @@ macro_rules! for_all_kinds {
             StatefulSet "statefulset" ["sts"] ["all"] true true;
             Job "job" [] ["all"] true true;
             CronJob "cronjob" ["cj"] ["all"] true true;
+            NetworkPolicy "networkpolicy" ["netpol"] [] true true;
             Namespace "namespace" ["ns"] [] false false;
             Node "node" ["no"] [] false false;
             PersistentVolume "persistentvolume" ["pv"] [] false false;

@@ -53,6 +53,7 @@ impl Host {
                 ..VolumePolicy::for_this_host()
             },
             publish: Vec::new(),
+            egress: None,
             runtime: engine(),
             progress: Arc::new(|_| {}),
             node_name: "node".to_owned(),

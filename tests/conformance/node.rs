@@ -37,6 +37,7 @@ impl Node {
             clock: Clock::virtual_from(BEGINNING.parse().unwrap()),
             volume_policy: VolumePolicy::for_this_host(),
             publish: Vec::new(),
+            egress: None,
             runtime: engine(),
             progress: Arc::new(|_| {}),
             node_name: "node".to_owned(),

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod captures;
 mod command_line;
 mod four_pods;
 mod http_component;
@@ -10,6 +11,8 @@ mod ipc_oracle;
 mod isolation;
 mod kubeconfig;
 mod looking_in;
+mod net_oracle;
+mod policy;
 mod services;
 mod support;
 #[cfg(target_os = "linux")]

@@ -207,6 +207,11 @@ impl Running {
         }
     }
 
+    /// Whether the program has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Sends SIGINT, as Ctrl-C does, once.
     pub(crate) fn interrupt(&self) {
         let pid = self.child.id().to_string();

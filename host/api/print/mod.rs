@@ -4,10 +4,11 @@
 //! Pure: the time is a parameter. Ages are computed when something is printed, so a table shows them as of then.
 //!
 //! * `age`: durations for people
-//! * `pod`, `service`, `workload`, `storage`, `cluster`: the cells, by kind
+//! * `pod`, `service`, `network_policy`, `workload`, `storage`, `cluster`: the cells, by kind
 
 mod age;
 mod cluster;
+mod network_policy;
 mod pod;
 mod service;
 mod storage;
@@ -86,6 +87,7 @@ fn heads(kind: Kind) -> &'static [Head] {
         Kind::Service => service::SERVICE,
         Kind::Endpoints => service::ENDPOINTS,
         Kind::EndpointSlice => service::ENDPOINT_SLICE,
+        Kind::NetworkPolicy => network_policy::HEADS,
         Kind::ConfigMap => storage::CONFIG_MAP,
         Kind::Secret => storage::SECRET,
         Kind::PersistentVolume => storage::VOLUME,
@@ -110,6 +112,7 @@ pub(crate) fn cells(object: &Object, now: Timestamp) -> Vec<Value> {
         Object::Service(service) => service::service(service, now),
         Object::Endpoints(endpoints) => service::endpoints(endpoints, now),
         Object::EndpointSlice(slice) => service::endpoint_slice(slice, now),
+        Object::NetworkPolicy(policy) => network_policy::cells(policy, now),
         Object::ConfigMap(map) => storage::config_map(map, now),
         Object::Secret(secret) => storage::secret(secret, now),
         Object::PersistentVolume(volume) => storage::volume(volume, now),

@@ -332,6 +332,14 @@ fn what_is_behind_a_service_is_shortened() {
 }
 
 #[test]
+fn a_network_policy_shows_whom_it_selects() {
+    let all = json!({"metadata": {}, "spec": {"podSelector": {}}});
+    assert_eq!(narrow(Kind::NetworkPolicy, all), "x | <none> | 5m");
+    let some = json!({"metadata": {}, "spec": {"podSelector": {"matchLabels": {"app": "db"}}}});
+    assert_eq!(narrow(Kind::NetworkPolicy, some), "x | app=db | 5m");
+}
+
+#[test]
 fn data_is_counted_and_volumes_say_whose_they_are() {
     assert_eq!(
         narrow(

@@ -279,7 +279,7 @@ fn containers(template: Option<&PodSpec>) -> [Value; 2] {
 }
 
 /// A selector as `-l` writes it.
-fn selector(selector: Option<&LabelSelector>) -> String {
+pub(super) fn selector(selector: Option<&LabelSelector>) -> String {
     let Some(selector) = selector else {
         return NONE.to_owned();
     };

@@ -57,6 +57,11 @@ const POD_SUBRESOURCES: &[Subresource] = &[
         verbs: &["create", "get"],
     },
     Subresource {
+        name: "capture",
+        kind: Some(("wasmpod.dev", "v1alpha1", "PodCaptureOptions")),
+        verbs: &["get"],
+    },
+    Subresource {
         name: "exec",
         kind: Some(("", "v1", "PodExecOptions")),
         verbs: &["create", "get"],
@@ -69,6 +74,11 @@ const POD_SUBRESOURCES: &[Subresource] = &[
     Subresource {
         name: "log",
         kind: None,
+        verbs: &["get"],
+    },
+    Subresource {
+        name: "net",
+        kind: Some(("wasmpod.dev", "v1alpha1", "PodNet")),
         verbs: &["get"],
     },
 ];

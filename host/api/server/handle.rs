@@ -16,8 +16,8 @@ use crate::server::route::{Objects, Route, route};
 use crate::server::selection::Selection;
 use crate::server::shape::{Include, Shape};
 use crate::server::{
-    AfterUpgrade, Context, delete, discovery, error, exec, ipc, log, log_socket, metrics, openapi,
-    read, watch, websocket, write,
+    AfterUpgrade, Context, capture, delete, discovery, error, exec, ipc, log, log_socket, metrics,
+    net, openapi, read, watch, websocket, write,
 };
 
 /// Answers a request.
@@ -171,7 +171,7 @@ async fn of_part(
     write::write(&context.agent, objects, query, request, target, &shape).await
 }
 
-/// `log`, `exec`, `attach` and `ipc`.
+/// What pods have besides themselves: logs, sessions, IPC objects, sockets, captures.
 fn of_pod(
     context: &Arc<Context>,
     objects: &Objects,
@@ -187,7 +187,7 @@ fn of_pod(
         ..
     } = objects;
     let is_known = resource.stored == Some(Kind::Pod)
-        && ["log", "exec", "attach", "ipc"].contains(&subresource);
+        && ["log", "exec", "attach", "ipc", "net", "capture"].contains(&subresource);
     let name = name
         .as_deref()
         .filter(|_| is_known)
@@ -208,6 +208,8 @@ fn of_pod(
             log::log(context, &present(context, &pod), query, request.headers())
         }
         ("ipc", method) if is_read(method) => ipc::ipc(context, &pod, query),
+        ("net", method) if is_read(method) => net::net(context, &pod, query),
+        ("capture", &Method::GET) => capture::capture(context, &present(context, &pod), query),
         ("exec" | "attach", &Method::GET | &Method::POST) => {
             exec::open(context, &pod, subresource, query, &mut request, after)
         }

@@ -7,7 +7,7 @@
 //! * `listener`, `door`: the sockets, who may connect, and who may ask
 //! * `handle`: one request: route, form, verb
 //! * `discovery`, `openapi`, `read`, `watch`, `write`, `delete`, `log`, `log_socket`,
-//!   `exec`, `ipc`, `metrics`: the verbs
+//!   `exec`, `ipc`, `net`, `capture`, `metrics`: the verbs
 //! * `route`, `query`, `accept`, `selection`, `input`: what a request says
 //! * `shape`, `body`, `error`: what an answer looks like
 //! * `websocket`: the handshake of `exec`, `attach` and logs
@@ -16,6 +16,7 @@
 
 mod accept;
 mod body;
+mod capture;
 mod delete;
 mod discovery;
 mod door;
@@ -29,6 +30,7 @@ mod listener;
 mod log;
 mod log_socket;
 mod metrics;
+mod net;
 mod openapi;
 mod pages;
 mod query;

@@ -3,6 +3,7 @@
 //! The verbs that look into running pods are in [`looking`].
 
 pub(crate) mod looking;
+pub(crate) mod net;
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use wasmpod::PublishRule;
+use wasmpod::{EgressRule, PublishRule};
 
 /// Runs Kubernetes pods whose containers are WebAssembly modules, in one ordinary process.
 #[derive(Debug, Parser)]
@@ -65,6 +66,9 @@ pub(crate) enum Command {
     /// Show the IPC objects of pods
     #[command(subcommand)]
     Ipc(looking::IpcCommand),
+    /// Show the sockets of pods, and write their traffic as captures
+    #[command(subcommand)]
+    Net(net::NetCommand),
     /// Check manifests and say everything that is wrong
     Validate(ValidateArgs),
     /// Show images
@@ -105,6 +109,11 @@ pub(crate) struct UpArgs {
     /// system pick one; /udp behind it for UDP
     #[arg(short, long, value_name = "[HOSTIP:]HOSTPORT:POD:PORT")]
     pub(crate) publish: Vec<PublishRule>,
+    /// Let pods reach addresses outside of their network, or what a name (*.NAME for all below it) stands for, as far as
+    /// network policies allow it; * or FIRST-LAST for ports, /udp behind it for UDP; 127.0.0.1/32 is this machine, which
+    /// pods know as host.containers.internal
+    #[arg(long, value_name = "CIDR:PORT|NAME:PORT")]
+    pub(crate) allow_egress: Vec<EgressRule>,
     /// End when all pods have completed, or stop them as soon as every container is ready or has completed
     #[arg(long, value_name = "STATE", default_value = "completed")]
     pub(crate) until: Until,

@@ -1,6 +1,7 @@
 //! `wasmpod describe`: an object and all that is known of it, in kubectl's layout (kubectl pkg/describe).
 //!
-//! * [`pod`] with [`container`], [`probe`] and [`volume`]; [`service`]; [`workload`]; [`storage`]
+//! * [`pod`] with [`container`], [`probe`] and [`volume`]; [`service`]; [`network_policy`]; [`workload`];
+//!   [`storage`]
 //! * [`events`]: the table at the end
 //! * [`other`]: objects of further types, field by field
 //!
@@ -9,6 +10,7 @@
 mod container;
 mod events;
 mod fields;
+mod network_policy;
 mod other;
 mod pod;
 mod probe;
@@ -186,6 +188,7 @@ pub(crate) fn describe(
     match resource.kind {
         "Pod" => pod::describe(&mut out, &serde_json::from_value(object.clone())?, view),
         "Service" => service::describe(&mut out, object, &related.objects),
+        "NetworkPolicy" => network_policy::describe(&mut out, object)?,
         "ConfigMap" => storage::config_map(&mut out, object),
         "Secret" => storage::secret(&mut out, object),
         "PersistentVolumeClaim" => storage::claim(&mut out, object, &related.objects),

@@ -22,7 +22,7 @@ use wasmpod::Host;
 use crate::args::{Until, UpArgs};
 use crate::report::{self, Outcome};
 use crate::sources;
-use interrupts::Interrupts;
+pub(crate) use interrupts::Interrupts;
 use logs::Logs;
 use pods::{Change, Pods};
 use preparing::Preparing;
@@ -49,6 +49,7 @@ pub(crate) fn run(args: &UpArgs, state_dir: Option<&Path>) -> anyhow::Result<Out
     }
     let mut host = Host::builder()
         .publish(args.publish.iter().cloned())
+        .allow_egress(args.allow_egress.iter().cloned())
         .serve(true);
     if let Some(dir) = state_dir {
         host = host.state_dir(dir);

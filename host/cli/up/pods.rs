@@ -1,6 +1,7 @@
 //! The pods of a host as they come and go: what each is to be shown with, and whether all is up.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -12,7 +13,7 @@ pub(crate) enum Change {
     /// It is there, or has come.
     Added(PodHandle),
     /// It is now like this.
-    Status(Box<k8s::Pod>),
+    Status(Arc<k8s::Pod>),
     /// It is gone.
     Removed(PodHandle),
     /// A line to be said.
@@ -98,7 +99,7 @@ async fn follow_states(pod: PodHandle, changes: mpsc::Sender<Change>) {
                 }
             }
         }
-        if changes.send(Change::Status(Box::new(state))).await.is_err() {
+        if changes.send(Change::Status(state)).await.is_err() {
             return;
         }
     }

@@ -39,7 +39,8 @@ async fn main() -> anyhow::Result<()> {
         let end = pod.wait().await;
         let phase = end
             .status
-            .and_then(|status| status.phase)
+            .as_ref()
+            .and_then(|status| status.phase.as_deref())
             .unwrap_or_default();
         anstream::println!(
             "pod \"{}\": {phase}, {consumed} messages consumed",

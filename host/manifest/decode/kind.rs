@@ -17,6 +17,7 @@ pub(super) enum Kind {
     Namespace,
     PersistentVolume,
     PersistentVolumeClaim,
+    NetworkPolicy,
     Workload(WorkloadKind),
 }
 
@@ -27,7 +28,7 @@ pub(super) enum Document {
     List,
 }
 
-const SUPPORTED: [Kind; 15] = [
+const SUPPORTED: [Kind; 16] = [
     Kind::Pod,
     Kind::Workload(WorkloadKind::Deployment),
     Kind::Workload(WorkloadKind::ReplicaSet),
@@ -41,12 +42,16 @@ const SUPPORTED: [Kind; 15] = [
     Kind::Service,
     Kind::PersistentVolume,
     Kind::PersistentVolumeClaim,
+    Kind::NetworkPolicy,
     Kind::Namespace,
     Kind::ServiceAccount,
 ];
 
 /// The version of the kinds of the core API, and of `List`.
 const CORE: &str = "v1";
+
+/// The version of the kinds of the API group of networks.
+const NETWORKING: &str = "networking.k8s.io/v1";
 
 impl Kind {
     /// The name as in a manifest.
@@ -60,6 +65,7 @@ impl Kind {
             Self::Namespace => "Namespace",
             Self::PersistentVolume => "PersistentVolume",
             Self::PersistentVolumeClaim => "PersistentVolumeClaim",
+            Self::NetworkPolicy => "NetworkPolicy",
             Self::Workload(kind) => kind.name(),
         }
     }
@@ -68,6 +74,7 @@ impl Kind {
     const fn api_version(self) -> &'static str {
         match self {
             Self::Workload(kind) => kind.api_version(),
+            Self::NetworkPolicy => NETWORKING,
             Self::Pod
             | Self::ConfigMap
             | Self::Secret

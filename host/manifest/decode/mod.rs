@@ -12,8 +12,8 @@ mod warnings;
 use std::collections::HashMap;
 
 use crate::k8s::{
-    ConfigMap, Namespace, PersistentVolume, PersistentVolumeClaim, Pod, Secret, Service,
-    ServiceAccount,
+    ConfigMap, Namespace, NetworkPolicy, PersistentVolume, PersistentVolumeClaim, Pod, Secret,
+    Service, ServiceAccount,
 };
 use crate::reader::{Lines, Node, Place, Unreadable, compose, decode_text};
 use crate::report::{
@@ -56,6 +56,8 @@ pub struct Manifests {
     pub secrets: Vec<Secret>,
     /// The services.
     pub services: Vec<Service>,
+    /// The rules of who reaches whom.
+    pub network_policies: Vec<NetworkPolicy>,
     /// What makes pods from templates.
     pub workloads: Vec<Workload>,
     /// The name of the source of each workload, in the order of `workloads`: as `pod_sources`.
@@ -83,6 +85,7 @@ impl Manifests {
             object::Object::ConfigMap(map) => self.config_maps.push(*map),
             object::Object::Secret(secret) => self.secrets.push(*secret),
             object::Object::Service(service) => self.services.push(*service),
+            object::Object::NetworkPolicy(policy) => self.network_policies.push(*policy),
             object::Object::ServiceAccount(account) => {
                 self.service_accounts.push(*account);
             }

@@ -6,9 +6,9 @@ use serde_json::Value;
 use super::kind::Kind;
 use crate::defaults;
 use crate::k8s::{
-    ConfigMap, CronJob, DaemonSet, Deployment, Job, Namespace, ObjectMeta, PersistentVolume,
-    PersistentVolumeClaim, Pod, ReplicaSet, ReplicationController, Secret, Service, ServiceAccount,
-    StatefulSet,
+    ConfigMap, CronJob, DaemonSet, Deployment, Job, Namespace, NetworkPolicy, ObjectMeta,
+    PersistentVolume, PersistentVolumeClaim, Pod, ReplicaSet, ReplicationController, Secret,
+    Service, ServiceAccount, StatefulSet,
 };
 use crate::reader::{Node, Place, Seg, location_of};
 use crate::report::ViolationKind;
@@ -27,6 +27,7 @@ pub(super) enum Object {
     Namespace(Box<Namespace>),
     PersistentVolume(Box<PersistentVolume>),
     PersistentVolumeClaim(Box<PersistentVolumeClaim>),
+    NetworkPolicy(Box<NetworkPolicy>),
     Workload(Box<Workload>),
 }
 
@@ -41,6 +42,7 @@ impl Object {
             Self::Namespace(namespace) => &namespace.metadata,
             Self::PersistentVolume(volume) => &volume.metadata,
             Self::PersistentVolumeClaim(claim) => &claim.metadata,
+            Self::NetworkPolicy(policy) => &policy.metadata,
             Self::Workload(workload) => workload.metadata(),
         }
     }
@@ -74,6 +76,7 @@ pub(super) fn shape(kind: Kind) -> Shape {
         Kind::Namespace => Shapes::kind::<Namespace>(),
         Kind::PersistentVolume => Shapes::kind::<PersistentVolume>(),
         Kind::PersistentVolumeClaim => Shapes::kind::<PersistentVolumeClaim>(),
+        Kind::NetworkPolicy => Shapes::kind::<NetworkPolicy>(),
         Kind::Workload(WorkloadKind::Deployment) => Shapes::kind::<Deployment>(),
         Kind::Workload(WorkloadKind::ReplicaSet) => Shapes::kind::<ReplicaSet>(),
         Kind::Workload(WorkloadKind::ReplicationController) => {
@@ -142,6 +145,12 @@ fn typed(document: &Node, kind: Kind, value: Value, rules: &mut Findings) -> Opt
             defaults::persistent_volume_claim(&mut claim);
             validate::persistent_volume_claim(&claim, rules);
             Object::PersistentVolumeClaim(Box::new(claim))
+        }
+        Kind::NetworkPolicy => {
+            let mut policy: NetworkPolicy = from_json(value, rules)?;
+            defaults::network_policy(&mut policy);
+            validate::network_policy(&policy, rules);
+            Object::NetworkPolicy(Box::new(policy))
         }
         Kind::Workload(kind) => {
             let mut workload = workload(kind, value, rules)?;

@@ -6,6 +6,7 @@
 
 mod batch;
 mod container;
+mod network_policy;
 mod pod_resources;
 mod service;
 mod storage;
@@ -16,6 +17,7 @@ use crate::k8s::{
     Quantity, ResourceFieldSelector, Secret, Volume,
 };
 
+pub(crate) use network_policy::network_policy;
 pub(crate) use service::service;
 pub(crate) use storage::{persistent_volume, persistent_volume_claim};
 pub(crate) use workload::workload;

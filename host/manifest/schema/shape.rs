@@ -7,7 +7,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
 use crate::k8s::{
-    ConfigMap, CronJob, DaemonSet, Deployment, Job, Namespace, PersistentVolume,
+    ConfigMap, CronJob, DaemonSet, Deployment, Job, Namespace, NetworkPolicy, PersistentVolume,
     PersistentVolumeClaim, Pod, ReplicaSet, ReplicationController, Secret, Service, ServiceAccount,
     StatefulSet,
 };
@@ -59,6 +59,7 @@ impl Shapes {
                 generator.subschema_for::<Namespace>(),
                 generator.subschema_for::<PersistentVolume>(),
                 generator.subschema_for::<PersistentVolumeClaim>(),
+                generator.subschema_for::<NetworkPolicy>(),
                 generator.subschema_for::<Deployment>(),
                 generator.subschema_for::<ReplicaSet>(),
                 generator.subschema_for::<ReplicationController>(),

@@ -14,6 +14,7 @@ mod config;
 mod container;
 mod markdown;
 mod metadata;
+mod network_policy;
 mod pod;
 mod podman;
 mod probe;
@@ -140,6 +141,7 @@ pub fn tables() -> impl Iterator<Item = &'static Table> {
         batch::TABLES,
         config::TABLES,
         service::TABLES,
+        network_policy::TABLES,
         cluster::TABLES,
         metadata::TABLES,
     ]
@@ -159,7 +161,7 @@ mod tests {
 
     use super::{Support, table, tables};
     use crate::k8s::{
-        ConfigMap, CronJob, DaemonSet, Deployment, Job, Namespace, PersistentVolume,
+        ConfigMap, CronJob, DaemonSet, Deployment, Job, Namespace, NetworkPolicy, PersistentVolume,
         PersistentVolumeClaim, Pod, ReplicaSet, ReplicationController, Secret, Service,
         ServiceAccount, StatefulSet,
     };
@@ -184,6 +186,7 @@ mod tests {
             Shapes::kind::<Namespace>(),
             Shapes::kind::<PersistentVolume>(),
             Shapes::kind::<PersistentVolumeClaim>(),
+            Shapes::kind::<NetworkPolicy>(),
             Shapes::kind::<Deployment>(),
             Shapes::kind::<ReplicaSet>(),
             Shapes::kind::<ReplicationController>(),

@@ -24,6 +24,14 @@ pub enum ResolveError {
         /// The name as given.
         name: String,
     },
+    /// Not in the pod's `/etc/hosts`, and a network policy does not let the pod ask its name server.
+    #[error(
+        "name {name:?} is not known without the name server, which no network policy lets this pod ask"
+    )]
+    Temporary {
+        /// The name as given.
+        name: String,
+    },
 }
 
 /// Bytes of the longest host name, RFC 1035 2.3.4 (255 octets on the wire).

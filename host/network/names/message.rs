@@ -5,7 +5,7 @@
 //! servers outside, because nothing outside can be reached; the flag RA is set nevertheless, as some libraries take an
 //! answer without it for one of a server that is none of theirs.
 
-use simple_dns::rdata::{A, CNAME, OPT, PTR, RData, SOA, SRV};
+use simple_dns::rdata::{A, AAAA, CNAME, OPT, PTR, RData, SOA, SRV};
 use simple_dns::{
     CLASS, Name, OPCODE, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, ResourceRecord, TYPE,
 };
@@ -163,6 +163,7 @@ fn text(name: &Name<'_>) -> Option<String> {
 const fn record_type(question: &Question<'_>) -> RecordType {
     match question.qtype {
         QTYPE::TYPE(TYPE::A) => RecordType::A,
+        QTYPE::TYPE(TYPE::AAAA) => RecordType::Aaaa,
         QTYPE::TYPE(TYPE::CNAME) => RecordType::Cname,
         QTYPE::TYPE(TYPE::SRV) => RecordType::Srv,
         QTYPE::TYPE(TYPE::PTR) => RecordType::Ptr,
@@ -175,6 +176,9 @@ fn data(data: &Data) -> Option<RData<'_>> {
     Some(match data {
         Data::A(ip) => RData::A(A {
             address: u32::from(*ip),
+        }),
+        Data::Aaaa(ip) => RData::AAAA(AAAA {
+            address: u128::from(*ip),
         }),
         Data::Cname(name) => RData::CNAME(CNAME(Name::new(name).ok()?)),
         Data::Ptr(name) => RData::PTR(PTR(Name::new(name).ok()?)),

@@ -1,12 +1,14 @@
 //! A lookup as a C library does it: the hosts file first, then the name server with the search list.
 //!
-//! Standard: resolv.conf(5) for `search` and `ndots`; RFC 6724 has nothing to order, as there are IPv4 addresses only.
+//! Standard: resolv.conf(5) for `search` and `ndots`. Pods and services have IPv4 addresses only; of a name outside those
+//! of IPv4 are first, since every pod has a way to them if it has one at all.
 //! The answers of one name begin at a random place, so that clients that take the first spread over all pods
 //! (CoreDNS's `loadbalance`, as kubeadm sets it up).
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::hosts::{Hosts, ResolveError};
+use super::outside::Learnt;
 use super::zone::{Data, RecordType, Zone};
 use crate::fabric::{Fabric, NAMESERVER};
 use crate::service::pick_index;
@@ -17,6 +19,8 @@ pub(crate) struct ResolverConfig {
     pub(crate) nameservers: Vec<IpAddr>,
     pub(crate) search: Vec<String>,
     pub(crate) ndots: usize,
+    /// Whether its name server tells it of the cluster.
+    pub(crate) tells_cluster: bool,
 }
 
 /// The names of one pod.
@@ -31,11 +35,16 @@ impl Resolver {
         Self { hosts, config }
     }
 
+    pub(crate) const fn tells_cluster(&self) -> bool {
+        self.config.tells_cluster
+    }
+
     /// The addresses of a name.
     pub(crate) fn resolve(
         &self,
         name: &str,
         fabric: Option<&Fabric>,
+        learnt: &Learnt,
     ) -> Result<Vec<IpAddr>, ResolveError> {
         let unknown = match self.hosts.resolve(name) {
             Err(error @ ResolveError::Unresolvable { .. }) => error,
@@ -50,25 +59,34 @@ impl Resolver {
         let zone = Zone {
             services: &services,
             has_pod: &has_pod,
+            outside: &|name| learnt.look(fabric.egress(), name),
+            tells_cluster: self.config.tells_cluster,
         };
         let mut found: Vec<_> = candidates(name, &self.config)
             .map(|name| addresses(zone, &name))
             .find(|addresses| !addresses.is_empty())
             .ok_or(unknown)?;
         let first = pick_index(found.len(), fabric.random()).unwrap_or(0);
-        found.rotate_left(first);
+        let outside = found.iter().any(IpAddr::is_ipv6);
+        if !outside {
+            found.rotate_left(first);
+        }
         Ok(found)
     }
 }
 
 fn addresses(zone: Zone<'_>, name: &str) -> Vec<IpAddr> {
-    let records = zone.lookup(name, RecordType::A).records.into_iter();
-    let mut found = Vec::new();
-    for record in records {
-        if let Data::A(ip) = record.data
-            && !found.contains(&IpAddr::V4(ip))
-        {
-            found.push(IpAddr::V4(ip));
+    let mut found: Vec<IpAddr> = Vec::new();
+    for wanted in [RecordType::A, RecordType::Aaaa] {
+        for record in zone.lookup(name, wanted).records {
+            let ip = match record.data {
+                Data::A(ip) => IpAddr::V4(ip),
+                Data::Aaaa(ip) => IpAddr::V6(ip),
+                Data::Cname(_) | Data::Srv { .. } | Data::Ptr(_) => continue,
+            };
+            if !found.contains(&ip) {
+                found.push(ip);
+            }
         }
     }
     found

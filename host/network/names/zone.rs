@@ -2,9 +2,10 @@
 //!
 //! Standard: Kubernetes' DNS-based service discovery, version 1.1.0, and CoreDNS where it leaves a choice: an endpoint
 //! without a host name is called by its address with dashes; a name that is there without records of the type asked for
-//! has an empty answer, one that is not there is `NXDOMAIN`, and so is everything outside of the zone.
+//! has an empty answer, one that is not there is `NXDOMAIN`, and so is everything outside of the zone of
+//! which nobody else says something.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::limits::MAX_ALIASES;
 use crate::service::{Endpoint, NamedPort, Service, ServiceAddress, ServiceName, Services};
@@ -19,12 +20,13 @@ const REVERSE: &str = ".in-addr.arpa";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RecordType {
     A,
+    Aaaa,
     Cname,
     Srv,
     Ptr,
     /// `ANY`: whatever there is.
     Any,
-    /// A type of which the zone has no records, such as AAAA.
+    /// A type of which the zone has no records, such as MX.
     Other,
 }
 
@@ -39,6 +41,7 @@ pub(super) struct Record {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Data {
     A(Ipv4Addr),
+    Aaaa(Ipv6Addr),
     Cname(String),
     Srv {
         port: u16,
@@ -64,6 +67,10 @@ pub(super) struct Zone<'a> {
     pub(super) services: &'a Services,
     /// Whether a pod of this namespace has this address.
     pub(super) has_pod: &'a dyn Fn(Ipv4Addr, &str) -> bool,
+    /// The addresses of a name outside of the zone, as far as there is something known of it.
+    pub(super) outside: &'a dyn Fn(&str) -> Option<Vec<IpAddr>>,
+    /// Whether who asks is told of the cluster (`dnsPolicy: Default` asks the node's servers, which know nothing of it).
+    pub(super) tells_cluster: bool,
 }
 
 impl Zone<'_> {
@@ -90,11 +97,15 @@ impl Zone<'_> {
             answer,
         };
         let known = if let Some(labels) = labels_in_zone(name) {
-            self.in_zone(&labels, &mut records)
+            if self.tells_cluster {
+                self.in_zone(&labels, &mut records)
+            } else {
+                Known::No
+            }
         } else if let Some(ip) = name.strip_suffix(REVERSE).and_then(reversed_ip) {
             self.reverse(ip, &mut records)
         } else {
-            Known::No
+            self.out_of_zone(name, &mut records)
         };
         match known {
             Known::Yes => {}
@@ -108,6 +119,21 @@ impl Zone<'_> {
             }
         }
         None
+    }
+
+    fn out_of_zone(self, name: &str, records: &mut Records<'_>) -> Known {
+        let addresses = (self.outside)(name).unwrap_or_default();
+        for ip in &addresses {
+            match *ip {
+                IpAddr::V4(ip) => records.add(RecordType::A, || Data::A(ip)),
+                IpAddr::V6(ip) => records.add(RecordType::Aaaa, || Data::Aaaa(ip)),
+            }
+        }
+        if addresses.is_empty() {
+            Known::No
+        } else {
+            Known::Yes
+        }
     }
 
     fn in_zone(self, labels: &[&str], records: &mut Records<'_>) -> Known {
@@ -358,14 +384,21 @@ mod tests {
     /// The records in short, one a word, with `?` at the end for a name that is not there.
     fn ask(name: &str, wanted: RecordType) -> String {
         let services = services();
+        let outside = |name: &str| {
+            let both = || vec![[192, 0, 2, 1].into(), Ipv6Addr::LOCALHOST.into()];
+            (name == "dual.example").then(both)
+        };
         let has_pod = |ip: Ipv4Addr, namespace: &str| ip.octets()[3] == 2 && namespace == "default";
         let zone = Zone {
             services: &services,
             has_pod: &has_pod,
+            outside: &outside,
+            tells_cluster: true,
         };
         let answer = zone.lookup(name, wanted);
         let words = answer.records.iter().map(|record| match &record.data {
             Data::A(ip) => ip.to_string(),
+            Data::Aaaa(ip) => ip.to_string(),
             Data::Cname(name) => format!("={name}"),
             Data::Srv {
                 port,

@@ -49,12 +49,21 @@ pub(super) async fn carry(
 ) {
     // Small answers must not wait for acknowledgements; a failure costs only latency.
     let _ = host.set_nodelay(true);
-    let Ok(inside) = pod.dial(client, port).await else {
+    let Ok(inside) = pod.dial_for(client, port).await else {
         counters.refused.fetch_add(1, Ordering::Relaxed);
         reset(&host);
         return;
     };
     counters.connections.fetch_add(1, Ordering::Relaxed);
+    pipe(host, inside, counters).await;
+}
+
+/// Carries between the host and the pod until both directions have ended.
+pub(crate) async fn join(host: HostStream, inside: TcpStream) {
+    pipe(host, inside, Arc::default()).await;
+}
+
+async fn pipe(host: HostStream, inside: TcpStream, counters: Arc<Counters>) {
     let mut pipes = Pipes {
         host,
         inside,

@@ -1,6 +1,6 @@
 //! Publishing: a real port of the host whose traffic goes to a virtual port of a pod or of a service.
 //!
-//! The only place of this crate that opens a host socket. A publication binds at once, so that a port in use is found before
+//! With `egress` the only place of this crate that opens a host socket. A publication binds at once, so that a port in use is found before
 //! anything starts; then it is a future to be spawned among the tasks of the pod, or of whoever keeps the services. Dropping
 //! that future (or the [`Published`]) frees the host port and ends every connection of a pod's publication.
 //!
@@ -26,7 +26,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub(crate) use carry::carry_handed;
+pub(crate) use carry::{carry_handed, join};
 pub use error::PublishError;
 pub(crate) use handover::Handovers;
 

@@ -77,7 +77,7 @@ async fn a_published_service_spreads_connections_over_its_pods_and_follows_their
         let sockets = pods.iter().flat_map(|(pod, _)| pod.sockets());
         let listening = sockets.filter(|socket| socket.state == SocketState::Listening);
         listening
-            .map(|socket| socket.accepted_connections)
+            .filter_map(|socket| Some(socket.listening?.accepted))
             .collect()
     };
     for _ in 0..60 {

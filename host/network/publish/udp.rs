@@ -107,9 +107,12 @@ impl Publication {
         let Some(receiver) = pod.pod().udp_socket_at(at) else {
             return;
         };
+        if pod.pod().admit(client, crate::Protocol::Udp, at).is_err() {
+            return;
+        }
         self.note(from, client, &pod, at);
         count(&self.counters.to_pod_bytes, data.len());
-        receiver.deliver(Bytes::copy_from_slice(data), from);
+        receiver.deliver(Bytes::copy_from_slice(data), from, Some(at));
     }
 
     /// The pod of a client that was heard of lately, the address there, and how the pod sees the client.

@@ -4,7 +4,9 @@
 //! sends a reset), and Linux where these leave a choice:
 //! * a reset throws away what the receiver of the reset has sent and nobody read; what it has received stays readable;
 //! * then the reset is reported once, as `ECONNRESET` to the first read or write, afterwards read gives EOF, write `EPIPE`;
-//! * a side that had received EOF before the reset gets no `ECONNRESET`, only `EPIPE` from its writes.
+//! * a side that had received EOF before the reset gets no `ECONNRESET`, only `EPIPE` from its writes;
+//! * the first write to a peer that has closed is taken, since only the peer's answer to it, a reset, can tell that nobody
+//!   is there (RFC 9293 3.10.7.1); the next gives `EPIPE`.
 //!
 //! One lock holds both directions, since closing concerns both; the two ends of a connection usually live on one thread.
 
@@ -18,7 +20,8 @@ use tokio::time::Instant;
 use super::budget::{BufferBudget, Reservation};
 use super::options::TcpOptions;
 use super::pipe::Pipe;
-use crate::counters::Traffic;
+use crate::capture::{Place, Segment, Switch, Tap, TcpEnd, show_tcp};
+use crate::counters::{SocketState, Traffic};
 use crate::lock::lock;
 use crate::wakers::Wakers;
 use crate::{Errno, limits};
@@ -67,6 +70,8 @@ impl<T> Pair<T> {
 pub(super) struct EndInfo {
     pub(super) address: SocketAddr,
     pub(super) container: Arc<str>,
+    /// Where its pod is captured.
+    pub(super) tap: Arc<Tap>,
 }
 
 /// What a side has done or suffered.
@@ -103,6 +108,8 @@ pub(super) struct Connection {
     /// What the client has named: the server's address, or that of a service in front of it.
     dialed: SocketAddr,
     budget: Arc<BufferBudget>,
+    /// Whether anybody captures on the host.
+    capturing: Arc<Switch>,
     pub(super) opened_at: Instant,
     state: Mutex<State>,
 }
@@ -139,6 +146,7 @@ impl Connection {
             reservation: None,
         };
         state.resize(budget);
+        let capturing = Arc::clone(client.0.tap.switch());
         let connection = Arc::new(Self {
             ends: Pair {
                 client: client.0,
@@ -146,9 +154,13 @@ impl Connection {
             },
             dialed,
             budget: Arc::clone(budget),
+            capturing,
             opened_at: Instant::now(),
             state: Mutex::new(state),
         });
+        if connection.capturing.is_on() {
+            connection.show(&lock(&connection.state), Side::Client, &Segment::Open);
+        }
         let server = End {
             connection: Arc::clone(&connection),
             side: Side::Server,
@@ -184,9 +196,14 @@ impl State {
     }
 
     /// Whether a write of `side` would fail, not for want of room.
-    const fn write_ended(&self, side: Side) -> bool {
+    const fn write_fails(&self, side: Side) -> bool {
         let own = self.sides.of(side);
-        own.closed || own.finished || own.reset || self.sides.of(side.other()).closed
+        own.closed || own.finished || own.reset
+    }
+
+    /// Whether nothing that `side` writes is read any more.
+    const fn write_ended(&self, side: Side) -> bool {
+        self.write_fails(side) || self.sides.of(side.other()).closed
     }
 
     /// The error that a write of `side` gives, if any; a pending one is told once.
@@ -195,7 +212,43 @@ impl State {
             return Some(Errno::BadF);
         }
         let pending = self.sides.of_mut(side).error.take();
-        pending.or_else(|| self.write_ended(side).then_some(Errno::Pipe))
+        pending.or_else(|| self.write_fails(side).then_some(Errno::Pipe))
+    }
+
+    /// Whether `side` breaks the connection off if it closes now.
+    fn would_reset(&self, side: Side, reset: bool) -> bool {
+        let left_unread = !self.pipes.of(side.other()).is_empty();
+        (reset || left_unread) && !self.sides.of(side.other()).closed
+    }
+
+    /// What the other side gets when `side` closes now.
+    fn last_segment(&self, side: Side, reset: bool) -> Option<Segment> {
+        let own = self.sides.of(side);
+        if own.closed || own.reset {
+            None
+        } else if self.would_reset(side, reset) {
+            Some(Segment::Reset)
+        } else {
+            (!own.finished).then_some(Segment::Finish)
+        }
+    }
+
+    /// What a read of `side` gives when no bytes wait: end, error or nothing yet.
+    fn nothing_to_read(&mut self, side: Side) -> Result<Bytes, Errno> {
+        let peer_finished = self.sides.of(side.other()).finished;
+        let own = self.sides.of_mut(side);
+        if own
+            .error
+            .take_if(|error| *error == Errno::ConnReset)
+            .is_some()
+        {
+            return Err(Errno::ConnReset);
+        }
+        if own.reset || own.deaf || peer_finished {
+            Ok(Bytes::new())
+        } else {
+            Err(Errno::Again)
+        }
     }
 
     /// `side` closes, with a reset if it must or is told to.
@@ -203,15 +256,14 @@ impl State {
         if self.sides.of(side).closed {
             return;
         }
-        let incoming = self.pipes.of_mut(side.other());
-        let left_unread = !incoming.is_empty();
-        incoming.discard();
+        let resets = self.would_reset(side, reset);
+        self.pipes.of_mut(side.other()).discard();
         let had_finished = self.sides.of(side).finished;
         let own = self.sides.of_mut(side);
         own.closed = true;
         own.finished = true;
         let peer = self.sides.of_mut(side.other());
-        if (reset || left_unread) && !peer.closed {
+        if resets {
             peer.reset = true;
             peer.error = Some(if had_finished {
                 Errno::Pipe
@@ -244,6 +296,41 @@ impl State {
     }
 }
 
+impl Connection {
+    /// Shows captures what `side` does: a write after it, anything else before it.
+    fn show(&self, state: &State, side: Side, segment: &Segment) {
+        if !self.capturing.is_on() {
+            return;
+        }
+        let passed = |side| {
+            let bytes = state.pipes.of(side).total_bytes;
+            bytes.saturating_add(u64::from(state.sides.of(side).finished))
+        };
+        let written = match segment {
+            Segment::Data(data) => u64::try_from(data.len()).unwrap_or(u64::MAX),
+            Segment::Open | Segment::Refused | Segment::Finish | Segment::Reset => 0,
+        };
+        let place = Place {
+            opened_at: self.opened_at,
+            sent: passed(side).saturating_sub(written),
+            received: passed(side.other()),
+        };
+        let (client, server) = (self.ends.client.shown(), self.ends.server.shown());
+        let is_from_client = side == Side::Client;
+        show_tcp(client, server, self.dialed, is_from_client, segment, place);
+    }
+}
+
+impl EndInfo {
+    const fn shown(&self) -> TcpEnd<'_> {
+        TcpEnd {
+            tap: &self.tap,
+            address: self.address,
+            container: &self.container,
+        }
+    }
+}
+
 impl End {
     pub(super) fn local(&self) -> &EndInfo {
         self.connection.ends.of(self.side)
@@ -260,6 +347,31 @@ impl End {
             Side::Client => self.connection.dialed,
             Side::Server => self.connection.ends.client.address,
         }
+    }
+
+    /// The addresses of client and server, if this is the client's end.
+    pub(super) fn opened(&self) -> Option<(SocketAddr, SocketAddr)> {
+        let ends = &self.connection.ends;
+        (self.side == Side::Client).then_some((ends.client.address, ends.server.address))
+    }
+
+    /// Resets both ends, as if each had got the reset of the other: nothing more goes over the connection.
+    pub(super) fn sever(&self) {
+        let mut state = lock(&self.connection.state);
+        if let Some(last) = state.last_segment(self.side, true) {
+            self.connection.show(&state, self.side, &last);
+        }
+        for side in [Side::Client, Side::Server] {
+            state.pipes.of_mut(side).discard();
+            let own = state.sides.of_mut(side);
+            if !own.closed && !own.reset {
+                own.reset = true;
+                own.error = Some(Errno::ConnReset);
+            }
+        }
+        let wakers = state.take_all_wakers();
+        drop(state);
+        wakers.into_iter().for_each(Wakers::wake);
     }
 
     pub(super) fn opened_at(&self) -> Instant {
@@ -283,20 +395,26 @@ impl End {
             }
             return Ok(data);
         }
-        let peer_finished = state.sides.of(self.side.other()).finished;
-        let own = state.sides.of_mut(self.side);
-        if own
-            .error
-            .take_if(|error| *error == Errno::ConnReset)
-            .is_some()
-        {
-            return Err(Errno::ConnReset);
+        state.nothing_to_read(self.side)
+    }
+
+    /// As [`End::read`], but the bytes stay.
+    pub(super) fn peek(&self, max: usize) -> Result<Bytes, Errno> {
+        let mut state = lock(&self.connection.state);
+        if state.sides.of(self.side).closed {
+            return Err(Errno::BadF);
         }
-        if own.reset || own.deaf || peer_finished {
-            Ok(Bytes::new())
-        } else {
-            Err(Errno::Again)
+        let incoming = state.pipes.of(self.side.other());
+        if max == 0 || !incoming.is_empty() {
+            return Ok(incoming.peek(max));
         }
+        state.nothing_to_read(self.side)
+    }
+
+    /// Bytes that wait to be read.
+    pub(super) fn unread(&self) -> usize {
+        let state = lock(&self.connection.state);
+        state.pipes.of(self.side.other()).unread()
     }
 
     pub(super) fn poll_readable(&self, cx: &Context<'_>) -> Poll<()> {
@@ -320,10 +438,27 @@ impl End {
         if data.is_empty() {
             return Ok(0);
         }
-        let outgoing = state.pipes.of_mut(self.side);
-        match outgoing.push(data) {
+        let peer_is_gone = state.sides.of(self.side.other()).closed;
+        if peer_is_gone {
+            // What is written is thrown away, and answered by a reset. Of that no reader hears: EOF was before it.
+            let own = state.sides.of_mut(self.side);
+            own.reset = true;
+            own.error = Some(Errno::Pipe);
+        }
+        let shown = self.connection.capturing.is_on().then(|| data.clone());
+        match state.pipes.of_mut(self.side).push(data) {
             0 => Err(Errno::Again),
             accepted => {
+                if let Some(mut data) = shown {
+                    data.truncate(accepted);
+                    self.connection
+                        .show(&state, self.side, &Segment::Data(data));
+                    if peer_is_gone {
+                        let peer = self.side.other();
+                        self.connection.show(&state, peer, &Segment::Reset);
+                    }
+                }
+                let outgoing = state.pipes.of_mut(self.side);
                 if !outgoing.readers.is_empty() {
                     let readers = outgoing.readers.take();
                     drop(state);
@@ -345,14 +480,14 @@ impl End {
 
     pub(super) fn poll_writable(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = lock(&self.connection.state);
-        if state.write_ended(self.side) || state.pipes.of(self.side).room() > 0 {
+        if state.write_fails(self.side) || state.pipes.of(self.side).room() > 0 {
             return Poll::Ready(());
         }
         state.pipes.of_mut(self.side).writers.register(cx.waker());
         Poll::Pending
     }
 
-    /// Ready when no write can succeed any more.
+    /// Ready when nothing that is written will be read any more.
     pub(super) fn poll_write_end(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = lock(&self.connection.state);
         if state.write_ended(self.side) {
@@ -373,10 +508,14 @@ impl End {
         if own.closed || own.reset {
             return Err(Errno::NotConn);
         }
-        own.finished |= send;
+        let finishes = send && !own.finished;
         own.deaf |= receive;
         if receive {
             state.pipes.of_mut(self.side.other()).discard();
+        }
+        if finishes {
+            self.connection.show(&state, self.side, &Segment::Finish);
+            state.sides.of_mut(self.side).finished = true;
         }
         let wakers = state.take_all_wakers();
         drop(state);
@@ -386,6 +525,9 @@ impl End {
 
     pub(super) fn close(&self, reset: bool) {
         let mut state = lock(&self.connection.state);
+        if let Some(last) = state.last_segment(self.side, reset) {
+            self.connection.show(&state, self.side, &last);
+        }
         state.close(self.side, reset);
         let wakers = state.take_all_wakers();
         drop(state);
@@ -411,8 +553,24 @@ impl End {
         wakers.into_iter().for_each(Wakers::wake);
     }
 
-    pub(super) fn is_closed(&self) -> bool {
-        lock(&self.connection.state).sides.of(self.side).closed
+    /// What it is doing, and the bytes that wait in its receive and send buffers.
+    pub(super) fn condition(&self) -> (SocketState, usize, usize) {
+        let state = lock(&self.connection.state);
+        let (own, peer) = (state.sides.of(self.side), state.sides.of(self.side.other()));
+        let name = match (own.finished, peer.finished) {
+            _ if own.closed || own.reset => SocketState::Closed,
+            (false, false) => SocketState::Connected,
+            (true, false) => SocketState::Finished,
+            (false, true) => SocketState::PeerFinished,
+            (true, true) => SocketState::Closed,
+        };
+        let incoming = state.pipes.of(self.side.other()).unread();
+        let outgoing = state.pipes.of(self.side).unread();
+        (
+            name,
+            incoming.min(own.receive_bytes),
+            outgoing.saturating_sub(peer.receive_bytes),
+        )
     }
 
     pub(super) fn traffic(&self) -> Traffic {

@@ -73,6 +73,8 @@ impl From<Errno> for io::Error {
             Errno::AddrNotAvail => ErrorKind::AddrNotAvailable,
             Errno::ConnRefused => ErrorKind::ConnectionRefused,
             Errno::ConnReset => ErrorKind::ConnectionReset,
+            Errno::Acces => ErrorKind::PermissionDenied,
+            Errno::TimedOut => ErrorKind::TimedOut,
             Errno::HostUnreach => ErrorKind::HostUnreachable,
             Errno::NetDown => ErrorKind::NetworkDown,
             Errno::NetUnreach => ErrorKind::NetworkUnreachable,

@@ -6,21 +6,28 @@
 //! that nobody accepted are reset (Linux `inet_csk_listen_stop`).
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll};
 
+use tokio::time::Instant;
+
 use super::budget::BufferBudget;
 use super::connection::{Connection, End, EndInfo};
 use super::options::TcpOptions;
-use crate::Errno;
+use super::unanswered::Unanswered;
+use crate::capture::{Place, Segment, Tap, TcpEnd, show_tcp};
+use crate::counters::Listening;
 use crate::lock::lock;
 use crate::wakers::Wakers;
+use crate::{Errno, HOST};
 
 #[derive(Debug)]
 pub(crate) struct Listener {
     container: Arc<str>,
     options: Arc<Mutex<TcpOptions>>,
+    tap: Arc<Tap>,
     state: Mutex<State>,
 }
 
@@ -31,6 +38,7 @@ struct State {
     waiting: VecDeque<Arc<Attempt>>,
     acceptors: Wakers,
     accepted: u64,
+    overflowed: u64,
 }
 
 /// Who wants a connection.
@@ -46,6 +54,33 @@ pub(crate) struct Origin {
     pub(crate) options: TcpOptions,
     /// Who promises the buffers: the client's pod.
     pub(crate) budget: Arc<BufferBudget>,
+    /// Where the client's pod is captured.
+    pub(crate) tap: Arc<Tap>,
+}
+
+impl Origin {
+    /// Shows in captures that nobody took the connection, at `to` in the pod of `tap`.
+    pub(crate) fn show_refusal(&self, to: SocketAddr, tap: &Arc<Tap>) {
+        if !self.tap.switch().is_on() {
+            return;
+        }
+        let client = TcpEnd {
+            tap: &self.tap,
+            address: self.address,
+            container: &self.container,
+        };
+        let server = TcpEnd {
+            tap,
+            address: to,
+            container: &Arc::from(HOST),
+        };
+        let place = Place {
+            opened_at: Instant::now(),
+            sent: 0,
+            received: 0,
+        };
+        show_tcp(client, server, self.dialed, true, &Segment::Refused, place);
+    }
 }
 
 /// One client's wish for a connection.
@@ -69,10 +104,15 @@ enum Outcome {
 
 impl Listener {
     /// `options` are the listening socket's own, shared, so that its backlog can be changed while it listens.
-    pub(crate) fn new(container: Arc<str>, options: Arc<Mutex<TcpOptions>>) -> Self {
+    pub(crate) fn new(
+        container: Arc<str>,
+        options: Arc<Mutex<TcpOptions>>,
+        tap: &Arc<Tap>,
+    ) -> Self {
         Self {
             container,
             options,
+            tap: Arc::clone(tap),
             state: Mutex::default(),
         }
     }
@@ -95,10 +135,11 @@ impl Listener {
         });
         let mut state = lock(&self.state);
         if state.closed {
+            attempt.from.show_refusal(attempt.to, &self.tap);
             return Connecting::failed(Errno::ConnRefused);
         }
         state.waiting.push_back(Arc::clone(&attempt));
-        self.admit(state);
+        self.admit(state, true);
         Connecting(Inner::Attempt {
             attempt,
             listener: Arc::downgrade(self),
@@ -111,7 +152,7 @@ impl Listener {
         match state.established.pop_front() {
             Some(end) => {
                 state.accepted = state.accepted.saturating_add(1);
-                self.admit(state);
+                self.admit(state, false);
                 Ok(end)
             }
             None if state.closed => Err(Errno::Inval),
@@ -130,11 +171,18 @@ impl Listener {
 
     /// Looks again whether attempts can be established, after the backlog has grown.
     pub(super) fn backlog_changed(&self) {
-        self.admit(lock(&self.state));
+        self.admit(lock(&self.state), false);
     }
 
-    pub(super) fn accepted(&self) -> u64 {
-        lock(&self.state).accepted
+    pub(super) fn figures(&self) -> Listening {
+        let state = lock(&self.state);
+        Listening {
+            queued: state.established.len(),
+            backlog: lock(&self.options).backlog(),
+            waiting: state.waiting.len(),
+            accepted: state.accepted,
+            overflowed: state.overflowed,
+        }
     }
 
     pub(super) fn queued(&self) -> usize {
@@ -153,38 +201,30 @@ impl Listener {
         };
         established.iter().for_each(|end| end.close(true));
         for attempt in waiting {
+            attempt.from.show_refusal(attempt.to, &self.tap);
             attempt.finish(|| Err(Errno::ConnRefused)).wake();
         }
         acceptors.wake();
     }
 
-    /// Establishes attempts while there is room, then lets go of the lock and wakes who waited.
-    fn admit(&self, mut state: std::sync::MutexGuard<'_, State>) {
+    /// Establishes attempts while there is room, then lets go of the lock and wakes who waited. The last of them `is_new`,
+    /// or all have waited.
+    fn admit(&self, mut state: std::sync::MutexGuard<'_, State>, is_new: bool) {
         let options = lock(&self.options).clone();
         let mut wakers = Vec::new();
-        while state.established.len() < options.backlog() {
+        // As on Linux one more than the backlog (`sk_acceptq_is_full`), so that a backlog of 0 is of use too.
+        while state.established.len() <= options.backlog() {
             let Some(attempt) = state.waiting.pop_front() else {
                 break;
             };
             wakers.push(attempt.finish(|| {
-                let from = &attempt.from;
-                let server = EndInfo {
-                    address: attempt.to,
-                    container: Arc::clone(&attempt.server),
-                };
-                let client = EndInfo {
-                    address: from.address,
-                    container: Arc::clone(&from.container),
-                };
-                let (client, server) = Connection::establish(
-                    (client, &from.options),
-                    (server, &options),
-                    from.dialed,
-                    &from.budget,
-                );
+                let (client, server) = attempt.establish(&options, &self.tap);
                 state.established.push_back(server);
                 Ok(client)
             }));
+        }
+        if is_new && !state.waiting.is_empty() {
+            state.overflowed = state.overflowed.saturating_add(1);
         }
         if !state.established.is_empty() {
             wakers.push(state.acceptors.take());
@@ -195,6 +235,27 @@ impl Listener {
 }
 
 impl Attempt {
+    /// The two ends of the connection that was wished for; `options` are the server's, whose pod is captured at `tap`.
+    fn establish(&self, options: &TcpOptions, tap: &Arc<Tap>) -> (End, End) {
+        let from = &self.from;
+        let server = EndInfo {
+            address: self.to,
+            container: Arc::clone(&self.server),
+            tap: Arc::clone(tap),
+        };
+        let client = EndInfo {
+            address: from.address,
+            container: Arc::clone(&from.container),
+            tap: Arc::clone(&from.tap),
+        };
+        Connection::establish(
+            (client, &from.options),
+            (server, options),
+            from.dialed,
+            &from.budget,
+        )
+    }
+
     /// Ends the wait, unless the client has given up.
     fn finish(&self, outcome: impl FnOnce() -> Result<End, Errno>) -> Wakers {
         let (current, wakers) = &mut *lock(&self.outcome);
@@ -212,6 +273,8 @@ pub(crate) struct Connecting(Inner);
 #[derive(Debug)]
 enum Inner {
     Failed(Errno),
+    /// Nobody answers.
+    Unanswered(Unanswered),
     Attempt {
         attempt: Arc<Attempt>,
         listener: Weak<Listener>,
@@ -224,10 +287,60 @@ impl Connecting {
         Self(Inner::Failed(errno))
     }
 
+    /// An attempt that somebody else decides upon, who is called `server` and has the address `to`.
+    pub(crate) fn elsewhere(from: Origin, to: SocketAddr, server: &str) -> (Self, Attempted) {
+        let attempt = Arc::new(Attempt {
+            from,
+            to,
+            server: Arc::from(server),
+            outcome: Mutex::new((Outcome::Waiting, Wakers::default())),
+        });
+        let attempted = Attempted(Arc::clone(&attempt));
+        let listener = Weak::new();
+        (Self(Inner::Attempt { attempt, listener }), attempted)
+    }
+
+    /// An attempt that nobody answers.
+    pub(crate) fn unanswered() -> Self {
+        match Unanswered::new() {
+            Some(unanswered) => Self(Inner::Unanswered(unanswered)),
+            None => Self::failed(Errno::TimedOut),
+        }
+    }
+
+    /// Where the attempt goes, if it goes anywhere.
+    pub(super) fn server(&self) -> Option<SocketAddr> {
+        match &self.0 {
+            Inner::Failed(_) | Inner::Unanswered(_) => None,
+            Inner::Attempt { attempt, .. } => Some(attempt.to),
+        }
+    }
+
+    /// Makes the attempt fail with a reset, whether it has come to something or not.
+    pub(super) fn reset(&self) {
+        let Inner::Attempt { attempt, .. } = &self.0 else {
+            return;
+        };
+        let (before, wakers) = {
+            let (outcome, wakers) = &mut *lock(&attempt.outcome);
+            if matches!(outcome, Outcome::Gone) {
+                return;
+            }
+            let failed = Outcome::Done(Err(Errno::ConnReset));
+            (std::mem::replace(outcome, failed), wakers.take())
+        };
+        if let Outcome::Done(Ok(end)) = &before {
+            end.sever();
+        }
+        drop(before);
+        wakers.wake();
+    }
+
     /// Ready when [`Connecting::take`] has an outcome to give.
     pub(crate) fn poll_ready(&self, cx: &Context<'_>) -> Poll<()> {
         match &self.0 {
             Inner::Failed(_) => Poll::Ready(()),
+            Inner::Unanswered(unanswered) => unanswered.poll_over(cx),
             Inner::Attempt { attempt, .. } => {
                 let (outcome, wakers) = &mut *lock(&attempt.outcome);
                 if !matches!(outcome, Outcome::Waiting) {
@@ -243,6 +356,7 @@ impl Connecting {
     pub(crate) fn take(&self) -> Result<End, Errno> {
         match &self.0 {
             Inner::Failed(errno) => Err(*errno),
+            Inner::Unanswered(unanswered) => Err(unanswered.outcome()),
             Inner::Attempt { attempt, .. } => {
                 let (outcome, _) = &mut *lock(&attempt.outcome);
                 match std::mem::replace(outcome, Outcome::Gone) {
@@ -267,7 +381,11 @@ impl Drop for Connecting {
         let Inner::Attempt { attempt, listener } = &self.0 else {
             return;
         };
-        let outcome = std::mem::replace(&mut lock(&attempt.outcome).0, Outcome::Gone);
+        let (outcome, wakers) = {
+            let (outcome, wakers) = &mut *lock(&attempt.outcome);
+            (std::mem::replace(outcome, Outcome::Gone), wakers.take())
+        };
+        wakers.wake();
         if matches!(outcome, Outcome::Waiting)
             && let Some(listener) = listener.upgrade()
         {
@@ -277,5 +395,48 @@ impl Drop for Connecting {
         }
         // An established connection that nobody took is closed here.
         drop(outcome);
+    }
+}
+
+/// An attempt for who decides upon it; without a decision it fails with `ENETDOWN`.
+#[derive(Debug)]
+pub(crate) struct Attempted(Arc<Attempt>);
+
+impl Attempted {
+    /// Lets the attempt succeed: the server's end of the connection, unless the client has given up.
+    pub(crate) fn establish(&self, options: &TcpOptions) -> Option<End> {
+        let mut server_end = None;
+        let wakers = self.0.finish(|| {
+            // Who is outside has no pod of its own, and shows in the client's as the host does.
+            let (client, server) = self.0.establish(options, &self.0.from.tap);
+            server_end = Some(server);
+            Ok(client)
+        });
+        wakers.wake();
+        server_end
+    }
+
+    /// Lets the attempt fail.
+    pub(crate) fn fail(&self, errno: Errno) {
+        self.0.finish(|| Err(errno)).wake();
+    }
+
+    /// Waits until the client does not want it any more.
+    pub(crate) async fn given_up(&self) {
+        poll_fn(|cx| {
+            let (outcome, wakers) = &mut *lock(&self.0.outcome);
+            if !matches!(outcome, Outcome::Waiting) {
+                return Poll::Ready(());
+            }
+            wakers.register(cx.waker());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl Drop for Attempted {
+    fn drop(&mut self) {
+        self.fail(Errno::NetDown);
     }
 }

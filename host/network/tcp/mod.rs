@@ -1,8 +1,7 @@
 //! TCP as a program sees it, without segments: what RFC 9293 and `tcp(7)` promise at the socket interface.
 //!
 //! There is no latency and no loss, so everything that the wire would delay happens at once: a connect is established or
-//! refused when it is made, a reset has arrived before the call that provoked it returns. In particular the first write
-//! after the peer has closed gives `EPIPE` already, where a real network lets it succeed and answers with a reset.
+//! refused when it is made, a reset has arrived before the call that provoked it returns.
 //!
 //! ```text
 //!  TcpSocket:  unbound ──bind──► bound ──listen──► listening ──accept──► (a new, connected socket)
@@ -11,7 +10,8 @@
 //! ```
 //!
 //! `pipe` is one direction, `connection` the pair of them with its closing rules, `listener` the queues of a listening port,
-//! `socket` the state machine above, `stream` the handles of a connection, `io` the same for tokio's traits.
+//! `socket` the state machine above, `stream` the handles of a connection, `io` the same for tokio's traits,
+//! `unanswered` a connect that gets no answer.
 
 mod budget;
 mod connection;
@@ -21,6 +21,7 @@ pub(crate) mod options;
 mod pipe;
 mod socket;
 mod stream;
+mod unanswered;
 
 #[cfg(test)]
 mod model;
@@ -28,7 +29,7 @@ mod model;
 mod tests;
 
 pub(crate) use budget::BufferBudget;
-pub(crate) use listener::{Connecting, Listener, Origin};
+pub(crate) use listener::{Attempted, Connecting, Listener, Origin};
 pub use options::TcpOptions;
 pub(crate) use socket::TcpShared;
 pub use socket::TcpSocket;

@@ -17,6 +17,7 @@ use crate::container::{Entry, Registration};
 use crate::counters::{Protocol, SocketInfo, SocketState, Traffic};
 use crate::lock::lock;
 use crate::pod::PortLease;
+use crate::policy::{Opened, Opener};
 use crate::{AddressFamily, Errno};
 
 /// A TCP socket of a container. Clones are handles of one socket; when the last is gone, what it did ends: a listener closes,
@@ -49,6 +50,8 @@ enum State {
         lease: Option<Arc<PortLease>>,
     },
     Connected(TcpStream),
+    /// Its connect has failed: of no more use, but it still has the address.
+    Failed(SocketAddr),
     Closed,
 }
 
@@ -128,10 +131,14 @@ impl TcpSocket {
             State::Bound(lease) => Arc::clone(lease),
             State::Unbound => return Err(Errno::DestAddrReq),
             State::Connecting { .. } | State::Connected(_) => return Err(Errno::IsConn),
-            State::Listening { .. } | State::Closed => return Err(Errno::Inval),
+            State::Listening { .. } | State::Failed(_) | State::Closed => return Err(Errno::Inval),
         };
         let container = Arc::clone(self.shared.registration.container_name());
-        let listener = Arc::new(Listener::new(container, Arc::clone(&self.shared.options)));
+        let listener = Arc::new(Listener::new(
+            container,
+            Arc::clone(&self.shared.options),
+            &self.shared.registration.pod().tap,
+        ));
         lease.set_listener(Some(Arc::clone(&listener)));
         *state = State::Listening { listener, lease };
         Ok(())
@@ -186,7 +193,7 @@ impl TcpSocket {
             State::Listening { .. } => return Err(Errno::OpNotSupp),
             State::Connecting { .. } => return Err(Errno::Already),
             State::Connected(_) => return Err(Errno::IsConn),
-            State::Closed => return Err(Errno::Inval),
+            State::Failed(_) | State::Closed => return Err(Errno::Inval),
         };
         check_peer(self.shared.family, to)?;
         let registration = &self.shared.registration;
@@ -222,19 +229,24 @@ impl TcpSocket {
     ///
     /// # Errors
     /// `EAGAIN` while it waits for room in the listen queue. Then, after which the socket is closed: `ECONNREFUSED` when
-    /// nobody listens there, the listener closed, or a service has no endpoint; `EHOSTUNREACH` for a pod's or service's
+    /// nobody listens there, the listener closed, or a service has no endpoint; `ETIMEDOUT` when a network policy does not
+    /// allow it; `ECONNRESET` when one does not any more; `EHOSTUNREACH` for a pod's or service's
     /// address that nobody has; `ENETUNREACH` for one outside of the pods' network; `EINVAL` for one outside of this pod when
     /// bound to the loopback. `EINVAL` also when no connect was started, `EISCONN` when its outcome was taken.
     pub fn try_connect(&self) -> Result<TcpStream, Errno> {
         let mut state = lock(&self.shared.state);
-        let (connecting, lease) = match &mut *state {
+        let (connecting, local, lease) = match &mut *state {
             State::Connecting {
-                connecting, lease, ..
-            } => (connecting, lease),
+                connecting,
+                local,
+                lease,
+            } => (connecting, *local, lease),
             State::Connected(_) => return Err(Errno::IsConn),
-            State::Unbound | State::Bound(_) | State::Listening { .. } | State::Closed => {
-                return Err(Errno::Inval);
-            }
+            State::Unbound
+            | State::Bound(_)
+            | State::Listening { .. }
+            | State::Failed(_)
+            | State::Closed => return Err(Errno::Inval),
         };
         let outcome = match connecting.take() {
             Err(Errno::Again) => return Err(Errno::Again),
@@ -251,7 +263,7 @@ impl TcpSocket {
             &mut *state,
             match &outcome {
                 Ok(stream) => State::Connected(stream.clone()),
-                Err(_) => State::Closed,
+                Err(_) => State::Failed(local),
             },
         );
         drop(state);
@@ -371,7 +383,7 @@ impl State {
             Self::Listening { .. } => SocketState::Listening,
             Self::Connecting { .. } => SocketState::Connecting,
             Self::Connected(_) => SocketState::Connected,
-            Self::Closed => SocketState::Closed,
+            Self::Failed(_) | Self::Closed => SocketState::Closed,
         }
     }
 
@@ -379,7 +391,7 @@ impl State {
         match self {
             Self::Unbound | Self::Closed => None,
             Self::Bound(lease) | Self::Listening { lease, .. } => Some(lease.address),
-            Self::Connecting { local, .. } => Some(*local),
+            Self::Connecting { local, .. } | Self::Failed(local) => Some(*local),
             Self::Connected(stream) => Some(stream.local_addr()),
         }
     }
@@ -395,11 +407,36 @@ impl TcpShared {
         }
     }
 
+    /// Resets the connection that is being opened, or was, if it is forbidden.
+    pub(crate) fn reset_if(&self, is_forbidden: &dyn Fn(Opened) -> bool) {
+        let state = lock(&self.state);
+        match &*state {
+            State::Connecting {
+                connecting, local, ..
+            } => {
+                let opened = connecting.server().map(|server| Opened {
+                    client: *local,
+                    server,
+                    by: Opener::Guest,
+                });
+                if opened.is_some_and(is_forbidden) {
+                    connecting.reset();
+                }
+            }
+            State::Connected(stream) => stream.reset_if(is_forbidden),
+            State::Unbound
+            | State::Bound(_)
+            | State::Listening { .. }
+            | State::Failed(_)
+            | State::Closed => {}
+        }
+    }
+
     pub(crate) fn info(&self, container: &Arc<str>) -> SocketInfo {
         let state = lock(&self.state);
-        let (queued_connections, accepted_connections) = match &*state {
-            State::Listening { listener, .. } => (listener.queued(), listener.accepted()),
-            _ => (0, 0),
+        let listening = match &*state {
+            State::Listening { listener, .. } => Some(listener.figures()),
+            _ => None,
         };
         SocketInfo {
             container: Arc::clone(container),
@@ -409,8 +446,9 @@ impl TcpShared {
             peer: None,
             peer_container: None,
             traffic: Traffic::default(),
-            queued_connections,
-            accepted_connections,
+            receive_queue_bytes: 0,
+            send_queue_bytes: 0,
+            listening,
             opened_at: self.opened_at,
         }
     }

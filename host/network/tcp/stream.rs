@@ -5,6 +5,7 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -14,9 +15,10 @@ use super::connection::End;
 use super::options::TcpOptions;
 use crate::Errno;
 use crate::container::{Entry, Registration};
-use crate::counters::{Protocol, SocketInfo, SocketState, Traffic};
+use crate::counters::{Protocol, SocketInfo, Traffic};
 use crate::lock::lock;
-use crate::pod::PortLease;
+use crate::pod::{HOST, PortLease};
+use crate::policy::{Opened, Opener};
 
 /// Which direction `shutdown` ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +56,8 @@ pub(crate) struct StreamShared {
     options: Arc<Mutex<TcpOptions>>,
     /// A client's port; an accepted connection has none of its own.
     lease: Mutex<Option<Arc<PortLease>>>,
+    /// The host has opened it for a client outside of the pods.
+    for_outsider: AtomicBool,
 }
 
 impl StreamShared {
@@ -68,6 +72,7 @@ impl StreamShared {
             registration,
             options,
             lease: Mutex::new(lease),
+            for_outsider: AtomicBool::new(false),
         }
     }
 
@@ -78,23 +83,46 @@ impl StreamShared {
         drop(lease);
     }
 
+    /// Resets both ends of a connection that was opened here, if it is forbidden.
+    pub(crate) fn reset_if(&self, is_forbidden: &dyn Fn(Opened) -> bool) {
+        let Some((client, server)) = self.end.opened() else {
+            return;
+        };
+        let by = if &**self.registration.container_name() != HOST {
+            Opener::Guest
+        } else if self.for_outsider.load(Ordering::Acquire) {
+            Opener::Outsider
+        } else {
+            Opener::Node
+        };
+        if is_forbidden(Opened { client, server, by }) {
+            self.end.sever();
+        }
+    }
+
     pub(crate) fn info(&self, container: &Arc<str>) -> SocketInfo {
+        let (state, receive_queue_bytes, send_queue_bytes) = self.end.condition();
         SocketInfo {
             container: Arc::clone(container),
             protocol: Protocol::Tcp,
-            state: if self.end.is_closed() {
-                SocketState::Closed
-            } else {
-                SocketState::Connected
-            },
+            state,
             local: Some(self.end.local().address),
             peer: Some(self.end.peer_address()),
             peer_container: Some(Arc::clone(self.end.peer_container())),
             traffic: self.end.traffic(),
-            queued_connections: 0,
-            accepted_connections: 0,
+            receive_queue_bytes,
+            send_queue_bytes,
+            listening: None,
             opened_at: self.end.opened_at(),
         }
+    }
+}
+
+impl Drop for StreamShared {
+    fn drop(&mut self) {
+        // Closed, it counts no more.
+        self.end.close(false);
+        self.registration.retire(Protocol::Tcp, self.end.traffic());
     }
 }
 
@@ -122,6 +150,16 @@ impl TcpStream {
         Ok(Self { shared })
     }
 
+    /// As [`StreamShared::reset_if`].
+    pub(super) fn reset_if(&self, is_forbidden: &dyn Fn(Opened) -> bool) {
+        self.shared.reset_if(is_forbidden);
+    }
+
+    /// Notes that the host has opened this connection for a client outside of the pods.
+    pub(crate) fn belongs_to_outsider(&self) {
+        self.shared.for_outsider.store(true, Ordering::Release);
+    }
+
     pub(super) fn registration(&self) -> &Arc<Registration> {
         &self.shared.registration
     }
@@ -143,6 +181,21 @@ impl TcpStream {
         self.shared.end.read(max)
     }
 
+    /// As [`TcpStream::try_read`], but the bytes stay to be read (`MSG_PEEK`): as many as wait, a copy where they are not in
+    /// one piece.
+    ///
+    /// # Errors
+    /// As [`TcpStream::try_read`].
+    pub fn try_peek(&self, max: usize) -> Result<Bytes, Errno> {
+        self.shared.end.peek(max)
+    }
+
+    /// Bytes that wait to be read (`FIONREAD`).
+    #[must_use]
+    pub fn unread_bytes(&self) -> usize {
+        self.shared.end.unread()
+    }
+
     /// Ready when [`TcpStream::try_read`] would not give `EAGAIN`.
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.shared.end.poll_readable(cx)
@@ -152,8 +205,8 @@ impl TcpStream {
     /// Returns how many bytes were taken.
     ///
     /// # Errors
-    /// `EAGAIN` when there is no room; `EPIPE` when this end's sending was shut down or the peer has closed; `ECONNRESET`
-    /// once after a reset; `EBADF` when the container was released.
+    /// `EAGAIN` when there is no room; `EPIPE` when this end's sending was shut down, or the peer has closed and something
+    /// was written since; `ECONNRESET` once after a reset; `EBADF` when the container was released.
     pub fn try_write(&self, data: &mut Bytes) -> Result<usize, Errno> {
         self.shared.end.write(data)
     }
@@ -171,7 +224,7 @@ impl TcpStream {
         self.shared.end.poll_writable(cx)
     }
 
-    /// Ready when no write can succeed any more: the peer has closed or reset, or this end has.
+    /// Ready when nothing that is written will be read any more: the peer has closed or reset, or this end has.
     pub fn poll_write_closed(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.shared.end.poll_write_end(cx)
     }

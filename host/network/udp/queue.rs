@@ -26,6 +26,11 @@ impl Queue {
         }
     }
 
+    /// Payload that waits.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.datagrams.is_empty()
     }
@@ -48,6 +53,10 @@ impl Queue {
         let (data, address) = self.datagrams.pop_front()?;
         self.bytes = self.bytes.saturating_sub(data.len());
         Some((data, address))
+    }
+
+    pub(super) fn first(&self) -> Option<&(Bytes, SocketAddr)> {
+        self.datagrams.front()
     }
 
     pub(super) fn clear(&mut self) {

@@ -10,12 +10,14 @@ use tokio::time::Instant;
 use super::flows::Flows;
 use super::queue::Queue;
 use crate::address::check_peer;
+use crate::capture::Party;
 use crate::container::{Entry, Registration};
 use crate::counters::{Protocol, SocketInfo, SocketState, Traffic};
+use crate::egress::Outgoing;
 use crate::fabric::{Choice, Route};
 use crate::limits::{DEFAULT_UDP_BUFFER_BYTES, MAX_DATAGRAM_BYTES};
 use crate::lock::lock;
-use crate::pod::PortLease;
+use crate::pod::{Pod, PortLease};
 use crate::tcp::options::buffer_bytes;
 use crate::wakers::Wakers;
 use crate::{AddressFamily, Errno};
@@ -29,6 +31,18 @@ pub struct Datagram {
     pub from: SocketAddr,
     /// The payload's length in bytes before it was cut (`MSG_TRUNC`).
     pub full_length: usize,
+}
+
+impl Datagram {
+    fn cut(mut data: Bytes, from: SocketAddr, max: usize) -> Self {
+        let full_length = data.len();
+        data.truncate(max);
+        Self {
+            data,
+            from,
+            full_length,
+        }
+    }
 }
 
 /// A UDP socket of a container. Clones are handles of one socket, which closes when the last is gone.
@@ -53,6 +67,8 @@ struct State {
     hop_limit: u8,
     send_buffer_bytes: usize,
     incoming: Queue,
+    /// A datagram to the peer has come back (RFC 1122 4.1.3.3): told once, to the next call.
+    refused: bool,
     flows: Flows,
     readers: Wakers,
     traffic: Traffic,
@@ -67,6 +83,7 @@ impl UdpSocket {
             hop_limit: 64,
             send_buffer_bytes: DEFAULT_UDP_BUFFER_BYTES,
             incoming: Queue::new(DEFAULT_UDP_BUFFER_BYTES),
+            refused: false,
             flows: Flows::default(),
             readers: Wakers::default(),
             traffic: Traffic::default(),
@@ -140,6 +157,7 @@ impl UdpSocket {
         let mut state = self.shared.open()?;
         self.bind_if_unbound(&mut state)?;
         state.peer = Some(to);
+        state.refused = false;
         Ok(())
     }
 
@@ -163,8 +181,8 @@ impl UdpSocket {
     /// `EMSGSIZE` above [`MAX_DATAGRAM_BYTES`]; `EDESTADDRREQ` without a destination; `EISCONN` when connected to another
     /// (as `wasi:sockets` demands); `EHOSTUNREACH` for a pod's or service's address that nobody has; `ENETUNREACH` for one
     /// outside of the pods' network that is no published client's; `ECONNREFUSED` when connected to a service that has no
-    /// endpoint; `EINVAL` for an address outside of this pod when bound to the loopback; as [`UdpSocket::connect`] for a bad
-    /// address; `EBADF`.
+    /// endpoint, or when a datagram before this one found nobody, and then nothing is sent; `EINVAL` for an address outside
+    /// of this pod when bound to the loopback; as [`UdpSocket::connect`] for a bad address; `EBADF`.
     pub fn try_send_to(&self, data: &Bytes, to: Option<SocketAddr>) -> Result<(), Errno> {
         if data.len() > MAX_DATAGRAM_BYTES {
             return Err(Errno::MsgSize);
@@ -179,6 +197,7 @@ impl UdpSocket {
                 (None, None) => return Err(Errno::DestAddrReq),
             };
             check_peer(self.shared.family, to)?;
+            state.take_refusal()?;
             self.bind_if_unbound(&mut state)?;
             let mut from = state.local().ok_or(Errno::Inval)?;
             if from.ip().is_unspecified() {
@@ -191,8 +210,10 @@ impl UdpSocket {
         if !pod.addresses.contains(to.ip()) {
             return self.send_out(data, from, to);
         }
-        if let Some(receiver) = pod.udp_socket_at(to) {
-            receiver.deliver(data.clone(), from);
+        let receiver = pod.udp_socket_at(to);
+        self.show(data, from, to, receiver.as_deref());
+        if !receiver.is_some_and(|receiver| receiver.deliver(data.clone(), from, None)) {
+            self.shared.refuse(to);
         }
         Ok(())
     }
@@ -202,61 +223,160 @@ impl UdpSocket {
         let pod = self.shared.registration.pod();
         let now = Instant::now();
         let before = lock(&self.shared.state).flows.choice(to, now);
-        let (route, generation) = match pod.way_out(from, to) {
+        let (route, generation) = match pod.way_out(from) {
             Ok(fabric) => fabric.route_datagram(from.ip(), to, before),
             Err(errno) => (Route::Nowhere(errno), 0),
         };
-        let errno = match route {
+        let outside = match route {
             Route::Pod(other, endpoint) => {
+                if !self.may_send(pod, &other, from, endpoint) {
+                    // Dropped, as on the way.
+                    return Ok(());
+                }
                 let choice = Choice {
                     endpoint,
                     generation,
                 };
                 lock(&self.shared.state).flows.note(to, choice, now);
-                if let Some(receiver) = other.udp_socket_at(endpoint) {
-                    receiver.deliver(data.clone(), from);
+                let receiver = other.udp_socket_at(endpoint);
+                let is_own = Arc::ptr_eq(&other, pod);
+                self.show(data, from, to, receiver.as_deref().filter(|_| is_own));
+                let at = (!is_own).then_some(endpoint);
+                if !receiver.is_some_and(|receiver| receiver.deliver(data.clone(), from, at)) {
+                    self.shared.refuse(to);
                 }
                 return Ok(());
             }
             Route::Names => {
-                if let Some(answer) = pod.answer_datagram(data) {
-                    self.shared.deliver(answer, to);
+                if let Err(denied) = pod.may_go_outward(Protocol::Udp, to) {
+                    let container = self.shared.registration.container_name();
+                    pod.tell_denied(container, Protocol::Udp, to, denied);
+                    return Ok(());
+                }
+                self.show(data, from, to, None);
+                if let Some(answer) = pod.ask(data, from, to) {
+                    self.shared.deliver(answer, to, Some(from));
                 }
                 return Ok(());
             }
-            Route::Nowhere(errno) => errno,
+            Route::Outside { at, real } => Ok((at, real)),
+            Route::Nowhere(errno) => Err(errno),
         };
+        // A client of a publication is answered by that, also where egress would lead to it.
         let mut published = pod.external_udp().into_iter();
-        if published.any(|external| external.send(from, data, to)) {
+        if pod.admit(to, Protocol::Udp, from).is_ok()
+            && published.any(|external| external.send(from, data, to))
+        {
+            self.show(data, from, to, None);
             return Ok(());
         }
+        let errno = match outside {
+            Ok((at, real)) => {
+                self.send_outside(data, from, to, (at, real));
+                return Ok(());
+            }
+            Err(errno) => errno,
+        };
         let is_connected = lock(&self.shared.state).peer.is_some();
         if errno == Errno::ConnRefused && !is_connected {
             // The refusal comes back as an ICMP message, which only a connected socket hears of.
+            self.show(data, from, to, None);
             return Ok(());
         }
+        let container = self.shared.registration.container_name();
+        pod.tell_unreachable(container, Protocol::Udp, to, errno);
         Err(errno)
+    }
+
+    /// Leaves a datagram to the pod's task, which sends it from a real socket to `real`; pods know the place as `at`.
+    fn send_outside(
+        &self,
+        data: &Bytes,
+        from: SocketAddr,
+        to: SocketAddr,
+        (at, real): (SocketAddr, SocketAddr),
+    ) {
+        let pod = self.shared.registration.pod();
+        if let Err(denied) = pod.may_go_outward(Protocol::Udp, at) {
+            let container = self.shared.registration.container_name();
+            return pod.tell_denied(container, Protocol::Udp, at, denied);
+        }
+        self.show(data, from, to, None);
+        // One too many is lost, as datagrams may be.
+        drop(pod.datagrams_out.push(Outgoing {
+            data: data.clone(),
+            from,
+            to,
+            real,
+        }));
+    }
+
+    /// Whether network policies let a datagram through to another pod. One that is let through may be answered.
+    fn may_send(&self, pod: &Pod, other: &Arc<Pod>, from: SocketAddr, at: SocketAddr) -> bool {
+        let Some(fabric) = pod.fabric().filter(|fabric| fabric.policies.has_any()) else {
+            return true;
+        };
+        if std::ptr::eq(Arc::as_ptr(other), pod) {
+            return true;
+        }
+        let now = Instant::now();
+        let judged = fabric
+            .policies
+            .read()
+            .between(pod, other, Protocol::Udp, at);
+        match judged {
+            Ok(()) => other.replies.note(at, from, now),
+            Err(_) if pod.replies.is_reply(from, at, now) => {}
+            Err(denied) => {
+                let container = self.shared.registration.container_name();
+                pod.tell_denied(container, Protocol::Udp, at, denied);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Shows captures a datagram that is sent; `receiver` is its receiver's socket if that is in the same pod.
+    fn show(&self, data: &Bytes, from: SocketAddr, to: SocketAddr, receiver: Option<&UdpShared>) {
+        let registration = &self.shared.registration;
+        let tap = &registration.pod().tap;
+        if !tap.switch().is_on() {
+            return;
+        }
+        let to = match receiver {
+            Some(receiver) => Party::inside(to, receiver.registration.container_name()),
+            None => Party::outside(to),
+        };
+        tap.show_datagram(Party::inside(from, registration.container_name()), to, data);
     }
 
     /// The next datagram, its payload cut to `max` bytes; what was cut off is lost.
     ///
     /// # Errors
-    /// `EAGAIN` when none waits; `EBADF`.
+    /// `ECONNREFUSED` once when a datagram to the peer found nobody; `EAGAIN` when none waits; `EBADF`.
     pub fn try_recv_from(&self, max: usize) -> Result<Datagram, Errno> {
-        let (mut data, from) = self.shared.open()?.incoming.pop().ok_or(Errno::Again)?;
-        let full_length = data.len();
-        data.truncate(max);
-        Ok(Datagram {
-            data,
-            from,
-            full_length,
-        })
+        let mut state = self.shared.open()?;
+        state.take_refusal()?;
+        let (data, from) = state.incoming.pop().ok_or(Errno::Again)?;
+        drop(state);
+        Ok(Datagram::cut(data, from, max))
+    }
+
+    /// As [`UdpSocket::try_recv_from`], but the datagram stays to be received (`MSG_PEEK`).
+    ///
+    /// # Errors
+    /// As [`UdpSocket::try_recv_from`].
+    pub fn try_peek_from(&self, max: usize) -> Result<Datagram, Errno> {
+        let mut state = self.shared.open()?;
+        state.take_refusal()?;
+        let (data, from) = state.incoming.first().ok_or(Errno::Again)?;
+        Ok(Datagram::cut(data.clone(), *from, max))
     }
 
     /// Ready when [`UdpSocket::try_recv_from`] would not give `EAGAIN`.
     pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = lock(&self.shared.state);
-        if state.closed || !state.incoming.is_empty() {
+        if state.closed || state.refused || !state.incoming.is_empty() {
             return Poll::Ready(());
         }
         state.readers.register(cx.waker());
@@ -354,19 +474,45 @@ impl UdpShared {
         }
     }
 
-    /// Puts a datagram into the queue, or drops it.
-    pub(crate) fn deliver(&self, data: Bytes, from: SocketAddr) {
+    /// Puts a datagram into the queue, or drops it. One that comes from outside of the pod says to which address. Whether
+    /// this is the socket for datagrams from there, as a connected one is for its peer's only.
+    pub(crate) fn deliver(
+        &self,
+        data: Bytes,
+        from: SocketAddr,
+        arrived_at: Option<SocketAddr>,
+    ) -> bool {
         let mut state = lock(&self.state);
         let from = state.flows.seen(from);
+        let tap = &self.registration.pod().tap;
+        if let Some(at) = arrived_at
+            && tap.switch().is_on()
+        {
+            let own = Party::inside(at, self.registration.container_name());
+            tap.show_datagram(Party::outside(from), own, &data);
+        }
         if state.closed || state.peer.is_some_and(|peer| peer != from) {
-            return;
+            return false;
         }
         let bytes = length(&data);
         if !state.incoming.push(data, from) {
-            return;
+            return true;
         }
         state.traffic.rx_messages = state.traffic.rx_messages.saturating_add(1);
         state.traffic.rx_bytes = state.traffic.rx_bytes.saturating_add(bytes);
+        let readers = state.readers.take();
+        drop(state);
+        readers.wake();
+        true
+    }
+
+    /// Nobody was there for a datagram to this address: what comes back as an ICMP message, only a connected socket hears.
+    fn refuse(&self, to: SocketAddr) {
+        let mut state = lock(&self.state);
+        if state.peer != Some(to) {
+            return;
+        }
+        state.refused = true;
         let readers = state.readers.take();
         drop(state);
         readers.wake();
@@ -399,18 +545,31 @@ impl UdpShared {
             local: state.local(),
             peer: state.peer,
             peer_container: None,
-            traffic: Traffic {
-                rx_dropped: state.incoming.dropped,
-                ..state.traffic
-            },
-            queued_connections: 0,
-            accepted_connections: 0,
+            traffic: state.traffic(),
+            receive_queue_bytes: state.incoming.bytes(),
+            send_queue_bytes: 0,
+            listening: None,
             opened_at: self.opened_at,
         }
     }
 }
 
 impl State {
+    fn traffic(&self) -> Traffic {
+        Traffic {
+            rx_dropped: self.incoming.dropped,
+            ..self.traffic
+        }
+    }
+
+    fn take_refusal(&mut self) -> Result<(), Errno> {
+        if std::mem::take(&mut self.refused) {
+            Err(Errno::ConnRefused)
+        } else {
+            Ok(())
+        }
+    }
+
     fn local(&self) -> Option<SocketAddr> {
         self.lease.as_ref().map(|lease| lease.address)
     }
@@ -419,6 +578,8 @@ impl State {
 impl Drop for UdpShared {
     fn drop(&mut self) {
         self.close();
+        let traffic = lock(&self.state).traffic();
+        self.registration.retire(Protocol::Udp, traffic);
     }
 }
 

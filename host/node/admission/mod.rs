@@ -25,7 +25,7 @@ use publish::{PublishRule, is_meant, publications};
 #[derive(Debug)]
 pub(crate) struct Candidate {
     /// A template has the name of its workload.
-    pub(crate) pod: Pod,
+    pub(crate) pod: Arc<Pod>,
     /// The folder of its manifest.
     pub(crate) base: PathBuf,
 }

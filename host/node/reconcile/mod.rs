@@ -17,6 +17,7 @@ mod endpoints;
 mod garbage;
 mod objects;
 mod pod;
+mod policy;
 mod service;
 mod start;
 pub(crate) mod workload;
@@ -50,6 +51,8 @@ pub(crate) struct Reconciler {
     unplaced: BTreeSet<ObjectRef>,
     /// The tasks behind the ports of the machine that lead to services.
     node_ports: BTreeMap<(ObjectRef, NodePort), AbortHandle>,
+    /// What policies are made from has changed since the network was told.
+    policies_are_stale: bool,
     /// When events are to be cleared away.
     sweep_at: Option<Timestamp>,
     /// What was begun and is not awaited by the loop: sandboxes that are followed, told, stopped.
@@ -65,6 +68,7 @@ impl Reconciler {
             timers: BTreeMap::new(),
             unplaced: BTreeSet::new(),
             node_ports: BTreeMap::new(),
+            policies_are_stale: true,
             sweep_at: None,
             jobs: JoinSet::new(),
         };
@@ -81,6 +85,7 @@ impl Reconciler {
             // Marked as seen before looking, so that no change between the two is missed.
             let seen = *version.borrow_and_update();
             self.collect();
+            self.set_policies();
             let batch = std::mem::take(&mut self.queue);
             if batch.is_empty() {
                 self.shared.settled.send_replace(seen);
@@ -185,6 +190,7 @@ impl Reconciler {
             let (objects, _) = self.shared.store.list(*other, None);
             self.queue.extend(objects.iter().map(Object::reference));
         }
+        self.policies_are_stale = true;
         self.watch(kind);
     }
 
@@ -195,6 +201,7 @@ impl Reconciler {
         if kind == Kind::Event {
             return self.note_event(event);
         }
+        self.note_policies(event);
         let is_deleted = matches!(event, WatchEvent::Deleted(_));
         self.queue.insert(object.reference());
         for owner in object.metadata().owner_references.iter().flatten() {
@@ -289,13 +296,7 @@ impl Reconciler {
         if services.is_empty() {
             return;
         }
-        let known = self
-            .shared
-            .known
-            .get(object.namespace().unwrap_or_default(), object.name());
-        let before = known.map(|known| known.wanted());
-        let had_other_labels =
-            before.is_some_and(|before| before.metadata.labels != pod.metadata.labels);
+        let had_other_labels = self.has_other_labels(object, pod);
         for service in &services {
             if let Object::Service(found) = service
                 && (had_other_labels || selects(found, pod))

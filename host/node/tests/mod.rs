@@ -3,6 +3,7 @@
 mod claims;
 mod deleting;
 mod placing;
+mod policies;
 mod services;
 mod workloads;
 
@@ -43,6 +44,7 @@ impl World {
             clock: Clock::virtual_from(Timestamp::new(1_795_255_200, 0).unwrap()),
             volume_policy: VolumePolicy::default(),
             publish: Vec::new(),
+            egress: None,
             runtime: Arc::<FakeRuntime>::clone(&runtime),
             progress: Arc::new(|_| {}),
             node_name: "node".to_owned(),

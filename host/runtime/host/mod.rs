@@ -10,6 +10,8 @@
 //! | the pod's time | `time` |
 //! | `wasi:sockets` over the pod's network | `sockets` |
 //! | `wasi:http` over the pod's network | `http` |
+//! | sockets of WASI 0.1 over the same | `wasip1_sockets` |
+//! | the memory of core modules | `guest_memory` |
 //! | message queues, semaphores, shared memory | `ipc` |
 //! | signals and termination | `lifecycle` |
 //! | what one guest holds | `state` |
@@ -25,14 +27,18 @@ use wasmtime_wasi::{I32Exit, WasiView as _};
 use wasmtime_wasi_io::bindings::wasi::io;
 
 mod http;
+mod guest_memory;
 mod ipc;
 mod lifecycle;
 mod sockets;
 mod state;
 mod stdio;
 mod time;
+mod wasip1_sockets;
 
 pub(crate) use lifecycle::{Origin, Signals};
+pub(crate) use wasip1_sockets::{Listeners, has_sockets, link_forms as link_socket_forms};
+
 pub(crate) use state::{ComponentState, CoreState, CoreStore, Held, Setting};
 
 type Components = Linker<ComponentState>;
@@ -118,7 +124,7 @@ pub const COMPONENT_CAPABILITIES: &[Capability] = &[
 pub const MODULE_CAPABILITIES: &[Capability] = &[
     Capability {
         interface: "wasi_snapshot_preview1",
-        gives: "WASI 0.1 without sockets",
+        gives: "WASI 0.1, and the socket calls that WasmEdge has added to it",
         link: Link::Module(link_wasi_0_1),
     },
     Capability {
@@ -174,6 +180,18 @@ fn link_wasi_0_1(linker: &mut Modules) -> Result<()> {
     linker.func_wrap("wasi_snapshot_preview1", "test_panic", || -> () {
         panic!("on purpose")
     })?;
+    Ok(())
+}
+
+/// Gives core modules sockets too: what they call of WASI 0.1 with a descriptor is ours from then on. Apart from
+/// [`link_modules`], so that a module without sockets pays nothing.
+///
+/// # Errors
+/// As [`link_components`].
+pub(crate) fn link_sockets(linker: &mut Modules) -> Result<()> {
+    linker.allow_shadowing(true);
+    wasip1_sockets::link(linker)?;
+    linker.allow_shadowing(false);
     Ok(())
 }
 

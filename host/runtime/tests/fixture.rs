@@ -93,7 +93,7 @@ impl Pod {
                 preopens: Vec::new(),
             },
             network: self.network.attach(name),
-            tcp_ports: Vec::new(),
+            ports: Vec::new(),
             http: HttpSettings::default(),
             ipc: self.ipc.attach(name),
             ipc_wait_for_open: Duration::ZERO,

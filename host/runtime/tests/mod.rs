@@ -4,7 +4,7 @@
 //! * `ends`: exit codes, traps, limits, stops, panics. `refusals`: what is not started at all.
 //! * `streams`: standard input and output. `lifecycle`: termination and time. `cpu`: limits and weights.
 //! * `http`: HTTP components, and requests that guests send.
-//! * `ipc`: every import for IPC. `sharing`: what containers of a pod do to each other. `cache`: code on disk across runtimes.
+//! * `wasip1_sockets`: sockets of core modules. `ipc`: every import for IPC. `sharing`: what containers of a pod do to each other. `cache`: code on disk across runtimes.
 
 mod cache;
 mod cpu;
@@ -16,3 +16,4 @@ mod lifecycle;
 mod refusals;
 mod sharing;
 mod streams;
+mod wasip1_sockets;

@@ -161,7 +161,7 @@ impl Job {
             working_dir: prepared.working_dir.clone(),
             root,
             network: self.resources.network.attach(&spec.name),
-            tcp_ports: spec::tcp_ports(spec),
+            ports: spec::declared_ports(spec),
             http: HttpSettings::of(&self.config.pod),
             ipc: self.resources.ipc.pod.attach(&spec.name),
             ipc_wait_for_open: self.resources.ipc.wait_for_open,

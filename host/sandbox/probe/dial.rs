@@ -64,6 +64,8 @@ pub(crate) fn words(errno: Errno) -> Cow<'static, str> {
         Errno::NetUnreach => "network is unreachable",
         Errno::MFile => "too many open files",
         Errno::Pipe => "broken pipe",
+        Errno::TimedOut => "connection timed out",
+        Errno::Acces => "permission denied",
         Errno::NotConn | Errno::BadF => "transport endpoint is not connected",
         other => return Cow::Owned(other.to_string()),
     })

@@ -118,7 +118,8 @@ async fn chain(host: &Host, pod: &str, module: &Path) -> anyhow::Result<Vec<Life
     let end = pod.wait().await;
     let phase = end
         .status
-        .and_then(|status| status.phase)
+        .as_ref()
+        .and_then(|status| status.phase.clone())
         .unwrap_or_default();
     ensure!(phase == "Succeeded", "the chain ended as {phase}");
     let mut lives = Vec::with_capacity(CONTAINERS);

@@ -8,6 +8,7 @@
 mod delete;
 mod hostile;
 mod log;
+mod net;
 mod read;
 mod session;
 mod watch;
@@ -67,6 +68,7 @@ impl World {
             clock: Clock::host(),
             volume_policy: VolumePolicy::default(),
             publish: Vec::new(),
+            egress: None,
             runtime: Arc::<FakeRuntime>::clone(&runtime),
             progress: Arc::new(|_| {}),
             node_name: "n".to_owned(),

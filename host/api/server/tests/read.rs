@@ -243,7 +243,10 @@ async fn discovery_names_every_resource_in_both_forms() {
     );
     let parts = pods["subresources"].as_array().unwrap().iter();
     let parts: Vec<_> = parts.map(|part| &part["subresource"]).collect();
-    assert_eq!(parts, ["attach", "exec", "ipc", "log", "status"]);
+    assert_eq!(
+        parts,
+        ["attach", "capture", "exec", "ipc", "log", "net", "status"]
+    );
 
     let version = world.get("/version").await;
     assert!(

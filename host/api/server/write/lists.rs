@@ -59,6 +59,7 @@ impl Place {
                 | Kind::Event
                 | Kind::Endpoints
                 | Kind::EndpointSlice
+                | Kind::NetworkPolicy
                 | Kind::PersistentVolumeClaim
                 | Kind::ServiceAccount
                 | Kind::Namespace

@@ -66,6 +66,7 @@ pub(super) fn has_status(resource: &Resource) -> bool {
                 | Kind::Event
                 | Kind::Endpoints
                 | Kind::EndpointSlice
+                | Kind::NetworkPolicy
                 | Kind::ServiceAccount
         )
     })

@@ -9,6 +9,7 @@ use wasmtime_wasi_io::streams::StreamError;
 pub(super) const fn code(errno: Errno) -> ErrorCode {
     match errno {
         Errno::Again => ErrorCode::WouldBlock,
+        Errno::Acces => ErrorCode::AccessDenied,
         Errno::AddrInUse => ErrorCode::AddressInUse,
         Errno::AddrNotAvail => ErrorCode::AddressNotBindable,
         Errno::AfNoSupport | Errno::Inval => ErrorCode::InvalidArgument,
@@ -18,6 +19,7 @@ pub(super) const fn code(errno: Errno) -> ErrorCode {
         Errno::MFile => ErrorCode::NewSocketLimit,
         Errno::MsgSize => ErrorCode::DatagramTooLarge,
         Errno::HostUnreach | Errno::NetDown | Errno::NetUnreach => ErrorCode::RemoteUnreachable,
+        Errno::TimedOut => ErrorCode::Timeout,
         Errno::BadF | Errno::DestAddrReq | Errno::IsConn | Errno::NotConn | Errno::OpNotSupp => {
             ErrorCode::InvalidState
         }
@@ -52,6 +54,7 @@ pub(super) const fn code_of_lookup(error: &ResolveError) -> ErrorCode {
     match error {
         ResolveError::Invalid { .. } => ErrorCode::InvalidArgument,
         ResolveError::Unresolvable { .. } => ErrorCode::NameUnresolvable,
+        ResolveError::Temporary { .. } => ErrorCode::TemporaryResolverFailure,
     }
 }
 

@@ -18,7 +18,7 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use wasmpod_image::Program;
 use wasmpod_network::{AddressFamily, ContainerNetwork, Errno, TcpStream};
-use wasmpod_sandbox::{ContainerConfig, MemoryShare};
+use wasmpod_sandbox::{ContainerConfig, DeclaredPort, MemoryShare};
 
 use super::fixture::{Container, Pod, in_time};
 use crate::{Runtime, RuntimeConfig};
@@ -70,10 +70,19 @@ fn guest() -> Arc<Program> {
     Arc::new(Program::new("http-component.wasm", wasm))
 }
 
+/// A container's declaration of these ports.
+fn ports(numbers: &[u16]) -> Vec<DeclaredPort> {
+    let declared = numbers.iter().map(|number| DeclaredPort {
+        name: None,
+        number: *number,
+    });
+    declared.collect()
+}
+
 /// Starts the guest as a container of `pod`; its ports are open when this returns.
 async fn start(pod: &Pod, name: &str, change: impl FnOnce(&mut ContainerConfig)) -> Container {
     let change = |config: &mut ContainerConfig| {
-        config.tcp_ports = vec![PORT];
+        config.ports = ports(&[PORT]);
         config.memory = MemoryShare::new(MEMORY_BYTES);
         change(config);
     };
