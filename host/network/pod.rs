@@ -124,10 +124,10 @@ pub(crate) struct Pod {
     pub(crate) datagrams_out: Mailbox<Outgoing>,
     pub(crate) questions: Mailbox<Question>,
     events: Events,
-    /// What hints were given.
-    told: Mutex<BTreeSet<String>>,
     /// Where captures see what passes.
     pub(crate) tap: Arc<Tap>,
+    /// What hints were given.
+    told: Mutex<BTreeSet<String>>,
     containers: Mutex<Vec<Weak<Container>>>,
     /// One for each name, so as many as the pod has containers.
     past: Mutex<Vec<(Arc<str>, Arc<Past>)>>,
@@ -183,8 +183,8 @@ impl PodNetwork {
             datagrams_out: Mailbox::new(MAX_EGRESS_QUEUED),
             questions: Mailbox::new(MAX_EGRESS_QUEUED),
             events: Events::default(),
-            told: Mutex::default(),
             tap,
+            told: Mutex::default(),
             containers: Mutex::default(),
             past: Mutex::default(),
             next_id: AtomicU64::new(1),
@@ -373,10 +373,10 @@ impl PodNetwork {
         }
         pod.name_server.close();
         pod.handovers.close();
+        pod.tap.close();
         pod.departures.close();
         pod.datagrams_out.close();
         pod.questions.close();
-        pod.tap.close();
     }
 
     /// Serves what comes to the pod and is no guest's: connections to its name server, and connections that a publication
@@ -558,6 +558,7 @@ impl Pod {
 
     /// What becomes of a connection that a policy does not allow: nobody answers.
     fn drop_connect(&self, from: &Origin, denied: Denied) -> Connecting {
+        from.show_unanswered();
         self.tell_denied(&from.container, Protocol::Tcp, from.dialed, denied);
         Connecting::unanswered()
     }

@@ -40,7 +40,7 @@ impl Linked {
     /// The engine for which it was made.
     pub(crate) fn engine(&self) -> &Engine {
         match self {
-            Self::Module(module) => module.module().engine(),
+            Self::Module(module) => module.code.module().engine(),
             Self::Component(command) => command.engine(),
             Self::Http(http) => http.proxy.engine(),
         }

@@ -159,8 +159,9 @@ pub struct ContainerConfig {
     pub root: ContainerRoot,
     /// The container's sockets.
     pub network: ContainerNetwork,
-    /// The TCP ports that the container declares, in the manifest's order, each number once. A program that can only
-    /// accept, and not bind, finds listeners of them open. None for a command beside the container's process 1.
+    /// The TCP ports that the container declares, in the manifest's order, each number once. An HTTP component is served
+    /// there; a program that can only accept, and not bind, finds listeners of them open. None for a command beside the
+    /// container's process 1.
     pub ports: Vec<DeclaredPort>,
     /// How it is served if it is an HTTP component.
     pub http: HttpSettings,

@@ -45,13 +45,12 @@ fn differences() -> BTreeMap<String, (String, String)> {
     let rows = rows.take_while(|line| line.starts_with('|'));
     let cells = rows.map(|row| {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
-        let [check, linux, pod, why] = cells.as_slice() else {
-            panic!("a row of four: {row}");
-        };
+        assert_eq!(cells.len(), 4, "{row}");
+        let [check, linux, pod, why] = cells.try_into().unwrap();
         assert!(!why.is_empty(), "{row}");
         (
             check.trim_matches('`').to_owned(),
-            (String::from(*linux), String::from(*pod)),
+            (linux.to_owned(), pod.to_owned()),
         )
     });
     cells.collect()

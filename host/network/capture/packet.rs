@@ -116,6 +116,7 @@ pub(super) fn packets(passage: &Passage, mut each: impl FnMut(Packet<'_>)) {
             let (rst, acknowledged) = (Flags { rst: true, ..none }, Some(there.at(0)));
             each(tcp(to, from, rst, 0, acknowledged, Bytes::new()));
         }
+        Segment::Unanswered => each(tcp(from, to, syn, there.initial, None, Bytes::new())),
         Segment::Data(data) => {
             let mut before = sent;
             for piece in segments(data) {

@@ -68,6 +68,8 @@ pub(crate) enum Segment {
     Open,
     /// It was refused; from the client.
     Refused,
+    /// Nobody answers; from the client.
+    Unanswered,
     /// Bytes were sent.
     Data(Bytes),
     /// No more will be sent.
@@ -373,7 +375,7 @@ impl Passage {
                         .unwrap_or(u64::MAX)
                         .saturating_add(1)
                 }
-                Segment::Reset => 1,
+                Segment::Unanswered | Segment::Reset => 1,
             },
         }
     }

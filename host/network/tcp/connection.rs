@@ -11,7 +11,7 @@
 //! One lock holds both directions, since closing concerns both; the two ends of a connection usually live on one thread.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -308,7 +308,11 @@ impl Connection {
         };
         let written = match segment {
             Segment::Data(data) => u64::try_from(data.len()).unwrap_or(u64::MAX),
-            Segment::Open | Segment::Refused | Segment::Finish | Segment::Reset => 0,
+            Segment::Open
+            | Segment::Refused
+            | Segment::Unanswered
+            | Segment::Finish
+            | Segment::Reset => 0,
         };
         let place = Place {
             opened_at: self.opened_at,
@@ -445,20 +449,13 @@ impl End {
             own.reset = true;
             own.error = Some(Errno::Pipe);
         }
-        let shown = self.connection.capturing.is_on().then(|| data.clone());
-        match state.pipes.of_mut(self.side).push(data) {
+        if self.connection.capturing.is_on() {
+            return self.write_shown(state, data, peer_is_gone);
+        }
+        let outgoing = state.pipes.of_mut(self.side);
+        match outgoing.push(data) {
             0 => Err(Errno::Again),
             accepted => {
-                if let Some(mut data) = shown {
-                    data.truncate(accepted);
-                    self.connection
-                        .show(&state, self.side, &Segment::Data(data));
-                    if peer_is_gone {
-                        let peer = self.side.other();
-                        self.connection.show(&state, peer, &Segment::Reset);
-                    }
-                }
-                let outgoing = state.pipes.of_mut(self.side);
                 if !outgoing.readers.is_empty() {
                     let readers = outgoing.readers.take();
                     drop(state);
@@ -467,6 +464,31 @@ impl End {
                 Ok(accepted)
             }
         }
+    }
+
+    /// The same where captures see it; apart, so that others do not pay for it.
+    #[cold]
+    fn write_shown(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        data: &mut Bytes,
+        peer_is_gone: bool,
+    ) -> Result<usize, Errno> {
+        let mut shown = data.clone();
+        let accepted = state.pipes.of_mut(self.side).push(data);
+        if accepted == 0 {
+            return Err(Errno::Again);
+        }
+        shown.truncate(accepted);
+        let connection = &self.connection;
+        connection.show(&state, self.side, &Segment::Data(shown));
+        if peer_is_gone {
+            connection.show(&state, self.side.other(), &Segment::Reset);
+        }
+        let readers = state.pipes.of_mut(self.side).readers.take();
+        drop(state);
+        readers.wake();
+        Ok(accepted)
     }
 
     /// Bytes that a write would take now.
@@ -525,6 +547,9 @@ impl End {
 
     pub(super) fn close(&self, reset: bool) {
         let mut state = lock(&self.connection.state);
+        if state.sides.of(self.side).closed {
+            return;
+        }
         if let Some(last) = state.last_segment(self.side, reset) {
             self.connection.show(&state, self.side, &last);
         }

@@ -61,6 +61,15 @@ pub(crate) struct Origin {
 impl Origin {
     /// Shows in captures that nobody took the connection, at `to` in the pod of `tap`.
     pub(crate) fn show_refusal(&self, to: SocketAddr, tap: &Arc<Tap>) {
+        self.show(&Segment::Refused, to, tap);
+    }
+
+    /// Shows in captures that nobody answers.
+    pub(crate) fn show_unanswered(&self) {
+        self.show(&Segment::Unanswered, self.dialed, &self.tap);
+    }
+
+    fn show(&self, segment: &Segment, to: SocketAddr, tap: &Arc<Tap>) {
         if !self.tap.switch().is_on() {
             return;
         }
@@ -79,7 +88,7 @@ impl Origin {
             sent: 0,
             received: 0,
         };
-        show_tcp(client, server, self.dialed, true, &Segment::Refused, place);
+        show_tcp(client, server, self.dialed, true, segment, place);
     }
 }
 
@@ -91,6 +100,8 @@ struct Attempt {
     to: SocketAddr,
     /// The listening container, as the client is to see it.
     server: Arc<str>,
+    /// Where the listener's pod is captured.
+    tap: Arc<Tap>,
     outcome: Mutex<(Outcome, Wakers)>,
 }
 
@@ -131,11 +142,12 @@ impl Listener {
                 Some(pod) => Arc::from(format!("{pod}/{}", self.container)),
                 None => Arc::clone(&self.container),
             },
+            tap: Arc::clone(&self.tap),
             outcome: Mutex::new((Outcome::Waiting, Wakers::default())),
         });
         let mut state = lock(&self.state);
         if state.closed {
-            attempt.from.show_refusal(attempt.to, &self.tap);
+            attempt.from.show_refusal(attempt.to, &attempt.tap);
             return Connecting::failed(Errno::ConnRefused);
         }
         state.waiting.push_back(Arc::clone(&attempt));
@@ -218,7 +230,7 @@ impl Listener {
                 break;
             };
             wakers.push(attempt.finish(|| {
-                let (client, server) = attempt.establish(&options, &self.tap);
+                let (client, server) = attempt.establish(&options);
                 state.established.push_back(server);
                 Ok(client)
             }));
@@ -235,13 +247,13 @@ impl Listener {
 }
 
 impl Attempt {
-    /// The two ends of the connection that was wished for; `options` are the server's, whose pod is captured at `tap`.
-    fn establish(&self, options: &TcpOptions, tap: &Arc<Tap>) -> (End, End) {
+    /// The two ends of the connection that was wished for; `options` are the server's.
+    fn establish(&self, options: &TcpOptions) -> (End, End) {
         let from = &self.from;
         let server = EndInfo {
             address: self.to,
             container: Arc::clone(&self.server),
-            tap: Arc::clone(tap),
+            tap: Arc::clone(&self.tap),
         };
         let client = EndInfo {
             address: from.address,
@@ -289,10 +301,12 @@ impl Connecting {
 
     /// An attempt that somebody else decides upon, who is called `server` and has the address `to`.
     pub(crate) fn elsewhere(from: Origin, to: SocketAddr, server: &str) -> (Self, Attempted) {
+        let tap = Arc::clone(&from.tap);
         let attempt = Arc::new(Attempt {
             from,
             to,
             server: Arc::from(server),
+            tap,
             outcome: Mutex::new((Outcome::Waiting, Wakers::default())),
         });
         let attempted = Attempted(Arc::clone(&attempt));
@@ -407,8 +421,7 @@ impl Attempted {
     pub(crate) fn establish(&self, options: &TcpOptions) -> Option<End> {
         let mut server_end = None;
         let wakers = self.0.finish(|| {
-            // Who is outside has no pod of its own, and shows in the client's as the host does.
-            let (client, server) = self.0.establish(options, &self.0.from.tap);
+            let (client, server) = self.0.establish(options);
             server_end = Some(server);
             Ok(client)
         });
@@ -418,6 +431,9 @@ impl Attempted {
 
     /// Lets the attempt fail.
     pub(crate) fn fail(&self, errno: Errno) {
+        if errno == Errno::ConnRefused {
+            self.0.from.show_refusal(self.0.to, &self.0.tap);
+        }
         self.0.finish(|| Err(errno)).wake();
     }
 

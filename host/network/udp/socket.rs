@@ -211,7 +211,9 @@ impl UdpSocket {
             return self.send_out(data, from, to);
         }
         let receiver = pod.udp_socket_at(to);
-        self.show(data, from, to, receiver.as_deref());
+        if pod.tap.switch().is_on() {
+            self.show(data, from, to, receiver.as_deref());
+        }
         if !receiver.is_some_and(|receiver| receiver.deliver(data.clone(), from, None)) {
             self.shared.refuse(to);
         }
@@ -221,6 +223,7 @@ impl UdpSocket {
     /// A datagram that leaves the pod.
     fn send_out(&self, data: &Bytes, from: SocketAddr, to: SocketAddr) -> Result<(), Errno> {
         let pod = self.shared.registration.pod();
+        let is_shown = pod.tap.switch().is_on();
         let now = Instant::now();
         let before = lock(&self.shared.state).flows.choice(to, now);
         let (route, generation) = match pod.way_out(from) {
@@ -231,6 +234,9 @@ impl UdpSocket {
             Route::Pod(other, endpoint) => {
                 if !self.may_send(pod, &other, from, endpoint) {
                     // Dropped, as on the way.
+                    if is_shown {
+                        self.show(data, from, to, None);
+                    }
                     return Ok(());
                 }
                 let choice = Choice {
@@ -240,7 +246,9 @@ impl UdpSocket {
                 lock(&self.shared.state).flows.note(to, choice, now);
                 let receiver = other.udp_socket_at(endpoint);
                 let is_own = Arc::ptr_eq(&other, pod);
-                self.show(data, from, to, receiver.as_deref().filter(|_| is_own));
+                if is_shown {
+                    self.show(data, from, to, receiver.as_deref().filter(|_| is_own));
+                }
                 let at = (!is_own).then_some(endpoint);
                 if !receiver.is_some_and(|receiver| receiver.deliver(data.clone(), from, at)) {
                     self.shared.refuse(to);
@@ -248,12 +256,14 @@ impl UdpSocket {
                 return Ok(());
             }
             Route::Names => {
+                if is_shown {
+                    self.show(data, from, to, None);
+                }
                 if let Err(denied) = pod.may_go_outward(Protocol::Udp, to) {
                     let container = self.shared.registration.container_name();
                     pod.tell_denied(container, Protocol::Udp, to, denied);
                     return Ok(());
                 }
-                self.show(data, from, to, None);
                 if let Some(answer) = pod.ask(data, from, to) {
                     self.shared.deliver(answer, to, Some(from));
                 }
@@ -267,11 +277,16 @@ impl UdpSocket {
         if pod.admit(to, Protocol::Udp, from).is_ok()
             && published.any(|external| external.send(from, data, to))
         {
-            self.show(data, from, to, None);
+            if is_shown {
+                self.show(data, from, to, None);
+            }
             return Ok(());
         }
         let errno = match outside {
             Ok((at, real)) => {
+                if is_shown {
+                    self.show(data, from, to, None);
+                }
                 self.send_outside(data, from, to, (at, real));
                 return Ok(());
             }
@@ -280,12 +295,26 @@ impl UdpSocket {
         let is_connected = lock(&self.shared.state).peer.is_some();
         if errno == Errno::ConnRefused && !is_connected {
             // The refusal comes back as an ICMP message, which only a connected socket hears of.
-            self.show(data, from, to, None);
+            if is_shown {
+                self.show(data, from, to, None);
+            }
             return Ok(());
         }
         let container = self.shared.registration.container_name();
         pod.tell_unreachable(container, Protocol::Udp, to, errno);
         Err(errno)
+    }
+
+    /// Shows captures a datagram that is sent; `receiver` is its receiver's socket if that is in the same pod.
+    #[cold]
+    fn show(&self, data: &Bytes, from: SocketAddr, to: SocketAddr, receiver: Option<&UdpShared>) {
+        let registration = &self.shared.registration;
+        let tap = &registration.pod().tap;
+        let to = match receiver {
+            Some(receiver) => Party::inside(to, receiver.registration.container_name()),
+            None => Party::outside(to),
+        };
+        tap.show_datagram(Party::inside(from, registration.container_name()), to, data);
     }
 
     /// Leaves a datagram to the pod's task, which sends it from a real socket to `real`; pods know the place as `at`.
@@ -301,7 +330,6 @@ impl UdpSocket {
             let container = self.shared.registration.container_name();
             return pod.tell_denied(container, Protocol::Udp, at, denied);
         }
-        self.show(data, from, to, None);
         // One too many is lost, as datagrams may be.
         drop(pod.datagrams_out.push(Outgoing {
             data: data.clone(),
@@ -334,20 +362,6 @@ impl UdpSocket {
             }
         }
         true
-    }
-
-    /// Shows captures a datagram that is sent; `receiver` is its receiver's socket if that is in the same pod.
-    fn show(&self, data: &Bytes, from: SocketAddr, to: SocketAddr, receiver: Option<&UdpShared>) {
-        let registration = &self.shared.registration;
-        let tap = &registration.pod().tap;
-        if !tap.switch().is_on() {
-            return;
-        }
-        let to = match receiver {
-            Some(receiver) => Party::inside(to, receiver.registration.container_name()),
-            None => Party::outside(to),
-        };
-        tap.show_datagram(Party::inside(from, registration.container_name()), to, data);
     }
 
     /// The next datagram, its payload cut to `max` bytes; what was cut off is lost.

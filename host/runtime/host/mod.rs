@@ -9,9 +9,9 @@
 //! | standard input, output and error | `stdio` |
 //! | the pod's time | `time` |
 //! | `wasi:sockets` over the pod's network | `sockets` |
-//! | `wasi:http` over the pod's network | `http` |
 //! | sockets of WASI 0.1 over the same | `wasip1_sockets` |
 //! | the memory of core modules | `guest_memory` |
+//! | `wasi:http` over the pod's network | `http` |
 //! | message queues, semaphores, shared memory | `ipc` |
 //! | signals and termination | `lifecycle` |
 //! | what one guest holds | `state` |
@@ -26,8 +26,8 @@ use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::{I32Exit, WasiView as _};
 use wasmtime_wasi_io::bindings::wasi::io;
 
-mod http;
 mod guest_memory;
+mod http;
 mod ipc;
 mod lifecycle;
 mod sockets;

@@ -31,7 +31,8 @@ pub(crate) fn rows(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     let wrk = WRK.find().map_err(anyhow::Error::msg)?;
     let page = "x".repeat(PAGE_BYTES);
     let (guest, address) = start_guest(bench, &page)?;
-    let ours = || requests_per_second(&wrk, address, PAGE);
+    let page_of = |address| format!("http://{address}/{PAGE}");
+    let ours = || requests_per_second(&wrk, &page_of(address));
     let row = |samples| {
         let what = "wrk, 64 keep-alive connections, static 1 KB page of the nginx guest, published port; twin: native nginx, one worker";
         Row::new(what, Unit::PerSecond, samples).bar(Bar::RatioAtLeast(0.5))
@@ -42,7 +43,7 @@ pub(crate) fn rows(bench: &Bench) -> anyhow::Result<Vec<Row>> {
                 fs::write(dir.join("index.html"), &page)?;
                 Ok(format!("root {}; index index.html;", dir.display()))
             })?;
-            let twin = || requests_per_second(&wrk, native.address, PAGE);
+            let twin = || requests_per_second(&wrk, &page_of(native.address));
             let (ours, twin) = in_turns(ROUNDS, ours, twin)?;
             row(ours).twin(twin)
         }
@@ -52,15 +53,10 @@ pub(crate) fn rows(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     Ok(vec![row])
 }
 
-/// What wrk gets of a page.
-pub(super) fn requests_per_second(
-    wrk: &Path,
-    address: SocketAddr,
-    page: &str,
-) -> anyhow::Result<f64> {
-    let url = format!("http://{address}/{page}");
+/// How many requests for `url` are answered in a second.
+pub(super) fn requests_per_second(wrk: &Path, url: &str) -> anyhow::Result<f64> {
     let output = Command::new(wrk)
-        .args(["-t1", CONNECTIONS, DURATION, &url])
+        .args(["-t1", CONNECTIONS, DURATION, url])
         .output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     ensure!(!text.contains("Non-2xx"), "wrk got errors: {text}");

@@ -10,7 +10,7 @@ use http_body_util::StreamBody;
 use hyper::body::Frame;
 use tokio::sync::mpsc;
 
-use super::{Body, get, ports, post, read, serve};
+use super::{Body, declared, get, post, read, serve};
 use crate::tests::fixture::in_time;
 
 /// A body whose pieces are sent by hand.
@@ -212,7 +212,7 @@ async fn what_is_on_the_wire_is_http() {
 
 #[tokio::test]
 async fn each_declared_port_is_served_and_8080_where_there_is_none() {
-    let served = serve(|config| config.ports = ports(&[81, 82])).await;
+    let served = serve(|config| config.ports = declared(&[81, 82])).await;
     for port in [81, 82] {
         assert!(served.connect_to(port).await.is_ok(), "{port}");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wasmpod_network::Errno;
 use wasmpod_sandbox::{ContainerRuntime as _, Exit, MainProcess, Role, Signal};
 
-use super::{PORT, get, guest, ports, read, rest, serve, start};
+use super::{PORT, declared, get, guest, read, rest, serve, start};
 use crate::tests::fixture::{in_time, wait_until};
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn the_end_of_the_pod_is_the_end_of_the_server() {
 #[tokio::test]
 async fn a_port_that_is_taken_is_told_with_what_to_do() {
     let served = serve(|_| {}).await;
-    let same = |config: &mut wasmpod_sandbox::ContainerConfig| config.ports = ports(&[PORT]);
+    let same = |config: &mut wasmpod_sandbox::ContainerConfig| config.ports = declared(&[PORT]);
     let error = served
         .pod
         .start_program(&guest(), "second", same)
@@ -116,7 +116,7 @@ async fn a_port_that_is_taken_is_told_with_what_to_do() {
         "{error}"
     );
     start(&served.pod, "third", |config| {
-        config.ports = ports(&[PORT + 1])
+        config.ports = declared(&[PORT + 1])
     })
     .await;
 }

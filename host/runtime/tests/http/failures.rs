@@ -6,7 +6,7 @@ use http::Response;
 use hyper::body::Incoming;
 use wasmpod_sandbox::{ContainerRuntime as _, ContainerState, ExitReason, MemoryShare};
 
-use super::{get, guest, pod, ports, read, serve};
+use super::{declared, get, guest, pod, read, serve};
 use crate::tests::fixture::{in_time, wait_until};
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn a_component_that_has_no_room_for_one_instance_ends_as_another_program_w
     let program = guest();
     let few = |config: &mut wasmpod_sandbox::ContainerConfig| {
         config.memory = MemoryShare::new(64 << 10);
-        config.ports = ports(&[80]);
+        config.ports = declared(&[80]);
     };
     let container = pod.start_program(&program, "server", few).await.unwrap();
     let exit = pod.exit(&container).await;

@@ -70,19 +70,19 @@ fn guest() -> Arc<Program> {
     Arc::new(Program::new("http-component.wasm", wasm))
 }
 
-/// A container's declaration of these ports.
-fn ports(numbers: &[u16]) -> Vec<DeclaredPort> {
-    let declared = numbers.iter().map(|number| DeclaredPort {
+/// These ports, as a container declares them.
+fn declared(numbers: &[u16]) -> Vec<DeclaredPort> {
+    let port = |number: &u16| DeclaredPort {
         name: None,
         number: *number,
-    });
-    declared.collect()
+    };
+    numbers.iter().map(port).collect()
 }
 
 /// Starts the guest as a container of `pod`; its ports are open when this returns.
 async fn start(pod: &Pod, name: &str, change: impl FnOnce(&mut ContainerConfig)) -> Container {
     let change = |config: &mut ContainerConfig| {
-        config.ports = ports(&[PORT]);
+        config.ports = declared(&[PORT]);
         config.memory = MemoryShare::new(MEMORY_BYTES);
         change(config);
     };

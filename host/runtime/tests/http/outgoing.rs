@@ -3,14 +3,14 @@
 use wasmpod_image::Program;
 use wasmpod_sandbox::{Exit, MainProcess};
 
-use super::{PORT, guest, ports, post, read, serve, start};
+use super::{PORT, declared, guest, post, read, serve, start};
 use crate::tests::fixture::{in_time, wait_until};
 
 #[tokio::test]
 async fn localhost_is_the_neighbour_by_every_name_of_the_pod() {
     let served = serve(|_| {}).await;
     start(&served.pod, "neighbour", |config| {
-        config.ports = ports(&[5000])
+        config.ports = declared(&[5000])
     })
     .await;
     for host in ["localhost", "127.0.0.1", "pod", "[::1]"] {
@@ -32,7 +32,7 @@ async fn localhost_is_the_neighbour_by_every_name_of_the_pod() {
 async fn a_body_goes_through_two_components() {
     let served = serve(|_| {}).await;
     start(&served.pod, "neighbour", |config| {
-        config.ports = ports(&[5000])
+        config.ports = declared(&[5000])
     })
     .await;
     let mut sender = served.http1().await;
@@ -119,7 +119,7 @@ async fn a_component_that_only_handles_requests_is_no_command() {
     let error = exec.await.err().unwrap().to_string();
     assert!(error.contains("cannot be run as a command"), "{error}");
     // As a container it is served.
-    let change = |config: &mut wasmpod_sandbox::ContainerConfig| config.ports = ports(&[PORT + 1]);
+    let change = |config: &mut wasmpod_sandbox::ContainerConfig| config.ports = declared(&[PORT + 1]);
     let container = served.pod.start_program(&program, "handler", change).await;
     let url = format!("/fetch/http://localhost:{}/", PORT + 1);
     assert_eq!(served.get(&url).await.status.as_u16(), 500);

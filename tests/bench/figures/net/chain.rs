@@ -18,7 +18,7 @@ const ROUNDS: usize = 3;
 pub(crate) fn rows(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     let wrk = WRK.find().map_err(anyhow::Error::msg)?;
     let (up, published) = start_guests(bench)?;
-    let ours = || requests_per_second(&wrk, published, "");
+    let ours = || requests_per_second(&wrk, &format!("http://{published}/"));
     let row = |samples| {
         let what = "wrk, 64 keep-alive connections, published port, nginx guest as proxy, webapp guest; twin: native nginx before native nginx";
         Row::new(what, Unit::PerSecond, samples).bar(Bar::RatioAtLeast(0.5))
@@ -32,7 +32,7 @@ pub(crate) fn rows(bench: &Bench) -> anyhow::Result<Vec<Row>> {
                 Ok(format!("proxy_pass http://{};", app.address))
             })?;
             let (ours, twin) = in_turns(ROUNDS, ours, || {
-                requests_per_second(&wrk, proxy.address, "")
+                requests_per_second(&wrk, &format!("http://{}/", proxy.address))
             })?;
             row(ours).twin(twin)
         }
