@@ -2,7 +2,6 @@
 //! component: once with an instance for each request, once with instances that answer a thousand.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -37,12 +36,12 @@ pub(crate) fn rows(bench: &Bench) -> anyhow::Result<Vec<Row>> {
             }
         );
         let row = |samples| Row::new(what, Unit::PerSecond, samples).bar(Bar::RatioAtLeast(2.0));
-        let (up, address) = start_ours(bench, reuse)?;
-        let ours = || requests_per_second(&wrk, address, "");
+        let (up, url) = start_ours(bench, reuse)?;
+        let ours = || requests_per_second(&wrk, &url);
         rows.push(match &wasmtime {
             Ok(program) => {
-                let (twin, address) = start_twin(program, &component, reuse)?;
-                let measured = in_turns(ROUNDS, ours, || requests_per_second(&wrk, address, ""));
+                let (twin, url) = start_twin(program, &component, reuse)?;
+                let measured = in_turns(ROUNDS, ours, || requests_per_second(&wrk, &url));
                 drop(twin);
                 let (ours, twin) = measured?;
                 row(ours).twin(twin)
@@ -62,7 +61,7 @@ fn component(bench: &Bench) -> anyhow::Result<PathBuf> {
     Ok(file)
 }
 
-fn start_ours(bench: &Bench, reuse: u32) -> anyhow::Result<(Up, SocketAddr)> {
+fn start_ours(bench: &Bench, reuse: u32) -> anyhow::Result<(Up, String)> {
     let pod = json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {
@@ -84,14 +83,10 @@ fn start_ours(bench: &Bench, reuse: u32) -> anyhow::Result<(Up, SocketAddr)> {
     )?;
     let address = up.published("web:8080")?;
     up.all_running(1)?;
-    Ok((up, address))
+    Ok((up, format!("http://{address}/")))
 }
 
-fn start_twin(
-    program: &Path,
-    component: &Path,
-    reuse: u32,
-) -> anyhow::Result<(Process, SocketAddr)> {
+fn start_twin(program: &Path, component: &Path, reuse: u32) -> anyhow::Result<(Process, String)> {
     let mut command = Command::new(program);
     command
         .args(["serve", "-Scli", "--addr", "127.0.0.1:0"])
@@ -100,10 +95,10 @@ fn start_twin(
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut process = Process::start(&mut command)?;
     let stderr = process.stderr()?;
-    let address = stderr.find("where `wasmtime serve` serves", |_, line| {
-        let (_, rest) = line.split_once("http://")?;
-        rest.trim_end_matches('/').parse().ok()
+    let url = stderr.find("where `wasmtime serve` serves", |_, line| {
+        let start = line.find("http://")?;
+        line.get(start..).map(|url| url.trim().to_owned())
     });
-    let address = address.context("`wasmtime serve` does not start")?;
-    Ok((process, address))
+    let url = url.context("`wasmtime serve` does not start")?;
+    Ok((process, url))
 }
