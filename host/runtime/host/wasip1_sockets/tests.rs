@@ -135,8 +135,11 @@ fn a_socket_whose_connect_was_refused_can_connect_again() {
 fn a_connect_that_waits_for_its_turn_is_in_progress_until_it_is_there() {
     let pod = Neighbours::new();
     let (listener, to) = (pod.listener(), ([127, 0, 0, 1], 80).into());
-    let mut first = tcp(&pod.client);
-    first.connect(to, &pod.client).unwrap();
+    // One more than the backlog, as on Linux.
+    let mut first = [tcp(&pod.client), tcp(&pod.client)];
+    for first in &mut first {
+        first.connect(to, &pod.client).unwrap();
+    }
     let (mut second, mut third) = (tcp(&pod.client), tcp(&pod.client));
     for waiting in [&mut second, &mut third] {
         let begun = waiting.connect(to, &pod.client);
