@@ -13,9 +13,9 @@ use wasmpod_ipc::{Errno, Segment};
 use wasmtime::{AsContextMut, Linker, Memory, Result, Store};
 
 use super::MODULE;
-use crate::host::guest_memory::{Answer, EFAULT, Guest, Out, errno, handle, memory};
 use super::segment::{OpenSegment, WRITE, offset, segment};
 use crate::host::CoreState;
+use crate::host::guest_memory::{Answer, EFAULT, Guest, Out, errno, handle, memory};
 use crate::host::ipc::{limit, within};
 use crate::shared_pages::{self, GuestPages, MAPPING_UNIT, Place};
 

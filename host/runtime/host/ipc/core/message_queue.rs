@@ -9,8 +9,8 @@ use wasmtime::{Linker, Result};
 
 use super::MODULE;
 use super::batch::Slots;
-use crate::host::guest_memory::{Answer, Failure, Guest, Out, Place, errno, memory, name};
 use crate::host::CoreState;
+use crate::host::guest_memory::{Answer, Failure, Guest, Out, Place, errno, memory, name};
 use crate::host::ipc::{limit, open_or_wait, within};
 
 async fn open(

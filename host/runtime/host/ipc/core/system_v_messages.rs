@@ -9,9 +9,9 @@ use wasmtime::{Linker, Result};
 
 use super::MODULE;
 use super::batch::Slots;
-use crate::host::guest_memory::{Answer, Failure, Guest, Out, Place, errno, memory};
 use super::message_queue::done;
 use crate::host::CoreState;
+use crate::host::guest_memory::{Answer, Failure, Guest, Out, Place, errno, memory};
 use crate::host::ipc::{get_flags, limit, open_or_wait, within};
 
 /// MSG_NOERROR: a message that is longer than the buffer is cut.
