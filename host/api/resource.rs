@@ -76,6 +76,8 @@ pub const RESOURCES: &[Resource] = &[
     of(Kind::Namespace),
     of(Kind::Node),
     of(Kind::EndpointSlice),
+    of(Kind::Ingress),
+    of(Kind::IngressClass),
     of(Kind::NetworkPolicy),
     metrics("NodeMetrics", "nodes", false),
     metrics("PodMetrics", "pods", true),

@@ -44,6 +44,7 @@ pub(crate) fn run(command: &InspectCommand) -> anyhow::Result<Outcome> {
                 "kind": inspection.kind.to_string(),
                 "sizeBytes": inspection.size_bytes,
                 "isCommand": inspection.is_command,
+                "handlesHttp": inspection.handles_http,
                 "imports": imports,
                 "exports": inspection.exports,
             });
@@ -54,7 +55,8 @@ pub(crate) fn run(command: &InspectCommand) -> anyhow::Result<Outcome> {
             )?;
         }
     }
-    let is_runnable = inspection.is_command && inspection.missing().is_empty();
+    let is_runnable =
+        (inspection.is_command || inspection.handles_http) && inspection.missing().is_empty();
     Ok(if is_runnable {
         Outcome::Done
     } else {
@@ -94,16 +96,18 @@ fn text(origin: &str, digest: &str, inspection: &Inspection) -> anyhow::Result<(
         }
     )?;
     let missing = inspection.missing().len();
-    let verdict = if !inspection.is_command {
+    let verdict = if !inspection.is_command && !inspection.handles_http {
         paint(
             paint::ERROR,
-            "no: it has no entry point (_start, or wasi:cli/run)",
+            "no: it has no entry point (_start, wasi:cli/run, or wasi:http/incoming-handler)",
         )
     } else if missing > 0 {
         paint(
             paint::ERROR,
             format!("no: {missing} of its imports are not offered"),
         )
+    } else if inspection.handles_http {
+        paint(paint::GOOD, "yes, as an HTTP server")
     } else {
         paint(paint::GOOD, "yes")
     };

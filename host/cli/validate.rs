@@ -18,6 +18,7 @@ pub(crate) fn run(args: &ValidateArgs) -> anyhow::Result<Outcome> {
         (manifests.config_maps.len(), "config map"),
         (manifests.secrets.len(), "secret"),
         (manifests.services.len(), "service"),
+        (manifests.ingresses.len(), "ingress"),
         (manifests.network_policies.len(), "network policy"),
     ];
     let parts: Vec<_> = counts

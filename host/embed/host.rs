@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use wasmpod_manifest::Manifests;
 use wasmpod_network::{EgressConfig, EgressRule};
-use wasmpod_node::{Agent, AgentConfig, KnownPod, PublishRule, Threads};
+use wasmpod_node::{Agent, AgentConfig, IngressConfig, KnownPod, PublishRule, Scheme, Threads};
 use wasmpod_runtime::{Runtime, RuntimeConfig};
 use wasmpod_sandbox::Clock;
 use wasmpod_volume::VolumePolicy;
@@ -26,6 +26,7 @@ pub struct HostBuilder {
     workers: Option<NonZeroUsize>,
     publish: Vec<PublishRule>,
     allow_egress: Vec<EgressRule>,
+    ingress: IngressConfig,
     allow_host_path: Vec<PathBuf>,
     serve: bool,
     port: Option<(SocketAddr, PathBuf)>,
@@ -62,6 +63,19 @@ impl HostBuilder {
     /// reach nothing there, and know no name of it.
     pub fn allow_egress(mut self, rules: impl IntoIterator<Item = EgressRule>) -> Self {
         self.allow_egress.extend(rules);
+        self
+    }
+
+    /// Serves the Ingress objects of pods over HTTP at this address of the machine; port 0 lets the system pick one. By
+    /// default they are served nowhere.
+    pub fn ingress_http(mut self, addr: SocketAddr) -> Self {
+        self.ingress.http = Some(addr);
+        self
+    }
+
+    /// Serves them over HTTPS, by the certificates of their `spec.tls`.
+    pub fn ingress_https(mut self, addr: SocketAddr) -> Self {
+        self.ingress.https = Some(addr);
         self
     }
 
@@ -120,6 +134,7 @@ impl HostBuilder {
             },
             publish: self.publish,
             egress: (!self.allow_egress.is_empty()).then(|| EgressConfig::new(self.allow_egress)),
+            ingress: self.ingress,
             runtime: Arc::new(runtime),
             progress: Arc::new(move |progress| preparing.say(Step::Preparing(progress))),
             node_name: NODE_NAME.to_owned(),
@@ -209,6 +224,12 @@ impl Host {
     #[must_use]
     pub fn agent(&self) -> &Arc<Agent> {
         &self.agent
+    }
+
+    /// Where Ingress objects are served, and how.
+    #[must_use]
+    pub fn ingress_doors(&self) -> &[(Scheme, SocketAddr)] {
+        self.agent.ingress_doors()
     }
 
     fn handle(&self, pod: Arc<KnownPod>) -> PodHandle {

@@ -148,13 +148,14 @@ macro_rules! packed_modules {
     };
 }
 
-static PACKED: [(&str, &[u8]); 6] = packed_modules![
+static PACKED: [(&str, &[u8]); 7] = packed_modules![
     "shell",
     "nginx",
     "webapp",
     "ipc",
     "hello-app",
-    "ipc-examples"
+    "ipc-examples",
+    "http-component"
 ];
 const INDEX: &str = include_str!("builtin/images.toml");
 

@@ -36,7 +36,7 @@ const fn shell(
     }
 }
 
-pub(crate) static BUILT_INS: [BuiltIn; 14] = [
+pub(crate) static BUILT_INS: [BuiltIn; 15] = [
     BuiltIn {
         name: "nginx",
         aliases: &[
@@ -142,6 +142,20 @@ pub(crate) static BUILT_INS: [BuiltIn; 14] = [
         env: &[PATH],
         working_dir: "/",
         exposed_ports: &[],
+        files: SHELL_FILES,
+        stop_signal: None,
+    },
+    BuiltIn {
+        name: "wasmpod/http-component",
+        aliases: &[],
+        summary: "answers HTTP requests as a component of wasi:http, see docs/networking.md; with the shell",
+        module: "http-component",
+        program_names: &["http-component"],
+        entrypoint: &["http-component"],
+        cmd: &[],
+        env: &[PATH],
+        working_dir: "/",
+        exposed_ports: &[8080],
         files: SHELL_FILES,
         stop_signal: None,
     },

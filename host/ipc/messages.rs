@@ -123,7 +123,7 @@ impl<const BY_AGE: bool> Messages<BY_AGE> {
     pub(crate) fn push(&mut self, data: &[u8], key: i64) -> Result<(), Errno> {
         // Everything that can fail comes first.
         if self.levels.len() == self.levels.capacity() {
-            self.levels.try_reserve(1).map_err(|_| Errno::NoMemory)?;
+            reserve_one(&mut self.levels)?;
         }
         if self.free == NONE {
             self.add_slot()?;
@@ -161,7 +161,7 @@ impl<const BY_AGE: bool> Messages<BY_AGE> {
         if index == NONE {
             return Err(Errno::NoMemory);
         }
-        self.slots.try_reserve(1).map_err(|_| Errno::NoMemory)?;
+        reserve_one(&mut self.slots)?;
         if let Some(charge) = &mut self.charge
             && !charge.grow(MESSAGE_OVERHEAD_BYTES)
         {
@@ -246,6 +246,7 @@ impl<const BY_AGE: bool> Messages<BY_AGE> {
     pub(crate) fn take<R>(&mut self, found: Found, f: impl FnOnce(&[u8], i64) -> R) -> Option<R> {
         let free = self.free;
         let slot = slot_mut(&mut self.slots, found.index).ok()?;
+        let is_long = slot.data.capacity() > SMALLEST_BUFFER_BYTES;
         let (key, older, younger) = (slot.key, slot.older, slot.younger);
         let next = std::mem::replace(&mut slot.next, free);
         self.free = found.index;
@@ -274,7 +275,6 @@ impl<const BY_AGE: bool> Messages<BY_AGE> {
         } else if let Some(level) = self.levels.get_mut(place) {
             level.oldest = next;
         }
-        let is_long = self.slot(found.index)?.data.capacity() > SMALLEST_BUFFER_BYTES;
         if is_long && self.buffer_bytes > self.bounds.idle_bytes {
             return self.take_buffer(found.index).map(|data| f(&data, key));
         }
@@ -327,6 +327,16 @@ impl Messages<true> {
         }
         self.found(index)
     }
+}
+
+/// Makes room for one more. For the first it is room for one only: there are many queues that never hold two messages.
+fn reserve_one<T>(list: &mut Vec<T>) -> Result<(), Errno> {
+    let reserved = if list.is_empty() {
+        list.try_reserve_exact(1)
+    } else {
+        list.try_reserve(1)
+    };
+    reserved.map_err(|_| Errno::NoMemory)
 }
 
 fn slot_mut(slots: &mut [Slot], index: u32) -> Result<&mut Slot, Errno> {

@@ -7,16 +7,18 @@
 //!
 //! Lock order: a segment's state of System V, then a table or registry, then any other object.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::account::Account;
 use crate::creation::Creation;
+use crate::lock::lock;
 use crate::mqueue::{self, Attributes, MessageQueue, Queue};
 use crate::names::Names;
 use crate::owner::Owner;
-use crate::semaphore::{self, NamedSemaphore, Semaphore};
+use crate::semaphore::{self, NamedSemaphore, Numbers, Semaphore};
 use crate::shm::{self, NamedSegment, SharedMemory};
 use crate::sysv::{GetFlags, Table, message_queue, semaphore_set, shared_memory};
 use crate::wait::{Wait, What};
@@ -34,6 +36,7 @@ pub(crate) struct Namespace {
     pub(crate) host: Host,
     pub(crate) message_queues: Names<MessageQueue>,
     pub(crate) semaphores: Names<NamedSemaphore>,
+    pub(crate) semaphore_numbers: Arc<Numbers>,
     pub(crate) shared_memory: Names<NamedSegment>,
     pub(crate) message_queues_v: Table<message_queue::Shared>,
     pub(crate) semaphore_sets: Table<semaphore_set::Shared>,
@@ -49,6 +52,8 @@ pub(crate) struct Namespace {
     /// Pages in all System V segments: `SHMALL`.
     pub(crate) system_v_pages: Arc<Account>,
     next_pid: AtomicI32,
+    /// The numbers of the instances that there are.
+    running: Mutex<BTreeSet<i32>>,
 }
 
 impl PodIpc {
@@ -67,6 +72,7 @@ impl PodIpc {
                 host,
                 message_queues: Names::new(limits.max_queues),
                 semaphores: Names::new(limits.max_semaphores),
+                semaphore_numbers: Arc::default(),
                 shared_memory: Names::new(limits.max_shared_memory_objects),
                 message_queues_v: Table::new(system_v.msgmni),
                 semaphore_sets: Table::new(system_v.semmni),
@@ -77,6 +83,7 @@ impl PodIpc {
                 system_v_semaphores: Account::new(u64::from(system_v.semmns)),
                 system_v_pages: Account::new(system_v.shmall),
                 next_pid: AtomicI32::new(1),
+                running: Mutex::default(),
                 limits,
             }),
         }
@@ -87,6 +94,7 @@ impl PodIpc {
     pub fn attach(&self, owner: &str) -> ContainerIpc {
         // Numbers that come round again after two thousand million restarts are none too early.
         let pid = self.namespace.next_pid.fetch_add(1, Ordering::Relaxed) & i32::MAX;
+        lock(&self.namespace.running).insert(pid);
         ContainerIpc {
             namespace: Arc::clone(&self.namespace),
             owner: Arc::new(Owner::new(owner, pid)),
@@ -128,6 +136,12 @@ impl ContainerIpc {
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.owner.pid()
+    }
+
+    /// Whether the instance of this number runs: a lock whose owner does not is nobody's.
+    #[must_use]
+    pub fn is_running(&self, pid: i32) -> bool {
+        lock(&self.namespace.running).contains(&pid)
     }
 
     /// Opens a queue, or makes it, as `mq_open(3)` does.
@@ -193,13 +207,7 @@ impl ContainerIpc {
     /// * `EMFILE`: too many open descriptors of this container.
     /// * `ENOSPC`: too many semaphores of this pod.
     pub fn sem_open(&self, name: &str, flags: OpenFlags, value: u32) -> Result<Semaphore, Errno> {
-        let Namespace {
-            semaphores,
-            bytes,
-            limits,
-            ..
-        } = &*self.namespace;
-        semaphore::open(semaphores, bytes, &self.owner, name, flags, value, limits)
+        semaphore::open(&self.namespace, &self.owner, name, flags, value)
     }
 
     /// Removes a name at once; the semaphore goes when its last handle is closed, as `sem_unlink(3)`
@@ -361,6 +369,7 @@ const fn no_such_file(errno: Errno) -> Errno {
 impl Drop for ContainerIpc {
     fn drop(&mut self) {
         self.owner.end();
+        lock(&self.namespace.running).remove(&self.owner.pid());
         let Namespace {
             host,
             message_queues,

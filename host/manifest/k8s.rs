@@ -63,6 +63,11 @@ pub use k8s_openapi::api::core::v1::{
 pub use k8s_openapi::api::discovery::v1::{
     Endpoint, EndpointConditions, EndpointPort as SlicePort, EndpointSlice,
 };
+pub use k8s_openapi::api::networking::v1::{
+    HTTPIngressPath, Ingress, IngressBackend, IngressClass, IngressLoadBalancerIngress,
+    IngressLoadBalancerStatus, IngressPortStatus, IngressRule, IngressSpec, IngressStatus,
+    IngressTLS,
+};
 pub use k8s_openapi::{
     ClusterResourceScope, Metadata, NamespaceResourceScope, Resource, ResourceScope,
 };

@@ -15,8 +15,10 @@
 mod decode;
 mod defaults;
 mod duration;
+pub mod http;
 pub mod ipc;
 pub mod k8s;
+pub mod publishing;
 pub mod quantity;
 mod reader;
 pub mod report;

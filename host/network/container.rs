@@ -61,6 +61,9 @@ impl ContainerNetwork {
 
     /// As [`ContainerNetwork::resolve`], but also names outside of the cluster where egress is allowed, for which the
     /// host's resolver is asked. Ready at once for every other name.
+    ///
+    /// # Errors
+    /// As [`crate::PodNetwork::resolve`].
     pub fn lookup(
         &self,
         name: &str,

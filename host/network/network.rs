@@ -13,7 +13,7 @@ use crate::fabric::{Fabric, POD_CIDR, Route};
 use crate::limits::MAX_POD_ADDRESSES;
 use crate::pod::{PodNetwork, PodNetworkConfig};
 use crate::policy::PodPolicy;
-use crate::service::{Service, ServiceName};
+use crate::service::{NamedPort, Service, ServiceName};
 
 /// Why a pod got no network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -145,6 +145,24 @@ impl Network {
         client: IpAddr,
     ) -> Option<SocketAddr> {
         self.fabric.choose(service, port, protocol, client)
+    }
+
+    /// Whether a service has a port of this number.
+    #[must_use]
+    pub fn has_port(&self, service: &ServiceName, port: u16, protocol: Protocol) -> bool {
+        self.fabric
+            .services()
+            .port(service, port, protocol)
+            .is_some()
+    }
+
+    /// The number of a service's port of this name.
+    #[must_use]
+    pub fn named_port(&self, service: &ServiceName, name: &str, protocol: Protocol) -> Option<u16> {
+        let services = self.fabric.services();
+        let mut ports = services.get(service)?.ports.iter();
+        let same = |port: &&NamedPort| port.name == name && port.protocol == protocol;
+        ports.find(same).map(|port| port.port)
     }
 
     /// Whether clients outside of the pods may get this endpoint on a port of a service.

@@ -1,12 +1,15 @@
 //! The agent itself: what it is made from, its thread, and its end.
 
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
+use wasmpod_ingress::Scheme;
 use wasmpod_manifest::k8s::{Namespace, NamespaceStatus, ObjectMeta, Pod};
 use wasmpod_network::EgressConfig;
 use wasmpod_sandbox::{Clock, ContainerRuntime, ProgressSink};
@@ -16,6 +19,7 @@ use wasmpod_volume::VolumePolicy;
 use crate::admission::publish::PublishRule;
 use crate::delete::DeleteOptions;
 use crate::error::NodeError;
+use crate::ingress::IngressConfig;
 use crate::known::{KnownPod, RunningPod, lock};
 use crate::machine;
 use crate::reconcile::Reconciler;
@@ -39,6 +43,8 @@ pub struct AgentConfig {
     pub publish: Vec<PublishRule>,
     /// What pods may reach outside of the virtual network; without it, nothing.
     pub egress: Option<EgressConfig>,
+    /// Where ingresses are served.
+    pub ingress: IngressConfig,
     /// What runs containers.
     pub runtime: Arc<dyn ContainerRuntime>,
     /// Who is told of the preparation of programs.
@@ -99,6 +105,8 @@ impl std::fmt::Debug for AgentConfig {
 pub struct Agent {
     pub(crate) shared: Arc<Shared>,
     loop_end: Mutex<Option<LoopEnd>>,
+    /// Nothing when ingresses are served nowhere.
+    ingress_end: Mutex<Option<LoopEnd>>,
     state: Mutex<Option<StateDir>>,
 }
 
@@ -137,19 +145,30 @@ impl Agent {
     pub fn new(config: AgentConfig) -> Result<Arc<Self>, NodeError> {
         let state = StateDir::acquire(&config.state_dir)?;
         let threads = config.threads;
-        let shared = Arc::new(Shared::new(config, &state)?);
+        let (shared, doors) = Shared::new(config, &state)?;
+        let shared = Arc::new(shared);
         let now = shared.store.now();
         let node = machine::node(&shared.config.node_name, &shared.machine, now);
         shared.store.create(node.into())?;
         ensure_namespace(&shared.store, DEFAULT_NAMESPACE);
         let reconciler = Reconciler::new(Arc::clone(&shared));
-        let loop_end = match threads {
-            Threads::Own(_) => own_thread(reconciler).map_err(NodeError::Workers)?,
-            Threads::Callers => LoopEnd::Task(tokio::spawn(reconciler.run()).abort_handle()),
+        let begin = |name: &str, work: Pin<Box<dyn Future<Output = ()> + Send>>| match threads {
+            Threads::Own(_) => own_thread(name, work).map_err(NodeError::Workers),
+            Threads::Callers => Ok(LoopEnd::Task(tokio::spawn(work).abort_handle())),
+        };
+        let loop_end = begin("agent", Box::pin(reconciler.run()))?;
+        let ingress_end = if doors.is_empty() {
+            None
+        } else {
+            let front = shared.ingresses.front.clone();
+            // It fails only where there is no I/O or no cryptography, and both are compiled in.
+            let serving = async move { drop(front.serve(doors).await) };
+            Some(begin("ingress", Box::pin(serving))?)
         };
         Ok(Arc::new(Self {
             shared,
             loop_end: Mutex::new(Some(loop_end)),
+            ingress_end: Mutex::new(ingress_end),
             state: Mutex::new(Some(state)),
         }))
     }
@@ -270,44 +289,57 @@ impl Agent {
         for pod in self.pods() {
             pod.sandbox.wait().await;
         }
-        let loop_end = lock(&self.loop_end).take();
+        let ends = self.take_ends();
         let workers = lock(&self.shared.workers).take();
         // Joining threads blocks.
         let ended = tokio::task::spawn_blocking(move || {
-            if let Some(loop_end) = loop_end {
-                loop_end.end();
-            }
+            ends.into_iter().for_each(LoopEnd::end);
             drop(workers);
         });
         drop(ended.await);
         let state = lock(&self.state).take();
         Ok(state.map_or(Ok(()), StateDir::release)?)
     }
+
+    /// Where ingresses are served on this machine, and how.
+    #[must_use]
+    pub fn ingress_doors(&self) -> &[(Scheme, SocketAddr)] {
+        &self.shared.ingresses.doors
+    }
+
+    /// Whom nobody reaches any more ends first.
+    fn take_ends(&self) -> Vec<LoopEnd> {
+        let ends = [&self.ingress_end, &self.loop_end];
+        ends.into_iter()
+            .filter_map(|end| lock(end).take())
+            .collect()
+    }
 }
 
 impl Drop for Agent {
     fn drop(&mut self) {
         // No thread works in a directory that is gone: threads first.
-        if let Some(loop_end) = lock(&self.loop_end).take() {
-            loop_end.end();
-        }
+        self.take_ends().into_iter().for_each(LoopEnd::end);
         drop(lock(&self.shared.workers).take());
     }
 }
 
-/// A thread for the loop, so that no guest that computes delays it.
-fn own_thread(reconciler: Reconciler) -> std::io::Result<LoopEnd> {
-    // It waits for clients of services, too.
+/// A thread for the loop, so that no guest that computes delays it, and one for ingresses, so that no client does.
+fn own_thread(
+    name: &str,
+    work: Pin<Box<dyn Future<Output = ()> + Send>>,
+) -> std::io::Result<LoopEnd> {
+    // The loop waits for clients of services, too.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let (sender, ended) = oneshot::channel::<()>();
     let thread = std::thread::Builder::new()
-        .name("agent".to_owned())
+        .name(name.to_owned())
         .spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = reconciler.run() => {}
+                    () = work => {}
                     _ = ended => {}
                 }
             });

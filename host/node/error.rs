@@ -19,6 +19,14 @@ pub enum NodeError {
     /// The host gives no threads.
     #[error("cannot start the worker threads")]
     Workers(#[source] std::io::Error),
+    /// A port of the machine for ingresses.
+    #[error("cannot serve ingresses on {host}")]
+    IngressPort {
+        /// The machine's address.
+        host: SocketAddr,
+        /// What the host says.
+        source: std::io::Error,
+    },
     /// The image of a container.
     #[error("pod \"{pod}\", container \"{container}\"")]
     Image {
@@ -51,12 +59,10 @@ pub enum NodeError {
     #[error(transparent)]
     NoSuchPort(#[from] NoSuchPort),
     /// Two wishes for one port of the machine.
-    #[error(
-        "cannot publish pod \"{pod}\" on {host}: \"{other}\" is published there ({source_of_other})"
-    )]
+    #[error("cannot publish {what} on {host}: \"{other}\" is published there ({source_of_other})")]
     PublishedTwice {
-        /// The pod that came second.
-        pod: String,
+        /// What came second: `pod "web"` or `service "web"`.
+        what: String,
         /// The machine's address.
         host: SocketAddr,
         /// The pod or service that came first.
@@ -117,6 +123,21 @@ impl NodeError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::State(error) => error.hint(),
+            Self::IngressPort { host, source } => match source.kind() {
+                std::io::ErrorKind::AddrInUse => Some(format!(
+                    "another program listens on port {}; stop it or choose another one",
+                    host.port()
+                )),
+                std::io::ErrorKind::PermissionDenied if host.port() < 1024 => Some(
+                    "ports below 1024 need privileges this program does not ask for; choose a higher one"
+                        .to_owned(),
+                ),
+                std::io::ErrorKind::AddrNotAvailable => Some(format!(
+                    "{} is not an address of this host; use 127.0.0.1",
+                    host.ip()
+                )),
+                _ => None,
+            },
             Self::Image { source, .. } => source.hint(),
             Self::Publish(error) => error.hint(),
             Self::Program {

@@ -31,6 +31,7 @@ pub(crate) enum Component {
     Kubelet,
     Scheduler,
     PersistentVolumes,
+    Ingress,
     Workload(Kind),
 }
 
@@ -40,6 +41,7 @@ impl Component {
             Self::Kubelet => "kubelet",
             Self::Scheduler => "default-scheduler",
             Self::PersistentVolumes => "persistentvolume-controller",
+            Self::Ingress => "ingress-controller",
             Self::Workload(kind) => match kind {
                 Kind::Deployment => "deployment-controller",
                 Kind::ReplicaSet => "replicaset-controller",

@@ -16,6 +16,7 @@ mod error;
 mod events;
 mod follow;
 mod immutable;
+mod ingress;
 mod known;
 mod machine;
 mod node_ports;
@@ -38,8 +39,10 @@ pub use admission::publish::{
 pub use agent::{Agent, AgentConfig, Capacity, Threads};
 pub use delete::{DeleteOptions, Propagation};
 pub use error::NodeError;
+pub use ingress::IngressConfig;
 pub use known::{KnownPod, PublishedPort, RunningPod};
 pub use replace::Part;
 pub use schedule::MAX_PODS;
 pub use start::{Started, object_of};
 pub use state_dir::{StateDir, StateDirError};
+pub use wasmpod_ingress::Scheme;

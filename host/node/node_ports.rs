@@ -9,9 +9,11 @@ use std::sync::{Arc, Mutex};
 
 use wasmpod_manifest::k8s::{IntOrString, Pod, Service};
 use wasmpod_network::Protocol;
+use wasmpod_network::publish::ProxyProtocol;
 use wasmpod_store::ObjectRef;
 
-use crate::admission::publish::{DEFAULT_HOST_IP, named_port, protocol, selects};
+use crate::admission::Held;
+use crate::admission::publish::{DEFAULT_HOST_IP, named_port, protocol, proxy_protocol, selects};
 use crate::known::{PublishedPort, lock};
 
 /// A port of the machine and the port of a service behind it.
@@ -22,6 +24,8 @@ pub(crate) struct NodePort {
     /// The service's own port.
     pub(crate) port: u16,
     pub(crate) protocol: Protocol,
+    /// How its pods learn who their clients are.
+    pub(crate) proxy: Option<ProxyProtocol>,
 }
 
 /// The node ports that are open, by their services.
@@ -41,6 +45,20 @@ impl NodePorts {
             Some(ports) => drop(open.insert(service.clone(), ports)),
             None => drop(open.remove(service)),
         }
+    }
+
+    /// Where this process listens for services, and for which.
+    pub(crate) fn held(&self) -> Vec<Held> {
+        let open = lock(&self.open);
+        let ports = open.iter().flat_map(|(service, (_, ports))| {
+            ports.iter().map(|port| Held {
+                host: port.host,
+                protocol: port.protocol,
+                by: service.name.clone(),
+                source: node_port_of(&service.name),
+            })
+        });
+        ports.collect()
     }
 
     /// Whether this process listens there for a service.
@@ -67,6 +85,11 @@ impl NodePorts {
     }
 }
 
+/// Who asked for a node port.
+pub(crate) fn node_port_of(service: &str) -> String {
+    format!("NodePort of service \"{service}\"")
+}
+
 /// The node ports that a service wants.
 pub(crate) fn node_ports(service: &Service) -> Vec<NodePort> {
     let Some(spec) = service.spec.as_ref() else {
@@ -81,6 +104,11 @@ pub(crate) fn node_ports(service: &Service) -> Vec<NodePort> {
             host: SocketAddr::new(DEFAULT_HOST_IP, node_port),
             port: u16::try_from(port.port).ok()?,
             protocol: protocol(port.protocol.as_deref())?,
+            proxy: proxy_protocol(
+                &service.metadata,
+                u16::try_from(port.port).ok()?,
+                port.name.as_deref(),
+            ),
         })
     });
     ports.collect()

@@ -49,11 +49,13 @@ impl Agent {
             let rules =
                 rules.filter(|rule| candidates.iter().any(|c| is_meant(&rule.pod, &c.pod, &[])));
             let rules: Vec<_> = rules.cloned().collect();
-            admission::check_ports(&candidates, &rules, &[], &shared.node_ports).await?;
+            let held = shared.held();
+            admission::check_ports(&candidates, &rules, &[], &shared.node_ports, held).await?;
         }
         if let Object::Service(service) = &object {
             let services = [Arc::clone(service)];
-            admission::check_ports(&[], &[], &services, &shared.node_ports).await?;
+            let held = shared.held();
+            admission::check_ports(&[], &[], &services, &shared.node_ports, held).await?;
         }
         if shared.is_closing() {
             return Err(NodeError::ShuttingDown);
@@ -168,7 +170,7 @@ macro_rules! with_status {
     ($call:ident) => {
         $call!(
             Pod Service Namespace Node PersistentVolume PersistentVolumeClaim ReplicationController DaemonSet Deployment
-            ReplicaSet StatefulSet Job CronJob
+            ReplicaSet StatefulSet Job CronJob Ingress
         )
     };
 }

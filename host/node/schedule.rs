@@ -4,6 +4,8 @@
 //! kube-scheduler (`framework/types.go` `FitError`). There is one node, so there is nothing to choose; affinity, taints
 //! and priorities have no effect.
 
+use std::net::SocketAddr;
+
 use wasmpod_manifest::k8s::{Container, Pod, PodSpec, ResourceRequirements};
 use wasmpod_manifest::quantity;
 
@@ -128,11 +130,11 @@ impl Misfit {
         }
     }
 
-    /// The host ports that it wants are taken by other pods.
-    pub(crate) fn ports() -> Self {
-        let reason = "1 node(s) didn't have free ports for the requested pod ports".to_owned();
+    /// A host port that it wants is taken by another pod.
+    pub(crate) fn port(wanted: SocketAddr, holder: &str) -> Self {
+        let reason = "1 node(s) didn't have free ports for the requested pod ports";
         Self {
-            reasons: vec![reason],
+            reasons: vec![format!("{reason} ({wanted} is published for pod {holder})")],
             is_hopeless: false,
         }
     }

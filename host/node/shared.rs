@@ -8,16 +8,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Notify, watch};
+use wasmpod_ingress::{Door, Scheme};
 use wasmpod_lifecycle::HostFacts;
-use wasmpod_network::Network;
+use wasmpod_network::{Network, Protocol};
 use wasmpod_sandbox::{Placement, Workers};
 use wasmpod_store::{Kind, Object, ObjectRef, Store, StoreError};
 
+use crate::admission::Held;
 use crate::admission::images::Images;
 use crate::agent::{AgentConfig, Threads};
 use crate::error::NodeError;
 use crate::events::Recorder;
 use crate::immutable;
+use crate::ingress::Ingresses;
 use crate::known::{KnownPods, lock};
 use crate::machine::HOST_IP;
 use crate::node_ports::NodePorts;
@@ -42,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) images: Arc<Images>,
     pub(crate) network: Arc<Network>,
     pub(crate) node_ports: Arc<NodePorts>,
+    pub(crate) ingresses: Ingresses,
     pub(crate) known: KnownPods,
     pub(crate) machine: Allocatable,
     pub(crate) folders: Folders,
@@ -57,7 +61,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: AgentConfig, state: &StateDir) -> Result<Self, NodeError> {
+    /// With the doors of its ingresses, which nobody serves yet.
+    pub(crate) fn new(
+        config: AgentConfig,
+        state: &StateDir,
+    ) -> Result<(Self, Vec<Door>), NodeError> {
+        let egress = config.egress.clone();
+        let network = Arc::new(egress.map_or_else(Network::new, Network::with_egress));
+        let (ingresses, doors) = Ingresses::open(config.ingress, &network)?;
         let workers = match config.threads {
             Threads::Own(Some(count)) => Some(Workers::start(count.get())),
             Threads::Own(None) => Some(Workers::one_per_core()),
@@ -65,17 +76,13 @@ impl Shared {
         };
         let clock = config.clock;
         let store = Store::new(move || clock.timestamp());
-        Ok(Self {
+        let this = Self {
             recorder: Recorder::new(store.clone(), &config.node_name),
             store,
             images: Arc::default(),
-            network: Arc::new(
-                config
-                    .egress
-                    .clone()
-                    .map_or_else(Network::new, Network::with_egress),
-            ),
+            network,
             node_ports: Arc::default(),
+            ingresses,
             known: KnownPods::default(),
             machine: config.allocatable(),
             folders: Folders {
@@ -90,7 +97,8 @@ impl Shared {
             closing: AtomicBool::new(false),
             settled: watch::Sender::new(0),
             config,
-        })
+        };
+        Ok((this, doors))
     }
 
     /// A seat for a pod; nothing when the agent has ended.
@@ -106,6 +114,35 @@ impl Shared {
             node_name: self.config.node_name.clone(),
             host_ips: vec![HOST_IP.to_owned()],
         }
+    }
+
+    /// The ports of the machine that this process has, and who has them.
+    pub(crate) fn held(&self) -> Vec<Held> {
+        let known = self.known.all();
+        let running = known
+            .iter()
+            .filter_map(|known| Some((known, known.occupies()?)));
+        let of_pods = running.flat_map(|(known, running)| {
+            let publications = running.publications.iter();
+            publications.map(|held| Held {
+                host: held.host,
+                protocol: held.protocol,
+                by: known.name().to_owned(),
+                source: held.source.to_string(),
+            })
+        });
+        let doors = self.ingresses.doors.iter().map(|(scheme, host)| Held {
+            host: *host,
+            protocol: Protocol::Tcp,
+            by: "ingress".to_owned(),
+            source: match scheme {
+                Scheme::Http => "--ingress-http",
+                Scheme::Https => "--ingress-https",
+            }
+            .to_owned(),
+        });
+        let all = of_pods.chain(self.node_ports.held()).chain(doors);
+        all.filter(|held| held.host.port() != 0).collect()
     }
 
     /// Has the loop look at this object.

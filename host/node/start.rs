@@ -49,7 +49,8 @@ impl Agent {
         .await?;
         let services: Vec<_> = objects.services().collect();
         let rules = &shared.config.publish;
-        admission::check_ports(&candidates, rules, &services, &shared.node_ports).await?;
+        let held = shared.held();
+        admission::check_ports(&candidates, rules, &services, &shared.node_ports, held).await?;
         // So that nobody else has the pods, which get their status now.
         drop(candidates);
         if shared.is_closing() {
@@ -113,6 +114,8 @@ impl Objects {
         );
         others.extend(manifests.network_policies.into_iter().map(Object::from));
         others.extend(manifests.services.into_iter().map(Object::from));
+        others.extend(manifests.ingress_classes.into_iter().map(Object::from));
+        others.extend(manifests.ingresses.into_iter().map(Object::from));
         for object in &mut others {
             if object.kind().is_namespaced() {
                 identify(object.metadata_mut());

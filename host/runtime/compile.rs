@@ -22,7 +22,7 @@ use wasmpod_sandbox::{RuntimeError, Stage};
 
 use crate::code_store::{Code, CodeStore, Compiled, Key, load_bytes};
 use crate::engine::{Engines, Tier};
-use crate::inspect::{CORE_ENTRY, Inspection, Kind, read_outline};
+use crate::inspect::{CORE_ENTRY, HTTP_ENTRY, HTTP_ENTRY_0_3, Inspection, Kind, read_outline};
 use crate::link::{Linked, Linkers};
 use crate::notice::{Notice, Notices};
 
@@ -97,6 +97,7 @@ impl Compiler {
             size_bytes: u64::try_from(wasm.len()).unwrap_or(u64::MAX),
             imports: self.optimised.imports(&outline),
             is_command: outline.is_command(),
+            handles_http: outline.handles_http(),
             exports: outline.exports,
         })
     }
@@ -241,10 +242,19 @@ impl Compiler {
                 imports,
             });
         }
-        if !inspection.is_command {
+        if !inspection.is_command && !inspection.handles_http {
+            let is_0_3 = |export: &String| export.split('@').next() == Some(HTTP_ENTRY_0_3);
+            if inspection.exports.iter().any(is_0_3) {
+                let what = format!(
+                    "the component exports `{HTTP_ENTRY_0_3}` of WASI 0.3, which is not served; `{HTTP_ENTRY}` of 0.2 is"
+                );
+                return Err(invalid(program, &what));
+            }
             let what = match inspection.kind {
                 Kind::Module => format!("the module exports no function `{CORE_ENTRY}`"),
-                Kind::Component => "the component does not export `wasi:cli/run`".to_owned(),
+                Kind::Component => {
+                    format!("the component exports neither `wasi:cli/run` nor `{HTTP_ENTRY}`")
+                }
             };
             return Err(invalid(
                 program,

@@ -23,12 +23,13 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use wasmpod_sandbox::{
     ContainerConfig, ContainerState, CpuShare, Exit, GuestInput, Mailbox, MemoryShare, PodTasks,
-    RuntimeError, Signal, SignalSet, Terminal, Usage,
+    Role, RuntimeError, Signal, SignalSet, Terminal, Usage,
 };
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::exit;
 use crate::host::{ComponentState, CoreState, CoreStore, Held, Origin, Setting, Signals};
+use crate::http::{Instances, Server, Surroundings};
 use crate::inspect::CORE_ENTRY;
 use crate::limits::Limits;
 use crate::link::Linked;
@@ -37,6 +38,9 @@ use crate::ticker::Ticker;
 
 /// Ticks of the epoch clock after which a guest yields.
 const YIELD_AFTER_TICKS: u64 = 1;
+
+/// Why an HTTP component is not run as a command.
+const NO_COMMAND: &str = "the component handles HTTP requests and exports no `wasi:cli/run`: it cannot be run as a command";
 
 /// One container instance.
 pub(crate) struct Container {
@@ -77,16 +81,19 @@ struct Guest {
 enum Instance {
     Module(Arc<Linked>, CoreStore),
     Component(Arc<Linked>, Store<ComponentState>),
+    /// Instances are made for requests.
+    Http(Server),
 }
 
 impl Container {
     /// Builds the instance with everything in `config`; no code of the guest runs.
     ///
     /// # Errors
-    /// A directory cannot be opened.
+    /// A directory or a port that is to be listened on cannot be opened.
     pub(crate) fn create(
         linked: Arc<Linked>,
         config: ContainerConfig,
+        ticker: &Arc<Ticker>,
     ) -> Result<Arc<Self>, RuntimeError> {
         let ContainerConfig {
             pod: _,
@@ -98,6 +105,8 @@ impl Container {
             working_dir,
             root,
             network,
+            ports,
+            http,
             ipc,
             memory,
             cpu,
@@ -111,11 +120,13 @@ impl Container {
             clock,
             ipc_wait_for_open,
         } = config;
+        let is_main = matches!(role, Role::Main(_));
         let setting = Setting {
             args,
             env,
             working_dir,
             root,
+            ports,
             memory: memory.clone(),
             stdin: stdin.clone(),
             stdout,
@@ -125,16 +136,38 @@ impl Container {
         };
         let signals = Signals::new(role);
         let held = Held {
-            network,
-            ipc,
+            network: Arc::new(network),
+            ipc: Arc::new(ipc),
             signals: signals.clone(),
         };
         let interrupted = Interrupted::default();
-        let instance = Instance::new(linked, &setting, held, &interrupted).map_err(|detail| {
-            RuntimeError::Create {
-                container: name,
-                detail,
+        let instance = match &*linked {
+            // One beside the container's main process is a command that somebody waits for.
+            Linked::Http(_) if is_main => {
+                let surroundings = Surroundings {
+                    network: Arc::clone(&held.network),
+                    ports: setting.ports.iter().map(|port| port.number).collect(),
+                    settings: http,
+                    tasks: tasks.clone(),
+                    cpu: cpu.clone(),
+                    log: setting.stderr.clone(),
+                    program: program.name.clone(),
+                    ticker: Arc::clone(ticker),
+                };
+                // Requests have no input but their own.
+                let setting = Setting {
+                    stdin: GuestInput::Empty,
+                    ..setting
+                };
+                let max_uses = surroundings.settings.max_instance_reuse_count;
+                let instances = Instances::new(linked, setting, held, max_uses);
+                Ok(Instance::Http(Server::new(instances, surroundings)))
             }
+            _ => Instance::new(linked, &setting, held, &interrupted),
+        };
+        let instance = instance.map_err(|detail| RuntimeError::Create {
+            container: name,
+            detail,
         })?;
         let guest = Guest {
             instance,
@@ -158,11 +191,14 @@ impl Container {
     /// Lets the guest run as a task of its pod. Starting again does nothing.
     ///
     /// # Errors
-    /// The pod has ended, or has too many tasks.
+    /// The pod has ended, or has too many tasks; the port of an HTTP component is taken.
     pub(crate) fn start(self: &Arc<Self>, ticker: &Arc<Ticker>) -> Result<(), String> {
         let Some(guest) = self.guest().take() else {
             return Ok(());
         };
+        if let Instance::Http(server) = &guest.instance {
+            server.listen()?;
+        }
         let tasks = guest.tasks.clone();
         let run = run(Arc::clone(self), guest, Arc::clone(ticker));
         // If it is refused the future is dropped unpolled, and says so itself.
@@ -252,14 +288,17 @@ impl Instance {
     ) -> Result<Self, String> {
         Ok(match &*linked {
             Linked::Module(module) => {
-                let mut store =
-                    Store::new(module.module().engine(), CoreState::new(setting, held)?);
+                let state = CoreState::new(setting, held, module.listeners)?;
+                let mut store = Store::new(module.code.module().engine(), state);
                 guard(&mut store, |state| &mut state.limits, interrupted);
                 Self::Module(linked, CoreStore::new(store))
             }
-            Linked::Component(command) => {
+            Linked::Component(_) | Linked::Http(_) => {
+                if linked.command().is_none() {
+                    return Err(NO_COMMAND.to_owned());
+                }
                 let state = ComponentState::new(setting, held)?;
-                let mut store = Store::new(command.engine(), state);
+                let mut store = Store::new(linked.engine(), state);
                 guard(&mut store, |state| &mut state.limits, interrupted);
                 Self::Component(linked, store)
             }
@@ -273,25 +312,27 @@ impl Instance {
                 let Linked::Module(module) = &*linked else {
                     return Ok(false);
                 };
-                let instance = module.instantiate_async(&mut *store).await?;
+                let instance = module.code.instantiate_async(&mut *store).await?;
                 let start = instance.get_typed_func::<(), ()>(&mut *store, CORE_ENTRY)?;
                 start.call_async(&mut *store, ()).await?;
                 Ok(true)
             }
             Self::Component(linked, mut store) => {
-                let Linked::Component(command) = &*linked else {
+                let Some(command) = linked.command() else {
                     return Ok(false);
                 };
                 let instance = command.instantiate_async(&mut store).await?;
                 Ok(instance.wasi_cli_run().call_run(&mut store).await?.is_ok())
             }
+            // It is served instead.
+            Self::Http(_) => Ok(false),
         }
     }
 }
 
 /// Bounds what the guest may take, and lets it yield. The deadline must be set before the first instruction: it is 0
 /// at first, which interrupts at once.
-fn guard<T: 'static>(
+pub(crate) fn guard<T: 'static>(
     store: &mut Store<T>,
     limits: fn(&mut T) -> &mut Limits,
     interrupted: &Interrupted,
@@ -328,18 +369,23 @@ async fn live(container: &Container, guest: Guest, ticker: Arc<Ticker>) {
         signals,
         interrupted,
     } = guest;
-    let cpu = container.cpu.clone();
-    let mut polled = Polled::new(instance.run(), ticker, cpu, interrupted);
     let mut stops = container.stop.subscribe();
     stops.mark_changed();
-    let mailbox = signals.mailbox().clone();
-    let typed = terminal.as_ref().map(Terminal::signals);
+    let mut arrivals = Arrivals {
+        stops,
+        mailbox: signals.mailbox().clone(),
+        typed: terminal.as_ref().map(Terminal::signals),
+    };
+    if let Instance::Http(server) = instance {
+        let exit = serve(server, &mut arrivals, &signals).await;
+        return container.tell(exit);
+    }
+    let cpu = container.cpu.clone();
+    let mut polled = Polled::new(instance.run(), ticker, cpu, interrupted);
     let exit = loop {
         let (mut arrived, origin) = tokio::select! {
             biased;
-            stop = changed(&mut stops) => (stop.signal.into(), Origin::Stop(stop.kill_at)),
-            arrived = mailbox.take() => (arrived, Origin::Process),
-            arrived = take(typed.as_ref()) => (arrived, Origin::Terminal),
+            arrived = arrivals.next() => arrived,
             result = &mut polled => break match result {
                 Ok(Ok(success)) => exit::of_return(success),
                 Ok(Err(error)) => exit::of_error(&program, &error),
@@ -358,6 +404,56 @@ async fn live(container: &Container, guest: Guest, ticker: Arc<Ticker>) {
     // Files, sockets and queues are closed before anyone hears of the end.
     drop(polled);
     container.tell(exit);
+}
+
+/// The life of an HTTP component: whatever asks it to end lets it answer the requests that there are.
+async fn serve(server: Server, arrivals: &mut Arrivals, signals: &Signals) -> Exit {
+    let exit = {
+        let mut running = std::pin::pin!(server.run());
+        loop {
+            let (mut arrived, origin) = tokio::select! {
+                biased;
+                arrived = arrivals.next() => arrived,
+                exit = &mut running => break exit,
+            };
+            let mut ended = None;
+            while let Some(signal) = arrived.pop() {
+                // Instances can handle signals too, while they answer.
+                let ends = signals.deliver(signal, origin).is_end();
+                let asks = [Signal::TERM, Signal::INT, Signal::QUIT].contains(&signal)
+                    || matches!(origin, Origin::Stop(_));
+                if asks && signal != Signal::KILL {
+                    server.drain();
+                } else if ends {
+                    ended = ended.or(Some(signal));
+                }
+            }
+            if let Some(signal) = ended {
+                break signal.exit();
+            }
+        }
+    };
+    server.kill().await;
+    exit
+}
+
+/// Where signals come from.
+struct Arrivals {
+    stops: watch::Receiver<Option<Stop>>,
+    mailbox: Mailbox,
+    typed: Option<Mailbox>,
+}
+
+impl Arrivals {
+    /// The next ones, all of one origin.
+    async fn next(&mut self) -> (SignalSet, Origin) {
+        tokio::select! {
+            biased;
+            stop = changed(&mut self.stops) => (stop.signal.into(), Origin::Stop(stop.kill_at)),
+            arrived = self.mailbox.take() => (arrived, Origin::Process),
+            arrived = take(self.typed.as_ref()) => (arrived, Origin::Terminal),
+        }
+    }
 }
 
 /// The next value that is sent; one that was sent before counts too.

@@ -17,6 +17,12 @@ pub(crate) const CORE_ENTRY: &str = "_start";
 /// The interface that a component runs as, without its version.
 const COMPONENT_ENTRY: &str = "wasi:cli/run";
 
+/// The interface by which a component handles HTTP requests, without its version.
+pub(crate) const HTTP_ENTRY: &str = "wasi:http/incoming-handler";
+
+/// The same in WASI 0.3, which is not served.
+pub(crate) const HTTP_ENTRY_0_3: &str = "wasi:http/handler";
+
 /// A program as its file describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection {
@@ -31,6 +37,9 @@ pub struct Inspection {
     pub exports: Vec<String>,
     /// Whether it can be run as a program: a core module with `_start`, a component with `wasi:cli/run`.
     pub is_command: bool,
+    /// Whether it can be served: a component with `wasi:http/incoming-handler`. As a container it is then not run as a
+    /// program, even if it could be.
+    pub handles_http: bool,
 }
 
 /// One thing that a program needs.
@@ -78,13 +87,20 @@ pub(crate) enum Need {
 impl Outline {
     /// Whether the program can be run.
     pub(crate) fn is_command(&self) -> bool {
-        self.exports.iter().any(|export| match self.kind {
-            Kind::Module => export == CORE_ENTRY,
-            Kind::Component => export
-                .split('@')
-                .next()
-                .is_some_and(|interface| interface == COMPONENT_ENTRY),
-        })
+        match self.kind {
+            Kind::Module => self.exports.iter().any(|export| export == CORE_ENTRY),
+            Kind::Component => self.exports_interface(COMPONENT_ENTRY),
+        }
+    }
+
+    /// Whether the program can be served.
+    pub(crate) fn handles_http(&self) -> bool {
+        self.kind == Kind::Component && self.exports_interface(HTTP_ENTRY)
+    }
+
+    fn exports_interface(&self, interface: &str) -> bool {
+        let mut exports = self.exports.iter();
+        exports.any(|export| export.split('@').next() == Some(interface))
     }
 }
 

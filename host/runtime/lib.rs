@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `runtime` | what can be asked of this crate? |
 //! | `container` | how does one container live and end? |
+//! | `http` | how is a component served that handles HTTP requests? |
 //! | `host` | what can a guest get? |
 //! | `exit` | what does the end of a guest mean? |
 //! | `limits` | what may a guest take? |
@@ -25,6 +26,7 @@ mod container;
 mod exit;
 mod fair;
 mod host;
+mod http;
 mod limits;
 mod polled;
 mod processors;

@@ -2,25 +2,65 @@
 
 use wasmtime::{Engine, Result, StoreContextMut};
 use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::code_store::Code;
 use crate::host::{
-    COMPONENT_CAPABILITIES, ComponentState, CoreState, link_components, link_modules,
+    COMPONENT_CAPABILITIES, ComponentState, CoreState, Listeners, has_sockets, link_components,
+    link_modules, link_socket_forms, link_sockets,
 };
 use crate::inspect::{Import, Need, Outline};
 
 /// What programs of one engine are joined with.
 pub(crate) struct Linkers {
     modules: wasmtime::Linker<CoreState>,
+    /// The same, for those that use sockets.
+    modules_with_sockets: wasmtime::Linker<CoreState>,
     components: wasmtime::component::Linker<ComponentState>,
 }
 
 /// A program that only waits for its containers.
 pub(crate) enum Linked {
     /// A core module of WASI 0.1.
-    Module(wasmtime::InstancePre<CoreState>),
+    Module(LinkedModule),
     /// A component of the world `wasi:cli/command`.
     Component(CommandPre<ComponentState>),
+    /// A component that handles HTTP requests.
+    Http(HttpComponent),
+}
+
+/// A component that exports `wasi:http/incoming-handler`.
+pub(crate) struct HttpComponent {
+    pub(crate) proxy: ProxyPre<ComponentState>,
+    /// It can be run as a command too.
+    command: Option<CommandPre<ComponentState>>,
+}
+
+impl Linked {
+    /// The engine for which it was made.
+    pub(crate) fn engine(&self) -> &Engine {
+        match self {
+            Self::Module(module) => module.code.module().engine(),
+            Self::Component(command) => command.engine(),
+            Self::Http(http) => http.proxy.engine(),
+        }
+    }
+
+    /// The component as a command, if it can be run as one.
+    pub(crate) const fn command(&self) -> Option<&CommandPre<ComponentState>> {
+        match self {
+            Self::Module(_) => None,
+            Self::Component(command) => Some(command),
+            Self::Http(http) => http.command.as_ref(),
+        }
+    }
+}
+
+/// A core module that only waits for its containers.
+pub(crate) struct LinkedModule {
+    pub(crate) code: wasmtime::InstancePre<CoreState>,
+    /// Whether the container's ports are opened for it.
+    pub(crate) listeners: Listeners,
 }
 
 impl Linkers {
@@ -31,10 +71,13 @@ impl Linkers {
     pub(crate) fn new(engine: &Engine) -> Result<Self> {
         let mut modules = wasmtime::Linker::new(engine);
         link_modules(&mut modules)?;
+        let mut modules_with_sockets = modules.clone();
+        link_sockets(&mut modules_with_sockets)?;
         let mut components = wasmtime::component::Linker::new(engine);
         link_components(&mut components)?;
         Ok(Self {
             modules,
+            modules_with_sockets,
             components,
         })
     }
@@ -45,10 +88,27 @@ impl Linkers {
     /// Something is missing, or of another type than the program expects.
     pub(crate) fn link(&self, code: &Code) -> Result<Linked> {
         match code {
-            Code::Module(module) => self.modules.instantiate_pre(module).map(Linked::Module),
+            Code::Module(module) => {
+                let code = if has_sockets(module) {
+                    let mut linker = self.modules_with_sockets.clone();
+                    link_socket_forms(&mut linker, module)?;
+                    linker.instantiate_pre(module)?
+                } else {
+                    self.modules.instantiate_pre(module)?
+                };
+                let listeners = Listeners::of(module);
+                Ok(Linked::Module(LinkedModule { code, listeners }))
+            }
             Code::Component(component) => {
                 let linked = self.components.instantiate_pre(component)?;
-                CommandPre::new(linked).map(Linked::Component)
+                let command = CommandPre::new(linked.clone());
+                match ProxyPre::new(linked) {
+                    Ok(proxy) => Ok(Linked::Http(HttpComponent {
+                        proxy,
+                        command: command.ok(),
+                    })),
+                    Err(_) => command.map(Linked::Component),
+                }
             }
         }
     }
@@ -56,7 +116,7 @@ impl Linkers {
     /// What `outline` needs, each with what is missing of it.
     pub(crate) fn imports(&self, outline: &Outline) -> Vec<Import> {
         // A name that can be defined was not there: linkers have no other way to ask.
-        let mut modules = self.modules.clone();
+        let mut modules = self.modules_with_sockets.clone();
         let mut components = self.components.clone();
         let imports = outline.imports.iter().map(|need| match need {
             Need::Core { module, name } => {
@@ -174,13 +234,14 @@ mod tests {
         let missing = missing(
             r#"(module
                 (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))
-                (import "wasi_snapshot_preview1" "sock_open" (func))
+                (import "wasi_snapshot_preview1" "sock_accept" (func (param i32 i32) (result i32)))
+                (import "wasi_snapshot_preview1" "sock_dial" (func))
                 (import "env" "my_host_call" (func))
                 (import "wasmpod_ipc" "mq_wait" (func (param i32 i32 i64) (result i32))))"#,
         );
         assert_eq!(
             missing,
-            ["wasi_snapshot_preview1.sock_open", "env.my_host_call"]
+            ["wasi_snapshot_preview1.sock_dial", "env.my_host_call"]
         );
     }
 

@@ -139,7 +139,7 @@ impl Runtime {
         }
         let linked = self.programs.get(&config.program, None).await?;
         let id = self.new_id(&config);
-        let container = Container::create(linked, config)?;
+        let container = Container::create(linked, config, self.engines.ticker())?;
         self.containers().insert(id.clone(), container);
         Ok(id)
     }
@@ -211,9 +211,11 @@ impl ContainerRuntime for Runtime {
     }
 
     fn shared_memory(&self, limits: &IpcLimits) -> Arc<dyn SegmentProvider> {
+        // One more for the numbers of the pod's semaphores.
         let segments = limits
             .max_shared_memory_objects
-            .saturating_add(limits.system_v.shmmni);
+            .saturating_add(limits.system_v.shmmni)
+            .saturating_add(1);
         shared_pages::provider(segments.into(), limits.max_shared_memory_bytes)
     }
 

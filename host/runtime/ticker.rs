@@ -240,10 +240,7 @@ mod tests {
     fn wait_until(what: &str, condition: impl Fn() -> bool) {
         let limit = Instant::now() + Duration::from_secs(20);
         while !condition() {
-            assert!(
-                Instant::now() < limit,
-                "waited too long until {what}"
-            );
+            assert!(Instant::now() < limit, "waited too long until {what}");
             std::thread::yield_now();
         }
     }

@@ -68,6 +68,16 @@ impl Clock {
         }
     }
 
+    /// Whole seconds of wall time since 1970, for times that are noted at every operation of a guest: it costs a few
+    /// nanoseconds. It may be one tick of the kernel (10 ms at most) late.
+    #[must_use]
+    pub fn seconds_since_1970(&self) -> u64 {
+        match self.wall {
+            Wall::Host => coarse_seconds(),
+            Wall::Virtual(_) => self.since_1970().as_secs(),
+        }
+    }
+
     /// Wall time as Kubernetes' types keep it.
     #[must_use]
     pub fn timestamp(&self) -> Timestamp {
@@ -86,5 +96,42 @@ impl Clock {
             elapsed: self.elapsed(),
             wall: self.timestamp(),
         }
+    }
+}
+
+/// The kernel's own note of the time: reading it computes nothing (`CLOCK_REALTIME_COARSE` of `clock_gettime(2)`).
+#[cfg(target_os = "linux")]
+fn coarse_seconds() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+    u64::try_from(now.tv_sec).unwrap_or_default()
+}
+
+/// Other systems have no such clock.
+#[cfg(not(target_os = "linux"))]
+fn coarse_seconds() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_seconds_are_those_of_the_wall_clock() {
+        let clock = Clock::host();
+        let before = clock.since_1970();
+        let noted = clock.seconds_since_1970();
+        let after = clock.since_1970();
+        // The note may be a tick old, and a second may have passed within it.
+        assert!(before.as_secs() <= noted + 1 && noted <= after.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whole_seconds_of_a_virtual_clock_move_with_it() {
+        let clock = Clock::virtual_from(Timestamp::UNIX_EPOCH);
+        tokio::time::advance(Duration::from_millis(90_999)).await;
+        assert_eq!(clock.seconds_since_1970(), 90);
     }
 }

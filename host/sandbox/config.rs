@@ -11,6 +11,7 @@ use wasmpod_lifecycle::environment::{self, EnvironmentSources, PodFacts};
 use wasmpod_manifest::k8s::{
     ConfigMap, ObjectFieldSelector, Pod, ResourceFieldSelector, Secret, Service,
 };
+use wasmpod_network::publish::ProxyProtocol;
 use wasmpod_network::{Network, Protocol};
 use wasmpod_volume::{Claim, VolumePolicy, VolumeSources};
 
@@ -82,6 +83,8 @@ pub struct PublishRequest {
     pub port: u16,
     /// TCP or UDP.
     pub protocol: Protocol,
+    /// How the pod learns who its clients are, over TCP.
+    pub proxy: Option<ProxyProtocol>,
 }
 
 /// Everything that a pod is made from.

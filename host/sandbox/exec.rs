@@ -16,7 +16,7 @@ use wasmpod_volume::VolumeError;
 
 use crate::container::{has_report, set_term};
 use crate::logs::{Capture, LogSink};
-use crate::port::{ContainerConfig, ContainerId, Exit, PodIdentity, RuntimeError};
+use crate::port::{ContainerConfig, ContainerId, Exit, HttpSettings, PodIdentity, RuntimeError};
 use crate::running::{MAX_EXECS_PER_CONTAINER, RunningContainer, Seat};
 use crate::stdio::{
     AttachRequest, ClientStreams, Closed, ExecRequest, GuestInput, GuestOutput, GuestStreams,
@@ -271,6 +271,8 @@ impl Command {
             working_dir: container.working_dir.clone(),
             root,
             network: container.resources.network.attach(&spec.name),
+            ports: Vec::new(),
+            http: HttpSettings::default(),
             ipc: container.resources.ipc.pod.attach(&spec.name),
             ipc_wait_for_open: container.resources.ipc.wait_for_open,
             memory: container.memory.clone(),

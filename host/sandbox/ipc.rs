@@ -90,7 +90,7 @@ struct Time(Clock);
 
 impl wasmpod_ipc::Clock for Time {
     fn unix_seconds(&self) -> u64 {
-        self.0.since_1970().as_secs()
+        self.0.seconds_since_1970()
     }
 }
 

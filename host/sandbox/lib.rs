@@ -46,8 +46,8 @@ pub use handle::{PodProgress, PodTraffic, SandboxError, SandboxHandle, SandboxSt
 pub use logs::{LogItem, LogLimits, LogLine, LogOptions, LogReader, LogSink};
 pub use memory::{MemoryLimitExceeded, MemoryShare};
 pub use port::{
-    BoxFuture, ContainerConfig, ContainerId, ContainerRuntime, ContainerState, Exit, ExitReason,
-    PodIdentity, Progress, ProgressSink, RuntimeError, Stage, Usage,
+    BoxFuture, ContainerConfig, ContainerId, ContainerRuntime, ContainerState, DeclaredPort, Exit,
+    ExitReason, HttpSettings, PodIdentity, Progress, ProgressSink, RuntimeError, Stage, Usage,
 };
 pub use running::{ContainerUsage, MAX_EXECS_PER_CONTAINER};
 pub use signal::{MAIN_PROCESS_ID, Mailbox, MainProcess, Role, Signal, SignalSet};

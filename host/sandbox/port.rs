@@ -21,6 +21,7 @@ use wasmpod_network::ContainerNetwork;
 use wasmpod_volume::ContainerRoot;
 
 pub use wasmpod_lifecycle::exit::{Exit, ExitReason};
+pub use wasmpod_manifest::http::HttpSettings;
 
 use crate::clock::Clock;
 use crate::cpu::CpuShare;
@@ -128,6 +129,15 @@ impl fmt::Display for PodIdentity {
     }
 }
 
+/// A TCP port that a container declares in its manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredPort {
+    /// `containers[*].ports[*].name`
+    pub name: Option<String>,
+    /// `containers[*].ports[*].containerPort`
+    pub number: u16,
+}
+
 /// Everything that one container instance may touch. What is not in here does not exist for the guest.
 #[derive(Debug)]
 pub struct ContainerConfig {
@@ -149,6 +159,12 @@ pub struct ContainerConfig {
     pub root: ContainerRoot,
     /// The container's sockets.
     pub network: ContainerNetwork,
+    /// The TCP ports that the container declares, in the manifest's order, each number once. An HTTP component is served
+    /// there; a program that can only accept, and not bind, finds listeners of them open. None for a command beside the
+    /// container's process 1.
+    pub ports: Vec<DeclaredPort>,
+    /// How it is served if it is an HTTP component.
+    pub http: HttpSettings,
     /// The container's message queues.
     pub ipc: ContainerIpc,
     /// How long opening an IPC object waits for what is not there yet; zero for not at all.

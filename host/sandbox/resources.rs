@@ -190,6 +190,7 @@ impl Resources {
                 pod_name: identity.name.clone(),
                 port: request.port,
                 protocol: request.protocol,
+                proxy: request.proxy,
             });
             ready.push(published.await.map_err(ResourceError::Publish)?);
         }

@@ -17,6 +17,7 @@ macro_rules! for_all_kinds {
             Event "event" ["ev"] [] true false;
             Endpoints "endpoints" ["ep"] [] true false;
             EndpointSlice "endpointslice" [] [] true false;
+            Ingress "ingress" ["ing"] [] true true;
             PersistentVolumeClaim "persistentvolumeclaim" ["pvc"] [] true false;
             ServiceAccount "serviceaccount" ["sa"] [] true false;
             ReplicationController "replicationcontroller" ["rc"] ["all"] true true;
@@ -26,6 +27,7 @@ macro_rules! for_all_kinds {
             StatefulSet "statefulset" ["sts"] ["all"] true true;
             Job "job" [] ["all"] true true;
             CronJob "cronjob" ["cj"] ["all"] true true;
+            IngressClass "ingressclass" [] [] false true;
             NetworkPolicy "networkpolicy" ["netpol"] [] true true;
             Namespace "namespace" ["ns"] [] false false;
             Node "node" ["no"] [] false false;

@@ -216,6 +216,8 @@ impl Object {
             (Self::StatefulSet(a), Self::StatefulSet(b)) => a.spec != b.spec,
             (Self::Job(a), Self::Job(b)) => a.spec != b.spec,
             (Self::CronJob(a), Self::CronJob(b)) => a.spec != b.spec,
+            (Self::Ingress(a), Self::Ingress(b)) => a.spec != b.spec,
+            (Self::IngressClass(a), Self::IngressClass(b)) => a.spec != b.spec,
             _ => false,
         }
     }

@@ -127,6 +127,8 @@ impl Bench {
             .arg(self.state());
         command
             .env("WASMPOD_CODE_DIR", code)
+            // With it the engine notes where each error comes from, also those that only say "not yet".
+            .env_remove("RUST_BACKTRACE")
             .current_dir(self.dir.path());
         command
     }

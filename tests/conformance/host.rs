@@ -54,6 +54,7 @@ impl Host {
             },
             publish: Vec::new(),
             egress: None,
+            ingress: wasmpod_node::IngressConfig::default(),
             runtime: engine(),
             progress: Arc::new(|_| {}),
             node_name: "node".to_owned(),

@@ -38,6 +38,7 @@ impl Node {
             volume_policy: VolumePolicy::for_this_host(),
             publish: Vec::new(),
             egress: None,
+            ingress: wasmpod_node::IngressConfig::default(),
             runtime: engine(),
             progress: Arc::new(|_| {}),
             node_name: "node".to_owned(),

@@ -134,7 +134,7 @@ fn a_linux_image_says_what_can_be_done() {
 fn all_missing_imports_are_in_one_error() {
     let end = run_guest(
         r#"(module
-            (import "wasi_snapshot_preview1" "sock_open" (func (param i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "sock_dial" (func (param i32 i32) (result i32)))
             (import "env" "my_host_call" (func))
             (func (export "_start")))"#,
         "",
@@ -144,7 +144,7 @@ fn all_missing_imports_are_in_one_error() {
         1,
         &[
             "needs 2 imports",
-            "wasi_snapshot_preview1.sock_open",
+            "wasi_snapshot_preview1.sock_dial",
             "env.my_host_call",
         ],
     );

@@ -70,7 +70,11 @@ fn tshark(file: &Path, filter: &str, fields: &[&str]) -> Vec<Vec<String>> {
         command.args(["-e", field]);
     }
     let output = command.stdin(Stdio::null()).output();
-    let output = output.expect("tshark runs (Debian's package `tshark`)");
+    assert!(
+        output.is_ok(),
+        "tshark (Debian's package `tshark`) runs: {output:?}"
+    );
+    let output = output.unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
     assert!(!errors.contains("cut short"), "{errors}");

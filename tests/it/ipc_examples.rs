@@ -116,7 +116,10 @@ fn the_loads_of_the_benchmarks_run_as_modules_and_as_components() {
         ("bench-guests", ["shm-copied"].as_slice()),
     ] {
         let module = test_guest(guest);
-        let memory = alone.iter().map(|role| (*role, None, "/m, '4096', '2000'"));
+        let memory = alone.iter().map(|role| match *role {
+            "shm-random" => (*role, None, "/m, '64', '2000'"),
+            role => (role, None, "/m, '4096', '2000'"),
+        });
         for (measures, serves, args) in loads.into_iter().chain(memory) {
             let container = |role: &str| {
                 format!(

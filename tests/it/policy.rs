@@ -74,7 +74,7 @@ fn server(text: &'static str) -> u16 {
             let mut part = [0; 1024];
             while !heard.ends_with(b"\r\n\r\n") {
                 match stream.read(&mut part) {
-                    Ok(length) if length > 0 => heard.extend_from_slice(&part[..length]),
+                    Ok(length) if length > 0 => heard.extend(part.iter().take(length)),
                     _ => break,
                 }
             }

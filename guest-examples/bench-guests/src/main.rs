@@ -5,6 +5,14 @@
 //! bench-guests tcp-ping    ADDRESS SIZE COUNT         round trips through tcp-echo
 //! bench-guests tcp-sink    ADDRESS                    reads one connection until its end, answers how much
 //! bench-guests tcp-stream  ADDRESS SIZE COUNT         writes one way into tcp-sink
+//! bench-guests tcp-accept  ADDRESS 0 COUNT            accepts connections and closes them; without end if COUNT is 0
+//! bench-guests tcp-connect ADDRESS 0 COUNT            makes connections one after the other
+//! bench-guests tcp-serve   ADDRESS                    echoes connections one after the other, without end
+//! bench-guests tcp-hold    ADDRESS 0 COUNT            accepts connections and holds them
+//! bench-guests tcp-open    ADDRESS 0 COUNT            makes connections and holds them
+//! bench-guests udp-echo    ADDRESS SIZE COUNT         echoes datagrams
+//! bench-guests udp-ping    ADDRESS SIZE COUNT         round trips through udp-echo
+//! bench-guests service     NAME:PORT NAME:PORT COUNT  connects to a Service, and to a pod behind it, in turns
 //! bench-guests mq-send     NAME SIZE COUNT CAPACITY   sends one way into a message queue
 //! bench-guests mq-receive  NAME SIZE COUNT CAPACITY   receives what mq-send sends, and measures
 //! bench-guests mq-pong     NAME SIZE COUNT CAPACITY   sends back what it gets, over two queues
@@ -18,7 +26,7 @@
 //! bench-guests sem-ping    NAME 0 COUNT               hands over to sem-pong and back
 //! bench-guests shm-mapped  NAME SIZE COUNT            copies into a mapped segment and out of it
 //! bench-guests shm-copied  NAME SIZE COUNT            copies into a segment and out of it by calls
-//! bench-guests shm-random  NAME SIZE COUNT            reads SIZE bytes in place, at random places of 16 MiB
+//! bench-guests shm-random  NAME 64 COUNT              reads 64 bytes at random places of a mapped segment of 16 MiB
 //! ```
 //!
 //! The side that measures prints one line of JSON (`figures`); the other prints nothing. Either side
@@ -29,6 +37,7 @@ mod figures;
 mod memory;
 mod mq;
 mod msg;
+mod net;
 mod semaphore;
 mod tcp;
 mod wake;
@@ -78,6 +87,20 @@ fn run(args: &[String]) -> Result<(), Failure> {
         "tcp-ping" => tcp::ping(&place, size()?, count()?).map(|figures| figures.print(&role)),
         "tcp-sink" => tcp::sink(&place),
         "tcp-stream" => tcp::stream(&place, size()?, count()?).map(|figures| figures.print(&role)),
+        "tcp-accept" => net::accept(&place, count()?),
+        "tcp-connect" => net::connections(&place, count()?).map(|figures| figures.print(&role)),
+        "tcp-serve" => net::serve(&place, &role),
+        "tcp-hold" => net::hold(&place, count()?, &role),
+        "tcp-open" => net::open(&place, count()?, &role),
+        "udp-echo" => net::udp_echo(&place, count()?),
+        "udp-ping" => net::udp_ping(&place, size()?, count()?).map(|figures| figures.print(&role)),
+        "service" => {
+            let pod = argument::<String>(args, 2, "NAME:PORT")?;
+            let [service, pod] = net::service(&place, &pod, count()?)?;
+            service.print("service");
+            pod.print("pod");
+            Ok(())
+        }
         "mq-send" => mq::send(&queue_load()?),
         "mq-receive" => mq::receive(&queue_load()?).map(|figures| figures.print(&role)),
         "mq-pong" => mq::pong(&queue_load()?),

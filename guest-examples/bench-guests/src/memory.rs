@@ -8,6 +8,9 @@ use crate::figures::{Figures, Stopwatch};
 /// The segment in which random places are read, in bytes: more than the caches next to a core hold.
 #[cfg(not(all(target_os = "wasi", target_env = "p2")))]
 const RANDOM_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes that are read at a time. It is known to the compiler, as it is in programs that have records.
+#[cfg(not(all(target_os = "wasi", target_env = "p2")))]
+const RANDOM_SIZE: usize = 64;
 /// Random reads in one step: reading the clock costs more than one of them.
 #[cfg(not(all(target_os = "wasi", target_env = "p2")))]
 const STEP: usize = 1000;
@@ -83,20 +86,20 @@ pub(crate) fn mapped(name: &str, size: usize, count: usize) -> Result<Figures, F
 
 #[cfg(not(all(target_os = "wasi", target_env = "p2")))]
 pub(crate) fn random(name: &str, size: usize, count: usize) -> Result<Figures, Failure> {
-    use std::sync::atomic::Ordering::Relaxed;
-
+    if size != RANDOM_SIZE {
+        return Err(format!("random places are read {RANDOM_SIZE} bytes at a time").into());
+    }
     let map = make(name, RANDOM_BYTES)?.map(true)?;
     map.write(0, &vec![1; RANDOM_BYTES])?;
     let (mut sum, mut place) = (0_u64, 1_usize);
-    let places = RANDOM_BYTES / size.max(1);
+    let places = RANDOM_BYTES / RANDOM_SIZE;
     let mut watch = Stopwatch::start(count / STEP);
     for number in 1..=count {
         // Numerical Recipes' generator of 32 bits; the upper ones are random enough for places.
         place = place.wrapping_mul(1_664_525).wrapping_add(1_013_904_223) & 0xffff_ffff;
-        let start = ((place >> 8) % places) * size;
-        for word in (start..start + size).step_by(size_of::<u64>()) {
-            sum = sum.wrapping_add(map.atomic64(word)?.load(Relaxed));
-        }
+        let start = ((place >> 8) % places) * RANDOM_SIZE;
+        let words: [u64; RANDOM_SIZE / size_of::<u64>()] = map.read_numbers(start)?;
+        sum = words.into_iter().fold(sum, u64::wrapping_add);
         if number.is_multiple_of(STEP) {
             watch.step();
         }

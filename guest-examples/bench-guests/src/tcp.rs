@@ -9,9 +9,9 @@ use crate::Failure;
 use crate::figures::{Figures, Stopwatch};
 
 /// How long a client waits for its server to listen.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// The pause between two attempts.
-const PAUSE: Duration = Duration::from_millis(5);
+pub(crate) const PAUSE: Duration = Duration::from_millis(5);
 /// Bytes that a server reads at once.
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -20,7 +20,10 @@ pub(crate) fn echo(address: &str) -> Result<(), Failure> {
 }
 
 fn echo_on(listener: &TcpListener) -> Result<(), Failure> {
-    let (mut connection, _) = listener.accept()?;
+    echo_connection(listener.accept()?.0)
+}
+
+pub(crate) fn echo_connection(mut connection: TcpStream) -> Result<(), Failure> {
     quick(&connection);
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
@@ -85,7 +88,7 @@ pub(crate) fn stream(address: &str, size: usize, count: usize) -> Result<Figures
     }
 }
 
-fn connect(address: &str) -> Result<TcpStream, Failure> {
+pub(crate) fn connect(address: &str) -> Result<TcpStream, Failure> {
     let start = Instant::now();
     loop {
         match TcpStream::connect(address) {

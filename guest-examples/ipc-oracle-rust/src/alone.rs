@@ -52,6 +52,7 @@ fn queue(checks: &mut Checks) -> Result<(), Error> {
         queue.timed_receive(SOON),
         Error::TimedOut,
     );
+    notified(checks, &queue)?;
     queue.set_nonblocking(true)?;
     checks.fails("nor does it wait", queue.receive(), Error::WouldBlock);
     checks.fails(
@@ -60,6 +61,21 @@ fn queue(checks: &mut Checks) -> Result<(), Error> {
         Error::MessageTooLong,
     );
     MessageQueue::unlink(&name)
+}
+
+fn notified(checks: &mut Checks, queue: &MessageQueue) -> Result<(), Error> {
+    let mut notification = queue.notify()?;
+    checks.fails("one is notified at a time", queue.notify(), Error::Busy);
+    let early = notification.timed_wait(SOON);
+    checks.fails("not before a message comes", early, Error::TimedOut);
+    queue.send(b"news", 0)?;
+    notification.wait()?;
+    notification.timed_wait(SOON)?;
+    checks.holds("a message notifies", queue.receive()?.data == b"news");
+    drop(notification);
+    drop(queue.notify()?);
+    checks.holds("a request is taken back", queue.notify().is_ok());
+    Ok(())
 }
 
 fn semaphore(checks: &mut Checks) -> Result<(), Error> {
@@ -225,13 +241,44 @@ fn system_v_queue(checks: &mut Checks) -> Result<(), Error> {
         queue.try_send(1, b"9"),
         Error::WouldBlock,
     );
+    checks.fails(
+        "nor after a while",
+        queue.timed_send(1, b"9", SOON),
+        Error::TimedOut,
+    );
     let status = queue.status()?;
     checks.holds(
         "it tells of itself",
         (status.messages, status.max_bytes) == (1, 8),
     );
+    system_v_batch(checks, queue)?;
     queue.remove()?;
     checks.fails("a removed queue is no more", queue.status(), Error::Invalid);
+    Ok(())
+}
+
+/// The queue has one message of 8 bytes, and room for no more.
+fn system_v_batch(checks: &mut Checks, queue: system_v::MessageQueue) -> Result<(), Error> {
+    let mut data = Vec::new();
+    let any = Selection::default();
+    queue.timed_receive(any, 16, &mut data, SOON)?;
+    checks.holds("a message is there in time", data == b"12345678");
+    let late = queue.timed_receive(any, 16, &mut data, SOON);
+    checks.fails("or the time is over", late, Error::TimedOut);
+    let message = |number: u8| system_v::Message {
+        message_type: number.into(),
+        data: vec![number; 3],
+    };
+    let sent = queue.send_many(&[3, 1, 2].map(message))?;
+    checks.holds("of a batch as much is sent as there is space", sent == 2);
+    let lowest = Selection {
+        message_type: -9,
+        ..any
+    };
+    let mut received = vec![system_v::Message::default(); 4];
+    let count = queue.receive_many(lowest, 16, &mut received)?;
+    received.truncate(count);
+    checks.holds("a batch comes as chosen", received == [1, 3].map(message));
     Ok(())
 }
 
@@ -251,6 +298,8 @@ fn system_v_set(checks: &mut Checks) -> Result<(), Error> {
         Operation::new(0, 0),
     ])?;
     checks.holds("all it was", set.status(1)?.value == 1);
+    let in_time = set.timed_operate(&[Operation::new(1, -2)], SOON);
+    checks.holds("a wait ends in time", in_time.is_err());
     let beyond = set.operate(&[Operation::new(2, 1)]);
     checks.fails("a set has its size", beyond, Error::FileTooBig);
     let many = vec![Operation::new(0, 1); 20];

@@ -1,6 +1,6 @@
 /*
  * Process-shared locks in a segment: pthread_mutexattr_setpshared(3), pthread_mutex_lock(3p), pthread_cond_wait(3p),
- * pthread_barrier_wait(3p), sem_init(3).
+ * pthread_barrier_wait(3p), pthread_rwlock_rdlock(3p), pthread_mutexattr_setrobust(3), sem_init(3).
  */
 #include "oracle.h"
 
@@ -14,17 +14,26 @@
 
 struct shared {
 	volatile int is_made;
-	pthread_mutex_t mutex;
+	pthread_mutex_t mutex, robust;
 	pthread_cond_t changed;
 	pthread_barrier_t barrier;
+	pthread_rwlock_t rwlock;
 	sem_t sem;
-	int counter, turn;
+	int counter, written, turn;
 };
 
 static int make_mutex(pthread_mutex_t *mutex, int type)
 {
 	pthread_mutexattr_t attr;
 	return pthread_mutexattr_init(&attr) == 0 && pthread_mutexattr_settype(&attr, type) == 0 &&
+		pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) == 0 &&
+		pthread_mutex_init(mutex, &attr) == 0 && pthread_mutexattr_destroy(&attr) == 0;
+}
+
+static int make_robust(pthread_mutex_t *mutex)
+{
+	pthread_mutexattr_t attr;
+	return pthread_mutexattr_init(&attr) == 0 && pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST) == 0 &&
 		pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) == 0 &&
 		pthread_mutex_init(mutex, &attr) == 0 && pthread_mutexattr_destroy(&attr) == 0;
 }
@@ -41,6 +50,13 @@ static int make_barrier(pthread_barrier_t *barrier, unsigned count)
 	pthread_barrierattr_t attr;
 	return pthread_barrierattr_init(&attr) == 0 && pthread_barrierattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) == 0 &&
 		pthread_barrier_init(barrier, &attr, count) == 0 && pthread_barrierattr_destroy(&attr) == 0;
+}
+
+static int make_rwlock(pthread_rwlock_t *lock)
+{
+	pthread_rwlockattr_t attr;
+	return pthread_rwlockattr_init(&attr) == 0 && pthread_rwlockattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) == 0 &&
+		pthread_rwlock_init(lock, &attr) == 0 && pthread_rwlockattr_destroy(&attr) == 0;
 }
 
 static struct shared *map(int fd)
@@ -90,6 +106,16 @@ void pthread_alone(void)
 	CHECK("lets it pass", pthread_barrier_wait(&shared->barrier) == PTHREAD_BARRIER_SERIAL_THREAD);
 	CHECK("again and again", pthread_barrier_wait(&shared->barrier) == PTHREAD_BARRIER_SERIAL_THREAD);
 	CHECK("and is destroyed", pthread_barrier_destroy(&shared->barrier) == 0);
+
+	pthread_rwlock_t *rwlock = &shared->rwlock;
+	CHECK("a lock of readers and writers", make_rwlock(rwlock));
+	CHECK("is had by several readers", pthread_rwlock_rdlock(rwlock) == 0 && pthread_rwlock_tryrdlock(rwlock) == 0);
+	CHECK("and by no writer meanwhile", pthread_rwlock_trywrlock(rwlock) == EBUSY);
+	soon = in_milliseconds(20);
+	CHECK("a writer waits until its time", pthread_rwlock_timedwrlock(rwlock, &soon) == ETIMEDOUT);
+	CHECK("until both have unlocked it", pthread_rwlock_unlock(rwlock) == 0 && pthread_rwlock_unlock(rwlock) == 0);
+	CHECK("a writer has it alone", pthread_rwlock_wrlock(rwlock) == 0 && pthread_rwlock_tryrdlock(rwlock) == EBUSY);
+	CHECK("and unlocks it", pthread_rwlock_unlock(rwlock) == 0 && pthread_rwlock_destroy(rwlock) == 0);
 	CHECK("the segment is given back", munmap(shared, sizeof *shared) == 0);
 }
 
@@ -108,6 +134,17 @@ static void work(struct shared *shared, int me)
 		locked += pthread_mutex_unlock(&shared->mutex) == 0;
 	}
 	CHECK("the mutex is locked and unlocked many times", locked == 2 * STEPS);
+	locked = 0;
+	for (int i = 0; i < STEPS; i++) {
+		int is_writer = i % 4 == 0;
+		locked += (is_writer ? pthread_rwlock_wrlock(&shared->rwlock) : pthread_rwlock_rdlock(&shared->rwlock)) == 0;
+		int before = shared->written;
+		if (is_writer)
+			shared->written++;
+		locked += shared->written == before + is_writer;
+		locked += pthread_rwlock_unlock(&shared->rwlock) == 0;
+	}
+	CHECK("readers and writers come one after the other", locked == 3 * STEPS);
 	int turns = 0;
 	for (int i = 0; i < TURNS; i++) {
 		struct timespec late = in_milliseconds(30000);
@@ -125,7 +162,7 @@ static void work(struct shared *shared, int me)
 	CHECK("turns are taken by the condition", turns == TURNS);
 	passed = pthread_barrier_wait(&shared->barrier);
 	CHECK("both sides meet again", passed == 0 || passed == PTHREAD_BARRIER_SERIAL_THREAD);
-	CHECK("no count is lost", shared->counter == 2 * STEPS);
+	CHECK("no count is lost", shared->counter == 2 * STEPS && shared->written == STEPS / 2);
 }
 
 void pthread_first(void)
@@ -134,10 +171,14 @@ void pthread_first(void)
 	CHECK("a segment for both sides", fd != -1 && ftruncate(fd, sizeof(struct shared)) == 0);
 	struct shared *shared = map(fd);
 	CHECK("the locks are made", make_mutex(&shared->mutex, PTHREAD_MUTEX_NORMAL) && make_cond(&shared->changed) &&
-		make_barrier(&shared->barrier, 2) && sem_init(&shared->sem, 1, 0) == 0);
+		make_barrier(&shared->barrier, 2) && make_rwlock(&shared->rwlock) && make_robust(&shared->robust) && sem_init(&shared->sem, 1, 0) == 0);
 	__atomic_store_n(&shared->is_made, 1, __ATOMIC_RELEASE);
 	work(shared, 0);
 	CHECK("the unnamed semaphore is posted by the other side", sem_wait(&shared->sem) == 0);
+	/* The other side has locked it, and ends. */
+	CHECK("a robust mutex tells that its owner has ended", pthread_mutex_lock(&shared->robust) == EOWNERDEAD);
+	CHECK("and is made consistent", pthread_mutex_consistent(&shared->robust) == 0 && pthread_mutex_unlock(&shared->robust) == 0);
+	CHECK("then it is as before", pthread_mutex_lock(&shared->robust) == 0 && pthread_mutex_unlock(&shared->robust) == 0);
 	CHECK("the name is unlinked", shm_unlink(name_of("work")) == 0 && munmap(shared, sizeof *shared) == 0);
 }
 
@@ -150,6 +191,7 @@ void pthread_second(void)
 	struct shared *shared = map(fd);
 	EVENTUALLY("the locks are made", __atomic_load_n(&shared->is_made, __ATOMIC_ACQUIRE));
 	work(shared, 1);
+	CHECK("a robust mutex is locked", pthread_mutex_lock(&shared->robust) == 0);
 	CHECK("the unnamed semaphore is posted", sem_post(&shared->sem) == 0);
-	CHECK("the segment is given back", munmap(shared, sizeof *shared) == 0);
+	/* The end has both: the mutex, and what is mapped. */
 }

@@ -32,6 +32,7 @@ IMPORT(sem_post)(uint32_t sem);
 IMPORT(sem_try_wait)(uint32_t sem);
 IMPORT(sem_wait)(uint32_t sem, int64_t timeout_ns);
 IMPORT(sem_get_value)(uint32_t sem, uint32_t *out);
+IMPORT(sem_map)(uint32_t sem, void *address, uint32_t *out);
 
 IMPORT(shm_open)(const char *name, size_t length, unsigned flags, uint32_t *out);
 IMPORT(shm_close)(uint32_t fd);
@@ -44,6 +45,7 @@ IMPORT(shm_map)(uint32_t fd, int64_t offset, void *address, size_t length, unsig
 IMPORT(shm_sync)(void *address, size_t length);
 IMPORT(shm_unmap)(void *address, size_t length);
 IMPORT(futex_wait)(volatile void *address, uint32_t expected, int64_t timeout_ns);
+IMPORT(futex_owner_runs)(int number, uint32_t *out);
 IMPORT(futex_wake)(volatile void *address, uint32_t count, uint32_t *out);
 
 IMPORT(msg_get)(int key, unsigned flags, int *out);

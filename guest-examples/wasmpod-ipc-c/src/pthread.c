@@ -5,7 +5,7 @@
  * The containers of a pod run on one thread of the host and are interrupted between calls and turns of loops only, so
  * the atomic operations here need not be instructions; compiled for `-matomics` they are, and all stays right.
  *
- * Deliberately not here: robust mutexes (pthread_mutex_init says ENOTSUP), priorities, rwlocks of several containers.
+ * Deliberately not here: priorities.
  */
 #include "imports.h"
 
@@ -13,23 +13,42 @@
 #include <pthread.h>
 #include <unistd.h>
 
-/* The fields of pthread_mutex_t. The state is 0 free, 1 locked, 2 locked and perhaps waited for. */
+/*
+ * The fields of pthread_mutex_t. The state is 0 free, 1 locked, 2 locked and perhaps waited for. Owners are numbers of
+ * containers; a normal mutex that is not robust has none.
+ */
 #define TYPE(mutex) ((mutex)->__u.__vi[0])
 #define STATE(mutex) (&(mutex)->__u.__vi[1])
 #define OWNER(mutex) ((mutex)->__u.__vi[2])
 #define DEPTH(mutex) ((mutex)->__u.__vi[3])
+#define HEALTH(mutex) ((mutex)->__u.__vi[4])
 
 enum { FREE, LOCKED, WAITED_FOR };
 
-/* Bits of wasi-libc's pthread_mutexattr_t. */
+/* Of a robust mutex: as it should be; its owner has ended; and nobody has made it consistent after that. */
+enum { CONSISTENT, INCONSISTENT, LOST };
+
+/* Bits of wasi-libc's pthread_mutexattr_t, which are kept as the type. */
 enum { TYPE_BITS = 3, ROBUST_BIT = 4 };
+
+#define HAS_OWNER(mutex) (TYPE(mutex) != PTHREAD_MUTEX_NORMAL)
+
+/* How long a waiter for a robust mutex goes without asking whether its owner runs, in nanoseconds: a tenth of a second. */
+#define OWNER_CHECK_NS INT64_C(100000000)
 
 int pthread_mutex_init(pthread_mutex_t *restrict mutex, const pthread_mutexattr_t *restrict attr)
 {
-	if (attr && attr->__attr & ROBUST_BIT)
-		return ENOTSUP;
 	*mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-	TYPE(mutex) = attr ? (int)(attr->__attr & TYPE_BITS) : PTHREAD_MUTEX_NORMAL;
+	TYPE(mutex) = attr ? (int)(attr->__attr & (TYPE_BITS | ROBUST_BIT)) : PTHREAD_MUTEX_NORMAL;
+	return 0;
+}
+
+/* wasi-libc's refuses robust ones. */
+int pthread_mutexattr_setrobust(pthread_mutexattr_t *attr, int robust)
+{
+	if (robust != PTHREAD_MUTEX_STALLED && robust != PTHREAD_MUTEX_ROBUST)
+		return EINVAL;
+	attr->__attr = (attr->__attr & ~(unsigned)ROBUST_BIT) | (robust ? ROBUST_BIT : 0);
 	return 0;
 }
 
@@ -39,39 +58,81 @@ int pthread_mutex_destroy(pthread_mutex_t *mutex)
 }
 
 /* Puts `to` in place of `from`. */
-static int replace(volatile int *state, int from, int to)
+static inline int replace(volatile int *state, int from, int to)
 {
 	return __atomic_compare_exchange_n(state, &from, to, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+/* Whether we have become the owner of a robust mutex in the place of one that has ended. */
+static int inherit(pthread_mutex_t *mutex, int me)
+{
+	int owner = OWNER(mutex);
+	uint32_t runs = 1;
+	if (owner == 0 || ipc_futex_owner_runs(owner, &runs) != 0 || runs || !replace(&OWNER(mutex), owner, me))
+		return 0;
+	DEPTH(mutex) = 0;
+	HEALTH(mutex) = INCONSISTENT;
+	/* Others may wait, whatever the one before knew of them. */
+	__atomic_store_n(STATE(mutex), WAITED_FOR, __ATOMIC_SEQ_CST);
+	return 1;
+}
+
+/* Waits until the mutex may be free, or `end`. An errno; 0 and EAGAIN are to look again. */
+static int wait_for(pthread_mutex_t *mutex, const struct timespec *end)
+{
+	int64_t left = end ? ipc_left(CLOCK_REALTIME, end) : FOREVER;
+	if (end && left < 0)
+		return (int)-left;
+	int is_part = TYPE(mutex) & ROBUST_BIT && (left < 0 || left > OWNER_CHECK_NS);
+	int error = ipc_wait_on(STATE(mutex), WAITED_FOR, is_part ? OWNER_CHECK_NS : left);
+	return is_part && error == ETIMEDOUT ? 0 : error;
 }
 
 /* Locks, waiting until `end` (none: for ever; with `is_trying` not at all). An errno. */
 static int lock(pthread_mutex_t *mutex, int is_trying, const struct timespec *end)
 {
-	int type = TYPE(mutex);
+	/* Asked for before: between locking and being the owner there must be no call, in which we could be ended. */
+	int me = HAS_OWNER(mutex) ? getpid() : 0, is_robust = TYPE(mutex) & ROBUST_BIT;
 	if (replace(STATE(mutex), FREE, LOCKED))
 		goto locked;
-	if (type != PTHREAD_MUTEX_NORMAL && OWNER(mutex) == getpid()) {
+	if (me && OWNER(mutex) == me) {
+		int type = TYPE(mutex) & TYPE_BITS;
 		if (type == PTHREAD_MUTEX_RECURSIVE) {
 			if (DEPTH(mutex) == INT_MAX)
 				return EAGAIN;
 			DEPTH(mutex)++;
 			return 0;
 		}
-		return is_trying ? EBUSY : EDEADLK;
+		if (is_trying)
+			return EBUSY;
+		if (type == PTHREAD_MUTEX_ERRORCHECK)
+			return EDEADLK;
 	}
 	if (is_trying)
-		return EBUSY;
+		return is_robust && inherit(mutex, me) ? EOWNERDEAD : EBUSY;
 	while (__atomic_exchange_n(STATE(mutex), WAITED_FOR, __ATOMIC_ACQUIRE) != FREE) {
-		int64_t left = end ? ipc_left(CLOCK_REALTIME, end) : FOREVER;
-		if (end && left < 0)
-			return (int)-left;
-		int error = ipc_wait_on(STATE(mutex), WAITED_FOR, left);
+		if (is_robust && inherit(mutex, me))
+			return EOWNERDEAD;
+		int error = wait_for(mutex, end);
 		if (error && error != EAGAIN)
 			return error;
 	}
 locked:
-	if (type != PTHREAD_MUTEX_NORMAL)
-		OWNER(mutex) = getpid();
+	OWNER(mutex) = me;
+	if (!is_robust || HEALTH(mutex) == CONSISTENT)
+		return 0;
+	/* Lost: everybody is to see it. */
+	OWNER(mutex) = 0;
+	__atomic_store_n(STATE(mutex), FREE, __ATOMIC_RELEASE);
+	ipc_wake(STATE(mutex), UINT_MAX);
+	return ENOTRECOVERABLE;
+}
+
+int pthread_mutex_consistent(pthread_mutex_t *mutex)
+{
+	if (!(TYPE(mutex) & ROBUST_BIT) || OWNER(mutex) != getpid() || HEALTH(mutex) != INCONSISTENT)
+		return EINVAL;
+	HEALTH(mutex) = CONSISTENT;
 	return 0;
 }
 
@@ -92,13 +153,15 @@ int pthread_mutex_timedlock(pthread_mutex_t *restrict mutex, const struct timesp
 
 int pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
-	if (TYPE(mutex) != PTHREAD_MUTEX_NORMAL) {
+	if (HAS_OWNER(mutex)) {
 		if (*STATE(mutex) == FREE || OWNER(mutex) != getpid())
 			return EPERM;
 		if (DEPTH(mutex) > 0) {
 			DEPTH(mutex)--;
 			return 0;
 		}
+		if (HEALTH(mutex) == INCONSISTENT)
+			HEALTH(mutex) = LOST;
 		OWNER(mutex) = 0;
 	}
 	if (__atomic_exchange_n(STATE(mutex), FREE, __ATOMIC_RELEASE) == WAITED_FOR)

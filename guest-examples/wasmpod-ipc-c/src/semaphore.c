@@ -1,6 +1,6 @@
 /*
- * sem_overview(7). A named semaphore is the host's, and the program gets the address of its descriptor; an unnamed one
- * is a number where the program put it, in a segment or in its own memory, with futexes.
+ * sem_overview(7). A named semaphore is the host's, and the program gets the address of its descriptor; where the host can,
+ * its number is in a page of our memory, and calls are made only when somebody waits or is to wait. An unnamed one is a number where the program put it, in a segment or in its own memory, with futexes.
  *
  * Deliberately not done: opening a name twice gives two addresses of one semaphore.
  */
@@ -11,12 +11,54 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-/* The fields of sem_t: the value or the descriptor, how many wait, and which of both it is. */
+/* The fields of sem_t: the value or the descriptor, how many wait, where a named one's number is, and which it is. */
 #define VALUE(sem) ((sem)->__val[0])
 #define WAITING(sem) ((sem)->__val[1])
+#define NUMBER(sem) ((volatile uint32_t *)(uintptr_t)(sem)->__val[2])
+#define SET_NUMBER(sem, address) ((sem)->__val[2] = (int)(uintptr_t)(address))
 #define KIND(sem) ((sem)->__val[3])
 
 #define NAMED 0x6e616d65
+
+/* The bit of a named semaphore's number that says that somebody waits. Then only the host may change it. */
+#define LINE 0x80000000u
+#define MOST (LINE - 1)
+
+/* The page with the numbers of all semaphores; once it is mapped it stays. */
+static char *numbers;
+
+/* Where the number of a semaphore is, or NULL when the host has it. */
+static volatile uint32_t *find_number(uint32_t descriptor)
+{
+	static int is_impossible;
+	uint32_t offset;
+	if (is_impossible)
+		return NULL;
+	char *page = numbers ? numbers : aligned_alloc(PAGE, PAGE);
+	if (!page)
+		return NULL;
+	if (ipc_sem_map(descriptor, page, &offset) == 0) {
+		numbers = page;
+		return (volatile uint32_t *)(page + offset);
+	}
+	if (!numbers) {
+		free(page);
+		is_impossible = 1;
+	}
+	return NULL;
+}
+
+/* Adds `by` to a number whose bits of the mask are within these bounds; whether it did. */
+static int change(volatile uint32_t *number, uint32_t least, uint32_t most, uint32_t mask, int32_t by)
+{
+	if (!number)
+		return 0;
+	uint32_t value = __atomic_load_n(number, __ATOMIC_RELAXED);
+	while ((value & mask) >= least && (value & mask) <= most)
+		if (__atomic_compare_exchange_n(number, &value, value + (uint32_t)by, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+			return 1;
+	return 0;
+}
 
 sem_t *sem_open(const char *name, int flags, ...)
 {
@@ -41,6 +83,7 @@ sem_t *sem_open(const char *name, int flags, ...)
 		return SEM_FAILED;
 	}
 	VALUE(sem) = (int)descriptor;
+	SET_NUMBER(sem, find_number(descriptor));
 	KIND(sem) = NAMED;
 	return sem;
 }
@@ -80,8 +123,11 @@ int sem_destroy(sem_t *sem)
 
 int sem_post(sem_t *sem)
 {
-	if (KIND(sem) == NAMED)
+	if (KIND(sem) == NAMED) {
+		if (change(NUMBER(sem), 0, MOST - 1, ~0u, 1))
+			return 0;
 		return answer(ipc_sem_post((uint32_t)VALUE(sem)));
+	}
 	int value = __atomic_load_n(&VALUE(sem), __ATOMIC_RELAXED);
 	do {
 		if (value == SEM_VALUE_MAX)
@@ -96,7 +142,7 @@ int sem_post(sem_t *sem)
 static int try_wait(sem_t *sem)
 {
 	if (KIND(sem) == NAMED)
-		return ipc_sem_try_wait((uint32_t)VALUE(sem));
+		return change(NUMBER(sem), 1, MOST, MOST, -1) ? 0 : ipc_sem_try_wait((uint32_t)VALUE(sem));
 	int value = __atomic_load_n(&VALUE(sem), __ATOMIC_RELAXED);
 	while (value > 0)
 		if (__atomic_compare_exchange_n(&VALUE(sem), &value, value - 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
@@ -109,11 +155,11 @@ int sem_trywait(sem_t *sem)
 	return answer(try_wait(sem));
 }
 
-int sem_timedwait(sem_t *restrict sem, const struct timespec *restrict end)
+int sem_clockwait(sem_t *restrict sem, clockid_t clock, const struct timespec *restrict end)
 {
 	int error;
 	while ((error = try_wait(sem)) == EAGAIN) {
-		int64_t left = end ? ipc_left(CLOCK_REALTIME, end) : FOREVER;
+		int64_t left = end ? ipc_left(clock, end) : FOREVER;
 		if (end && left < 0)
 			return answer((int)-left);
 		if (KIND(sem) == NAMED)
@@ -127,9 +173,14 @@ int sem_timedwait(sem_t *restrict sem, const struct timespec *restrict end)
 	return answer(error);
 }
 
+int sem_timedwait(sem_t *restrict sem, const struct timespec *restrict end)
+{
+	return sem_clockwait(sem, CLOCK_REALTIME, end);
+}
+
 int sem_wait(sem_t *sem)
 {
-	return sem_timedwait(sem, NULL);
+	return sem_clockwait(sem, CLOCK_REALTIME, NULL);
 }
 
 int sem_getvalue(sem_t *restrict sem, int *restrict out)

@@ -43,5 +43,5 @@ pub use lock::{Condition, Mutex, MutexGuard};
 pub use mapping::Mapping;
 pub use memory::SharedMemory;
 pub use options::{Attributes, OpenOptions};
-pub use queue::{Message, MessageQueue, Status};
+pub use queue::{Message, MessageQueue, Notification, Status};
 pub use semaphore::Semaphore;

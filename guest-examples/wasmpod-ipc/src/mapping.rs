@@ -65,6 +65,21 @@ impl Mapping {
         Ok(())
     }
 
+    /// Reads `N` numbers of 64 bits at any offset: a record whose length is known. They are read in place, where
+    /// [`Self::read`] calls the engine to copy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] beyond the end.
+    pub fn read_numbers<const N: usize>(&self, offset: usize) -> Result<[u64; N], Error> {
+        let len = N.checked_mul(size_of::<u64>()).ok_or(Error::Invalid)?;
+        let from = self.check(offset, len, 1)?.cast::<u64>();
+        // SAFETY: the bytes are in the mapping; a mixture of old and new ones is to be expected, as for `read`.
+        Ok(std::array::from_fn(|index| unsafe {
+            from.wrapping_add(index).read_unaligned()
+        }))
+    }
+
     /// Copies bytes in.
     ///
     /// # Errors

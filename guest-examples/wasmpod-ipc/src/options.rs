@@ -1,4 +1,6 @@
-//! How a queue or a segment is opened, in the manner of `std::fs::OpenOptions`.
+//! How a queue or a segment is opened, in the manner of `std::fs::OpenOptions`; and how long calls wait.
+
+use std::time::Duration;
 
 /// The size of a new queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,4 +90,30 @@ pub(crate) enum Create {
     IfMissing,
     /// It must be missing.
     New,
+}
+
+/// How long a call waits that would have to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Not at all: `IPC_NOWAIT`.
+    None,
+    /// As long as it takes.
+    Endless,
+    /// At most this long.
+    Until(Duration),
+}
+
+impl Patience {
+    /// The limit, of a call that waits.
+    #[cfg_attr(
+        target_os = "linux",
+        expect(dead_code, reason = "the kernel's calls have none")
+    )]
+    pub(crate) fn limit(self) -> Option<Duration> {
+        match self {
+            Self::None => Some(Duration::ZERO),
+            Self::Endless => None,
+            Self::Until(limit) => Some(limit),
+        }
+    }
 }

@@ -145,4 +145,38 @@ impl MessageQueue {
     pub fn set_nonblocking(&self, nonblocking: bool) -> Result<(), Error> {
         self.queue.set_nonblocking(nonblocking)
     }
+
+    /// Asks to be told of the next message that comes to the queue while it is empty and nobody waits to receive:
+    /// `mq_notify(3)`, with a wait in place of a signal. Natively the wait also ends for a message that was there before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] when somebody has asked already.
+    pub fn notify(&self) -> Result<Notification<'_>, Error> {
+        self.queue.notify().map(Notification)
+    }
+}
+
+/// A notification that was asked for. It comes once; dropping it takes the request back.
+#[derive(Debug)]
+pub struct Notification<'a>(sys::Notification<'a>);
+
+impl Notification<'_> {
+    /// Waits until it has come. Once it has, this and [`Self::timed_wait`] return at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadDescriptor`] in a container that has ended, which no program of it sees.
+    pub fn wait(&mut self) -> Result<(), Error> {
+        self.0.wait(None)
+    }
+
+    /// As [`Self::wait`], at most this long.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`].
+    pub fn timed_wait(&mut self, timeout: Duration) -> Result<(), Error> {
+        self.0.wait(Some(timeout))
+    }
 }

@@ -1,7 +1,9 @@
 //! The objects of System V as programs see them: `sysvipc(7)`. Nothing is open: an object has an identifier in its pod,
 //! and stays until it is removed or its pod ends.
 
-use crate::options::Create;
+use std::time::Duration;
+
+use crate::options::{Create, Patience};
 use crate::sys::system_v as sys;
 use crate::{Error, SharedMemory};
 
@@ -11,6 +13,15 @@ pub const PRIVATE: i32 = 0;
 /// A message queue: `msgget(2)`, `msgop(2)`, `msgctl(2)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageQueue(i32);
+
+/// A message with its type.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Message {
+    /// Above 0.
+    pub message_type: i64,
+    /// The bytes, possibly none.
+    pub data: Vec<u8>,
+}
 
 /// A message queue as it is now: `struct msqid_ds`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +88,7 @@ impl MessageQueue {
     /// [`Error::Invalid`] for the type, a message beyond the limit, and a queue that was removed;
     /// [`Error::Removed`] when that happens meanwhile; [`Error::NoMemory`].
     pub fn send(self, message_type: i64, data: &[u8]) -> Result<(), Error> {
-        sys::send(self.0, message_type, data, true)
+        sys::send(self.0, message_type, data, Patience::Endless)
     }
 
     /// [`Self::send`] without waiting: `IPC_NOWAIT`.
@@ -86,7 +97,7 @@ impl MessageQueue {
     ///
     /// [`Error::WouldBlock`] without space; and those of [`Self::send`].
     pub fn try_send(self, message_type: i64, data: &[u8]) -> Result<(), Error> {
-        sys::send(self.0, message_type, data, false)
+        sys::send(self.0, message_type, data, Patience::None)
     }
 
     /// Takes a message of at most `max` bytes into `data`, after waiting for one, and returns its type. What the
@@ -96,7 +107,7 @@ impl MessageQueue {
     ///
     /// [`Error::TooBig`] for a longer message, which stays; [`Error::Invalid`], [`Error::Removed`].
     pub fn receive(self, select: Selection, max: usize, data: &mut Vec<u8>) -> Result<i64, Error> {
-        sys::receive(self.0, select, max, data, true)
+        sys::receive(self.0, select, max, data, Patience::Endless)
     }
 
     /// [`Self::receive`] without waiting: `IPC_NOWAIT`.
@@ -110,7 +121,62 @@ impl MessageQueue {
         max: usize,
         data: &mut Vec<u8>,
     ) -> Result<i64, Error> {
-        sys::receive(self.0, select, max, data, false)
+        sys::receive(self.0, select, max, data, Patience::None)
+    }
+
+    /// [`Self::send`], waiting at most this long. Linux has no such call: natively it tries each millisecond.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`]; and those of [`Self::send`].
+    pub fn timed_send(
+        self,
+        message_type: i64,
+        data: &[u8],
+        timeout: Duration,
+    ) -> Result<(), Error> {
+        sys::send(self.0, message_type, data, Patience::Until(timeout))
+    }
+
+    /// [`Self::receive`], waiting at most this long; as [`Self::timed_send`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`]; and those of [`Self::receive`].
+    pub fn timed_receive(
+        self,
+        select: Selection,
+        max: usize,
+        data: &mut Vec<u8>,
+        timeout: Duration,
+    ) -> Result<i64, Error> {
+        sys::receive(self.0, select, max, data, Patience::Until(timeout))
+    }
+
+    /// Sends messages in order and says how many: waits for space for the first only, then sends what fits. One call
+    /// for many short messages costs much less than a call for each; natively, where there is no such call, each is
+    /// sent by itself.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::send`], when the first message meets them.
+    pub fn send_many(self, messages: &[Message]) -> Result<usize, Error> {
+        sys::send_many(self.0, messages)
+    }
+
+    /// Takes up to so many messages as `messages` has, of at most `max` bytes each, into their buffers, and says how
+    /// many: waits for the first only.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::receive`].
+    pub fn receive_many(
+        self,
+        select: Selection,
+        max: usize,
+        messages: &mut [Message],
+    ) -> Result<usize, Error> {
+        sys::receive_many(self.0, select, max, messages)
     }
 
     /// `IPC_STAT`.
@@ -225,7 +291,16 @@ impl SemaphoreSet {
     /// [`Error::WouldBlock`] when one that does not wait would have to; [`Error::FileTooBig`], [`Error::TooBig`],
     /// [`Error::OutOfRange`], [`Error::NoSpace`], [`Error::Invalid`], [`Error::Removed`].
     pub fn operate(self, operations: &[Operation]) -> Result<(), Error> {
-        sys::operate(self.0, operations)
+        sys::operate(self.0, operations, None)
+    }
+
+    /// [`Self::operate`], waiting at most this long: `semtimedop(2)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`] (natively [`Error::WouldBlock`], as the kernel says it); and those of [`Self::operate`].
+    pub fn timed_operate(self, operations: &[Operation], timeout: Duration) -> Result<(), Error> {
+        sys::operate(self.0, operations, Some(timeout))
     }
 
     /// One semaphore.

@@ -4,10 +4,11 @@
 //! Pure: the time is a parameter. Ages are computed when something is printed, so a table shows them as of then.
 //!
 //! * `age`: durations for people
-//! * `pod`, `service`, `network_policy`, `workload`, `storage`, `cluster`: the cells, by kind
+//! * `pod`, `service`, `ingress`, `network_policy`, `workload`, `storage`, `cluster`: the cells, by kind
 
 mod age;
 mod cluster;
+mod ingress;
 mod network_policy;
 mod pod;
 mod service;
@@ -87,6 +88,8 @@ fn heads(kind: Kind) -> &'static [Head] {
         Kind::Service => service::SERVICE,
         Kind::Endpoints => service::ENDPOINTS,
         Kind::EndpointSlice => service::ENDPOINT_SLICE,
+        Kind::Ingress => ingress::INGRESS,
+        Kind::IngressClass => ingress::INGRESS_CLASS,
         Kind::NetworkPolicy => network_policy::HEADS,
         Kind::ConfigMap => storage::CONFIG_MAP,
         Kind::Secret => storage::SECRET,
@@ -112,6 +115,8 @@ pub(crate) fn cells(object: &Object, now: Timestamp) -> Vec<Value> {
         Object::Service(service) => service::service(service, now),
         Object::Endpoints(endpoints) => service::endpoints(endpoints, now),
         Object::EndpointSlice(slice) => service::endpoint_slice(slice, now),
+        Object::Ingress(found) => ingress::ingress(found, now),
+        Object::IngressClass(class) => ingress::ingress_class(class, now),
         Object::NetworkPolicy(policy) => network_policy::cells(policy, now),
         Object::ConfigMap(map) => storage::config_map(map, now),
         Object::Secret(secret) => storage::secret(secret, now),

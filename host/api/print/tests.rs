@@ -526,3 +526,39 @@ fn jobs_show_how_far_they_are() {
         "x | * * * * * | <none> | False | 1 | 60s | 5m"
     );
 }
+
+#[test]
+fn ingresses_show_their_class_hosts_address_and_ports() {
+    let of = |spec: Value, status: Value| {
+        let value = json!({"metadata": {}, "spec": spec, "status": status});
+        narrow(Kind::Ingress, value)
+    };
+    let hosts =
+        |hosts: &[&str]| -> Vec<Value> { hosts.iter().map(|host| json!({"host": host})).collect() };
+    let bound = json!({"loadBalancer": {"ingress": [{"ip": "127.0.0.1"}, {"ip": "127.0.0.1"}]}});
+    for (spec, status, expected) in [
+        (
+            json!({"rules": [{}]}),
+            json!({}),
+            "x | <none> | * |  | 80 | 5m",
+        ),
+        (
+            json!({"ingressClassName": "c", "rules": hosts(&["a", "b"]), "tls": [{}]}),
+            bound,
+            "x | c | a,b | 127.0.0.1 | 80, 443 | 5m",
+        ),
+        (
+            json!({"rules": hosts(&["a", "b", "c", "d", "e"])}),
+            json!({"loadBalancer": {"ingress": [{"hostname": "h"}, {"ip": "::1"}]}}),
+            "x | <none> | a,b,c + 2 more... | ::1,h | 80 | 5m",
+        ),
+    ] {
+        assert_eq!(of(spec.clone(), status), expected, "{spec}");
+    }
+    let class = json!({"metadata": {}, "spec": {"controller": "example.com/c", "parameters":
+        {"apiGroup": "g.example", "kind": "P", "name": "n"}}});
+    assert_eq!(
+        narrow(Kind::IngressClass, class),
+        "x | example.com/c | P.g.example/n | 5m"
+    );
+}

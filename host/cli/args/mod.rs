@@ -5,7 +5,7 @@
 pub(crate) mod looking;
 pub(crate) mod net;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -114,6 +114,13 @@ pub(crate) struct UpArgs {
     /// pods know as host.containers.internal
     #[arg(long, value_name = "CIDR:PORT|NAME:PORT")]
     pub(crate) allow_egress: Vec<EgressRule>,
+    /// Serve Ingress objects over HTTP at this address of the machine; a port alone is one of 127.0.0.1, port 0 lets
+    /// the system pick one
+    #[arg(long, value_name = "[IP:]PORT", value_parser = parse_address)]
+    pub(crate) ingress_http: Option<SocketAddr>,
+    /// Serve Ingress objects over HTTPS, by the certificates of the Secrets in their spec.tls
+    #[arg(long, value_name = "[IP:]PORT", value_parser = parse_address)]
+    pub(crate) ingress_https: Option<SocketAddr>,
     /// End when all pods have completed, or stop them as soon as every container is ready or has completed
     #[arg(long, value_name = "STATE", default_value = "completed")]
     pub(crate) until: Until,
@@ -207,6 +214,15 @@ pub(crate) enum InspectCommand {
     },
 }
 
+/// `PORT`, `IP:PORT` or `[IP6]:PORT`.
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let port = text
+        .parse()
+        .map(|port: u16| (Ipv4Addr::LOCALHOST, port).into());
+    let address = port.or_else(|_| text.parse());
+    address.map_err(|_| "not an address such as 127.0.0.1:8080, [::1]:8080 or 8080".to_owned())
+}
+
 fn parse_duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(Duration::ZERO) => Err("must be more than nothing".to_owned()),
@@ -224,6 +240,22 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_address_may_be_a_port_alone() {
+        for (text, expected) in [
+            ("8080", Some("127.0.0.1:8080")),
+            ("0.0.0.0:80", Some("0.0.0.0:80")),
+            ("[::1]:0", Some("[::1]:0")),
+            ("::1:80", None),
+            ("localhost:80", None),
+            ("70000", None),
+            ("", None),
+        ] {
+            let expected = expected.map(|text| text.parse().unwrap());
+            assert_eq!(parse_address(text).ok(), expected, "{text}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@
 mod container;
 mod events;
 mod fields;
+mod ingress;
 mod network_policy;
 mod other;
 mod pod;
@@ -48,7 +49,7 @@ pub(crate) struct View {
 pub(crate) struct Related {
     /// Its events; nothing when they are not to be shown.
     pub(crate) events: Option<Vec<Value>>,
-    /// The EndpointSlices of a service; the pods of a workload or a node.
+    /// The EndpointSlices of a service or of an ingress' namespace; the pods of a workload or a node.
     pub(crate) objects: Vec<Value>,
 }
 
@@ -159,6 +160,7 @@ async fn related(
             let query = [("labelSelector", label.as_str())];
             related.objects = list("endpointslices", scope, &query).await?;
         }
+        "Ingress" => related.objects = list("endpointslices", scope, &[]).await?,
         "Node" => {
             let field = format!("spec.nodeName={own}");
             related.objects = list("pods", None, &[("fieldSelector", &field)]).await?;
@@ -188,6 +190,7 @@ pub(crate) fn describe(
     match resource.kind {
         "Pod" => pod::describe(&mut out, &serde_json::from_value(object.clone())?, view),
         "Service" => service::describe(&mut out, object, &related.objects),
+        "Ingress" => ingress::describe(&mut out, object, &related.objects),
         "NetworkPolicy" => network_policy::describe(&mut out, object)?,
         "ConfigMap" => storage::config_map(&mut out, object),
         "Secret" => storage::secret(&mut out, object),

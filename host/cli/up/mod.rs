@@ -57,6 +57,12 @@ pub(crate) fn run(args: &UpArgs, state_dir: Option<&Path>) -> anyhow::Result<Out
     if let Some(workers) = args.workers {
         host = host.workers(workers);
     }
+    if let Some(address) = args.ingress_http {
+        host = host.ingress_http(address);
+    }
+    if let Some(address) = args.ingress_https {
+        host = host.ingress_https(address);
+    }
     if let Some(kubeconfig) = &args.kubeconfig {
         host = host.serve_on_port(args.api_listen, kubeconfig);
     }
@@ -95,6 +101,13 @@ async fn supervise(
     let workloads = manifests.workloads.len();
     if !start(host, manifests, &mut tree, &mut interrupts).await? {
         return Ok(Outcome::Done);
+    }
+    for (scheme, address) in host.ingress_doors() {
+        let scheme = match scheme {
+            wasmpod::Scheme::Http => "http",
+            wasmpod::Scheme::Https => "https",
+        };
+        tree.say(&format!("serving ingresses at {scheme}://{address}"));
     }
     if workloads > 0 {
         tree.say(&on_one_node(host));

@@ -58,6 +58,12 @@ pub trait SegmentProvider: Send + Sync {
     ///
     /// `ENOMEM` when the host has none left.
     fn make(&self) -> Result<Box<dyn SegmentMemory>, Errno>;
+
+    /// Whether guests can have its memory as a part of their own, so that it is worth having numbers there which they
+    /// change without a call.
+    fn is_mappable(&self) -> bool {
+        false
+    }
 }
 
 /// An atomic operation on a word, `T` being `u32` or `u64`. Adding wraps around.

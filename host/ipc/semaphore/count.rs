@@ -10,6 +10,9 @@
 //!   either comes before, and the unit is seen, or after, and sees the bit.
 //! * Hence units are free only while nobody waits without having been given one.
 //!
+//! Guests that map the word do the first two themselves (docs/ipc.md, `sem_map`), and could write anything there. That
+//! breaks the promise of the invariants to those who use the semaphore, as posting at will would, and nothing else.
+//!
 //! A waiter that was given a unit and gives up before it came back posts it again.
 
 use std::task::{Context, Poll};
@@ -17,8 +20,10 @@ use std::task::{Context, Poll};
 use crate::Errno;
 use crate::limits::SEM_VALUE_MAX;
 use crate::lock::lock;
-use crate::sync::{AtomicU32, Mutex, Ordering};
+use crate::sync::Mutex;
 use crate::wait::{Look, Ticket, WaitList, Wakes};
+
+use super::number::Number;
 
 /// Somebody is in the line.
 const LINE: u32 = 1 << 31;
@@ -28,21 +33,25 @@ const _: () = assert!(SEM_VALUE_MAX == LINE - 1);
 
 #[derive(Debug)]
 pub(super) struct Count {
-    word: AtomicU32,
+    number: Number,
     line: Mutex<WaitList<()>>,
 }
 
 impl Count {
-    /// At most [`SEM_VALUE_MAX`] units.
-    pub(super) fn new(value: u32) -> Self {
+    /// As many units as the number says.
+    pub(super) fn new(number: Number) -> Self {
         Self {
-            word: AtomicU32::new(value.min(SEM_VALUE_MAX)),
+            number,
             line: Mutex::default(),
         }
     }
 
     pub(super) fn value(&self) -> u32 {
-        self.word.load(Ordering::Relaxed) & !LINE
+        self.number.get() & !LINE
+    }
+
+    pub(super) const fn number(&self) -> &Number {
+        &self.number
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -51,7 +60,7 @@ impl Count {
 
     /// Adds a unit; `EOVERFLOW` when there are as many as there may be.
     pub(super) fn post(&self) -> Result<(), Errno> {
-        let added = self.change(|word| (word < SEM_VALUE_MAX).then_some(word + 1));
+        let added = self.change(|word| (word < SEM_VALUE_MAX).then(|| word + 1));
         match added {
             Ok(_) => Ok(()),
             Err(word) if word & LINE == 0 => Err(Errno::Overflow),
@@ -69,7 +78,7 @@ impl Count {
         if line.wake_first(wakes, |()| true) {
             return Ok(());
         }
-        self.change(|word| (word & !LINE < SEM_VALUE_MAX).then_some(word + 1))
+        self.change(|word| (word & !LINE < SEM_VALUE_MAX).then(|| word + 1))
             .map_err(|_| Errno::Overflow)?;
         line.wake_lookers(wakes);
         Ok(())
@@ -83,8 +92,7 @@ impl Count {
     }
 
     fn change(&self, f: impl FnMut(u32) -> Option<u32>) -> Result<u32, u32> {
-        self.word
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, f)
+        self.number.change(f)
     }
 
     /// Takes a unit as soon as it is given one.
@@ -132,7 +140,7 @@ impl Count {
     ) -> Poll<Result<(), Errno>> {
         let mut line = lock(&self.line);
         // Announces itself before it looks, so that a post after the look sees it.
-        let before = self.word.fetch_or(LINE, Ordering::AcqRel);
+        let before = self.number.set(LINE);
         let look = Look {
             is_there: before & !LINE > 0,
             is_spare: true,
@@ -161,7 +169,7 @@ impl Count {
     /// Takes the announcement back when nobody is in the line any more. Call it with the lock.
     fn settle(&self, line: &WaitList<()>) {
         if line.is_empty() {
-            self.word.fetch_and(!LINE, Ordering::AcqRel);
+            self.number.clear(LINE);
         }
     }
 

@@ -1,25 +1,30 @@
 //! POSIX named semaphores: `sem_overview(7)`, `sem_open(3)`, `sem_post(3)`, `sem_wait(3)`,
 //! `sem_getvalue(3)`, `sem_unlink(3)`.
 //!
-//! `count` is the number and the line before it; here are the names, the handles and the lists.
+//! `count` is the number and the line before it, `number` and `numbers` are where the number is; here are the names, the handles and the lists.
 //! A semaphore does not know who took its units, so a container that ends gives none back: that is
 //! what `SEM_UNDO` of System V is for.
 
 mod count;
+mod number;
+mod numbers;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
-use crate::account::{Account, Charge};
+use crate::account::Charge;
 use crate::limits::{SEM_VALUE_MAX, SEMAPHORE_BYTES};
 use crate::names::{Named, Names, parse_semaphore_name};
+use crate::namespace::Namespace;
 use crate::owner::Owner;
 use crate::wait::{Ticket, Wait, Waitable, What};
-use crate::{Errno, IpcLimits, OpenFlags};
+use crate::{Errno, OpenFlags, Segment};
 
 use count::Count;
+use number::Number;
+pub(crate) use numbers::Numbers;
 
 /// What a semaphore is at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,14 +66,20 @@ struct Handle {
 
 /// Opens a semaphore, or makes it with this value.
 pub(crate) fn open(
-    names: &Names<NamedSemaphore>,
-    bytes: &Arc<Account>,
+    namespace: &Namespace,
     owner: &Arc<Owner>,
     name: &str,
     flags: OpenFlags,
     value: u32,
-    limits: &IpcLimits,
 ) -> Result<Semaphore, Errno> {
+    let Namespace {
+        semaphores: names,
+        semaphore_numbers: numbers,
+        bytes,
+        limits,
+        host,
+        ..
+    } = namespace;
     let name = parse_semaphore_name(name)?;
     // As with Linux's C library, the value counts whenever one may be made.
     let too_great = flags.contains(OpenFlags::CREATE) && value > SEM_VALUE_MAX;
@@ -82,7 +93,10 @@ pub(crate) fn open(
             name: name.into(),
             unlinked: AtomicBool::new(false),
             open_handles: AtomicU32::new(0),
-            count: Count::new(value),
+            count: Count::new(match numbers.slot(&*host.memory, value) {
+                Some(slot) => Number::Shared(slot),
+                None => Number::Own(AtomicU32::new(value)),
+            }),
             _charges: [count, bytes],
         })
     });
@@ -168,6 +182,17 @@ impl Semaphore {
     #[must_use]
     pub fn value(&self) -> u32 {
         self.handle.semaphore.count.value()
+    }
+
+    /// Where guests can map the number, if they can: a segment for all semaphores of the pod, and the offset in it of
+    /// 32 bits. They are the value, and in the highest bit whether somebody waits: then only the calls of this type may
+    /// change it. What a guest writes there changes what the semaphore's users see and nothing else.
+    #[must_use]
+    pub fn place(&self) -> Option<(&Arc<Segment>, u64)> {
+        match self.handle.semaphore.count.number() {
+            Number::Shared(slot) => Some(slot.place()),
+            Number::Own(_) => None,
+        }
     }
 }
 

@@ -13,6 +13,8 @@ pub(super) enum Kind {
     ConfigMap,
     Secret,
     Service,
+    Ingress,
+    IngressClass,
     ServiceAccount,
     Namespace,
     PersistentVolume,
@@ -28,7 +30,7 @@ pub(super) enum Document {
     List,
 }
 
-const SUPPORTED: [Kind; 16] = [
+const SUPPORTED: [Kind; 18] = [
     Kind::Pod,
     Kind::Workload(WorkloadKind::Deployment),
     Kind::Workload(WorkloadKind::ReplicaSet),
@@ -40,6 +42,8 @@ const SUPPORTED: [Kind; 16] = [
     Kind::ConfigMap,
     Kind::Secret,
     Kind::Service,
+    Kind::Ingress,
+    Kind::IngressClass,
     Kind::PersistentVolume,
     Kind::PersistentVolumeClaim,
     Kind::NetworkPolicy,
@@ -61,6 +65,8 @@ impl Kind {
             Self::ConfigMap => "ConfigMap",
             Self::Secret => "Secret",
             Self::Service => "Service",
+            Self::Ingress => "Ingress",
+            Self::IngressClass => "IngressClass",
             Self::ServiceAccount => "ServiceAccount",
             Self::Namespace => "Namespace",
             Self::PersistentVolume => "PersistentVolume",
@@ -74,7 +80,7 @@ impl Kind {
     const fn api_version(self) -> &'static str {
         match self {
             Self::Workload(kind) => kind.api_version(),
-            Self::NetworkPolicy => NETWORKING,
+            Self::Ingress | Self::IngressClass | Self::NetworkPolicy => NETWORKING,
             Self::Pod
             | Self::ConfigMap
             | Self::Secret

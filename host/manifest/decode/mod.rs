@@ -12,8 +12,8 @@ mod warnings;
 use std::collections::HashMap;
 
 use crate::k8s::{
-    ConfigMap, Namespace, NetworkPolicy, PersistentVolume, PersistentVolumeClaim, Pod, Secret,
-    Service, ServiceAccount,
+    ConfigMap, Ingress, IngressClass, Namespace, NetworkPolicy, PersistentVolume,
+    PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
 };
 use crate::reader::{Lines, Node, Place, Unreadable, compose, decode_text};
 use crate::report::{
@@ -56,6 +56,10 @@ pub struct Manifests {
     pub secrets: Vec<Secret>,
     /// The services.
     pub services: Vec<Service>,
+    /// The rules by which HTTP requests from outside reach services.
+    pub ingresses: Vec<Ingress>,
+    /// The classes of these, which have no effect but that they exist.
+    pub ingress_classes: Vec<IngressClass>,
     /// The rules of who reaches whom.
     pub network_policies: Vec<NetworkPolicy>,
     /// What makes pods from templates.
@@ -85,6 +89,8 @@ impl Manifests {
             object::Object::ConfigMap(map) => self.config_maps.push(*map),
             object::Object::Secret(secret) => self.secrets.push(*secret),
             object::Object::Service(service) => self.services.push(*service),
+            object::Object::Ingress(ingress) => self.ingresses.push(*ingress),
+            object::Object::IngressClass(class) => self.ingress_classes.push(*class),
             object::Object::NetworkPolicy(policy) => self.network_policies.push(*policy),
             object::Object::ServiceAccount(account) => {
                 self.service_accounts.push(*account);

@@ -6,9 +6,9 @@ use serde_json::Value;
 use super::kind::Kind;
 use crate::defaults;
 use crate::k8s::{
-    ConfigMap, CronJob, DaemonSet, Deployment, Job, Namespace, NetworkPolicy, ObjectMeta,
-    PersistentVolume, PersistentVolumeClaim, Pod, ReplicaSet, ReplicationController, Secret,
-    Service, ServiceAccount, StatefulSet,
+    ConfigMap, CronJob, DaemonSet, Deployment, Ingress, IngressClass, Job, Namespace,
+    NetworkPolicy, ObjectMeta, PersistentVolume, PersistentVolumeClaim, Pod, ReplicaSet,
+    ReplicationController, Secret, Service, ServiceAccount, StatefulSet,
 };
 use crate::reader::{Node, Place, Seg, location_of};
 use crate::report::ViolationKind;
@@ -23,6 +23,8 @@ pub(super) enum Object {
     ConfigMap(Box<ConfigMap>),
     Secret(Box<Secret>),
     Service(Box<Service>),
+    Ingress(Box<Ingress>),
+    IngressClass(Box<IngressClass>),
     ServiceAccount(Box<ServiceAccount>),
     Namespace(Box<Namespace>),
     PersistentVolume(Box<PersistentVolume>),
@@ -38,6 +40,8 @@ impl Object {
             Self::ConfigMap(map) => &map.metadata,
             Self::Secret(secret) => &secret.metadata,
             Self::Service(service) => &service.metadata,
+            Self::Ingress(ingress) => &ingress.metadata,
+            Self::IngressClass(class) => &class.metadata,
             Self::ServiceAccount(account) => &account.metadata,
             Self::Namespace(namespace) => &namespace.metadata,
             Self::PersistentVolume(volume) => &volume.metadata,
@@ -72,6 +76,8 @@ pub(super) fn shape(kind: Kind) -> Shape {
         Kind::ConfigMap => Shapes::kind::<ConfigMap>(),
         Kind::Secret => Shapes::kind::<Secret>(),
         Kind::Service => Shapes::kind::<Service>(),
+        Kind::Ingress => Shapes::kind::<Ingress>(),
+        Kind::IngressClass => Shapes::kind::<IngressClass>(),
         Kind::ServiceAccount => Shapes::kind::<ServiceAccount>(),
         Kind::Namespace => Shapes::kind::<Namespace>(),
         Kind::PersistentVolume => Shapes::kind::<PersistentVolume>(),
@@ -121,6 +127,17 @@ fn typed(document: &Node, kind: Kind, value: Value, rules: &mut Findings) -> Opt
             defaults::service(&mut service);
             validate::service(&service, rules);
             Object::Service(Box::new(service))
+        }
+        Kind::Ingress => {
+            let mut ingress: Ingress = from_json(value, rules)?;
+            defaults::metadata(&mut ingress.metadata);
+            validate::ingress(&ingress, rules);
+            Object::Ingress(Box::new(ingress))
+        }
+        Kind::IngressClass => {
+            let class: IngressClass = from_json(value, rules)?;
+            validate::ingress_class(&class, rules);
+            Object::IngressClass(Box::new(class))
         }
         Kind::ServiceAccount => {
             let mut account: ServiceAccount = from_json(value, rules)?;

@@ -7,9 +7,9 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
 use crate::k8s::{
-    ConfigMap, CronJob, DaemonSet, Deployment, Job, Namespace, NetworkPolicy, PersistentVolume,
-    PersistentVolumeClaim, Pod, ReplicaSet, ReplicationController, Secret, Service, ServiceAccount,
-    StatefulSet,
+    ConfigMap, CronJob, DaemonSet, Deployment, Ingress, IngressClass, Job, Namespace,
+    NetworkPolicy, PersistentVolume, PersistentVolumeClaim, Pod, ReplicaSet, ReplicationController,
+    Secret, Service, ServiceAccount, StatefulSet,
 };
 
 /// What a field may hold.
@@ -55,6 +55,8 @@ impl Shapes {
                 generator.subschema_for::<ConfigMap>(),
                 generator.subschema_for::<Secret>(),
                 generator.subschema_for::<Service>(),
+                generator.subschema_for::<Ingress>(),
+                generator.subschema_for::<IngressClass>(),
                 generator.subschema_for::<ServiceAccount>(),
                 generator.subschema_for::<Namespace>(),
                 generator.subschema_for::<PersistentVolume>(),

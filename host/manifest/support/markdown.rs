@@ -20,7 +20,7 @@ The kinds that are read, and lists of them:
 - `v1`: Pod, ReplicationController, ConfigMap, Secret, Service, PersistentVolume, PersistentVolumeClaim, Namespace, ServiceAccount
 - `apps/v1`: Deployment, ReplicaSet, DaemonSet, StatefulSet
 - `batch/v1`: Job, CronJob
-- `networking.k8s.io/v1`: NetworkPolicy
+- `networking.k8s.io/v1`: Ingress, IngressClass, NetworkPolicy
 ";
 
 /// The text of `docs/compatibility.md`.

@@ -12,6 +12,7 @@ mod claim;
 mod cluster;
 mod config;
 mod container;
+mod ingress;
 mod markdown;
 mod metadata;
 mod network_policy;
@@ -141,6 +142,7 @@ pub fn tables() -> impl Iterator<Item = &'static Table> {
         batch::TABLES,
         config::TABLES,
         service::TABLES,
+        ingress::TABLES,
         network_policy::TABLES,
         cluster::TABLES,
         metadata::TABLES,
@@ -161,9 +163,9 @@ mod tests {
 
     use super::{Support, table, tables};
     use crate::k8s::{
-        ConfigMap, CronJob, DaemonSet, Deployment, Job, Namespace, NetworkPolicy, PersistentVolume,
-        PersistentVolumeClaim, Pod, ReplicaSet, ReplicationController, Secret, Service,
-        ServiceAccount, StatefulSet,
+        ConfigMap, CronJob, DaemonSet, Deployment, Ingress, IngressClass, Job, Namespace,
+        NetworkPolicy, PersistentVolume, PersistentVolumeClaim, Pod, ReplicaSet,
+        ReplicationController, Secret, Service, ServiceAccount, StatefulSet,
     };
     use crate::schema::{Shape, Shapes};
 
@@ -182,6 +184,8 @@ mod tests {
             Shapes::kind::<ConfigMap>(),
             Shapes::kind::<Secret>(),
             Shapes::kind::<Service>(),
+            Shapes::kind::<Ingress>(),
+            Shapes::kind::<IngressClass>(),
             Shapes::kind::<ServiceAccount>(),
             Shapes::kind::<Namespace>(),
             Shapes::kind::<PersistentVolume>(),

@@ -84,6 +84,8 @@ fn every_valid_manifest_gives_the_objects_of_its_json_file() {
             "configMaps": manifests.config_maps,
             "secrets": manifests.secrets,
             "services": manifests.services,
+            "ingresses": manifests.ingresses,
+            "ingressClasses": manifests.ingress_classes,
             "workloads": manifests.workloads,
             "persistentVolumes": manifests.persistent_volumes,
             "persistentVolumeClaims": manifests.persistent_volume_claims,
@@ -111,7 +113,7 @@ fn the_examples_are_valid_and_use_no_field_that_is_ignored() {
             Ok(manifests) => manifests,
             Err(report) => panic!("{} was refused:\n{report}", path.display()),
         };
-        assert_eq!(manifests.pods.len(), 1, "{}", path.display());
+        assert!(!manifests.pods.is_empty(), "{}", path.display());
         assert_eq!(manifests.warnings, Vec::new(), "{}", path.display());
     }
 }

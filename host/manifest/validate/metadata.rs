@@ -2,6 +2,7 @@
 
 use super::{Finding, Findings, Path, names};
 use crate::k8s::ObjectMeta;
+use crate::publishing;
 use crate::report::ViolationKind;
 
 /// The size of all annotations of an object together, keys and values, in bytes.
@@ -93,6 +94,17 @@ pub(super) fn key_and_value(path: &Path, key: &str, value: &str, findings: &mut 
             .at_key(key);
         finding.on_key = false;
         findings.push(finding);
+    }
+}
+
+/// The annotation by which published ports speak the PROXY protocol; `path` is that of the metadata.
+pub(super) fn proxy_protocol(metadata: &ObjectMeta, path: &Path, findings: &mut Findings) {
+    let annotations = metadata.annotations.as_ref();
+    if let Some(text) = annotations.and_then(|all| all.get(publishing::PROXY_PROTOCOL))
+        && let Err(detail) = publishing::check(text)
+    {
+        let path = path.field("annotations").key(publishing::PROXY_PROTOCOL);
+        findings.invalid("metadata/proxy-protocol", &path, text, detail);
     }
 }
 

@@ -93,6 +93,22 @@ pub(crate) fn dns1123_subdomain(text: &str) -> Vec<String> {
     wrong
 }
 
+/// A DNS-1123 subdomain behind `*.`: a host with a wildcard.
+pub(crate) fn wildcard_dns1123_subdomain(text: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if text.len() > SUBDOMAIN_MAX_BYTES {
+        wrong.push(too_long(SUBDOMAIN_MAX_BYTES));
+    }
+    let is_good = |rest: &str| rest.split('.').all(is_label);
+    if !text.strip_prefix("*.").is_some_and(is_good) {
+        wrong.push(
+            "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', regex used for validation is '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+                .to_owned(),
+        );
+    }
+    wrong
+}
+
 /// A qualified name: the key of a label or an annotation.
 pub(crate) fn qualified_name(text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -220,7 +236,8 @@ mod tests {
 
     #[test]
     fn each_check_accepts_what_kubernetes_accepts() {
-        let cases: [(Check, &[&str]); 8] = [
+        let cases: [(Check, &[&str]); 9] = [
+            (wildcard_dns1123_subdomain, &["*.a", "*.foo.com"]),
             (dns1123_label, &["a", "1st", "a-b", "0"]),
             (dns1035_label, &["a", "web-1"]),
             (dns1123_subdomain, &["a.b", "mc1", "a-b.c"]),
@@ -243,7 +260,11 @@ mod tests {
     #[test]
     fn each_check_refuses_what_kubernetes_refuses() {
         let long = "a".repeat(254);
-        let cases: [(Check, &[&str]); 8] = [
+        let cases: [(Check, &[&str]); 9] = [
+            (
+                wildcard_dns1123_subdomain,
+                &["*", "*.", "a.*", "*.*.com", "*foo.com", "foo.com", &long],
+            ),
             (
                 dns1123_label,
                 &["", "A", "-a", "a-", "a.b", "a_b", &long, "é"],

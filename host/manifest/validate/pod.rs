@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Finding, Findings, Path, container, dns, gates, ipc, metadata, names, pod_resources, volume,
+    Finding, Findings, Path, container, dns, gates, http, ipc, metadata, names, pod_resources,
+    volume,
 };
 use crate::k8s::{Pod, PodSpec};
 use crate::report::ViolationKind;
@@ -11,7 +12,10 @@ use crate::report::ViolationKind;
 /// Holds every rule of a pod.
 pub(crate) fn pod(pod: &Pod, findings: &mut Findings) {
     metadata::metadata(&pod.metadata, names::dns1123_subdomain, findings);
-    ipc::annotations(&pod.metadata, &Path::root().field("metadata"), findings);
+    let metadata = Path::root().field("metadata");
+    ipc::annotations(&pod.metadata, &metadata, findings);
+    http::annotations(&pod.metadata, &metadata, findings);
+    metadata::proxy_protocol(&pod.metadata, &metadata, findings);
     let path = Path::root().field("spec");
     match &pod.spec {
         Some(spec) => pod_spec(spec, &path, findings),

@@ -17,6 +17,7 @@ const AFFINITY_SECONDS: std::ops::RangeInclusive<i32> = 1..=86_400;
 /// Holds every rule of a service.
 pub(crate) fn service(service: &Service, findings: &mut Findings) {
     metadata::metadata(&service.metadata, names::dns1035_label, findings);
+    metadata::proxy_protocol(&service.metadata, &Path::root().field("metadata"), findings);
     let path = Path::root().field("spec");
     match &service.spec {
         Some(spec) => service_spec(spec, &path, findings),

@@ -8,6 +8,7 @@ pub(super) fn pod_template(template: &PodTemplateSpec, path: &Path, findings: &m
     if let Some(found) = &template.metadata {
         metadata::labels_and_annotations(found, &path.field("metadata"), findings);
         ipc::annotations(found, &path.field("metadata"), findings);
+        metadata::proxy_protocol(found, &path.field("metadata"), findings);
     }
     let path = path.field("spec");
     match &template.spec {

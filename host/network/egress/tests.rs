@@ -318,6 +318,7 @@ async fn a_client_of_a_published_port_is_answered_from_it_also_where_egress_lead
         pod_name: "pod".to_owned(),
         port: socket.local_addr().unwrap().port(),
         protocol: crate::Protocol::Udp,
+        proxy: None,
     });
     let published = published.await.unwrap();
     let client = HostUdp::bind("127.0.0.1:0").await.unwrap();

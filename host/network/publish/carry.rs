@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream as HostStream;
 
 use super::handover::Handover;
-use super::{Counters, count};
+use super::{Counters, ProxyProtocol, count};
 use crate::Errno;
 use crate::limits::{
     PUBLISH_READ_BYTES, PUBLISH_TRANSFERS_PER_TURN, PUBLISH_WRITE_BYTES, PUBLISH_WRITE_SLICES,
@@ -32,10 +32,17 @@ pub(crate) async fn carry_handed(handed: Handover, pod: PodNetwork) {
         client,
         port,
         counters,
+        proxy,
+        mut permission,
     } = handed;
     // An error means that this thread's event loop takes no more: the client sees a close.
     if let Ok(host) = HostStream::from_std(stream) {
-        carry(host, client, pod, port, counters).await;
+        let carrying = carry(host, client, (pod, port), proxy, counters);
+        tokio::select! {
+            () = carrying => {}
+            // Nothing is ever sent: it is closed with the publication, and what is carried is reset by its drop.
+            _ = permission.changed() => {}
+        }
     }
 }
 
@@ -43,27 +50,38 @@ pub(crate) async fn carry_handed(handed: Handover, pod: PodNetwork) {
 pub(super) async fn carry(
     host: HostStream,
     client: SocketAddr,
-    pod: PodNetwork,
-    port: u16,
+    (pod, port): (PodNetwork, u16),
+    proxy: Option<ProxyProtocol>,
     counters: Arc<Counters>,
 ) {
     // Small answers must not wait for acknowledgements; a failure costs only latency.
     let _ = host.set_nodelay(true);
+    let host = Outside {
+        stream: host,
+        has_ended: false,
+    };
     let Ok(inside) = pod.dial_for(client, port).await else {
         counters.refused.fetch_add(1, Ordering::Relaxed);
-        reset(&host);
         return;
     };
+    if let (Some(proxy), Ok(at)) = (proxy, host.stream.local_addr()) {
+        // It fits into an empty buffer; a pod that is gone already is found out below.
+        let _ = inside.write_all(proxy.header(client, at)).await;
+    }
     counters.connections.fetch_add(1, Ordering::Relaxed);
     pipe(host, inside, counters).await;
 }
 
 /// Carries between the host and the pod until both directions have ended.
 pub(crate) async fn join(host: HostStream, inside: TcpStream) {
+    let host = Outside {
+        stream: host,
+        has_ended: false,
+    };
     pipe(host, inside, Arc::default()).await;
 }
 
-async fn pipe(host: HostStream, inside: TcpStream, counters: Arc<Counters>) {
+async fn pipe(host: Outside, inside: TcpStream, counters: Arc<Counters>) {
     let mut pipes = Pipes {
         host,
         inside,
@@ -71,11 +89,8 @@ async fn pipe(host: HostStream, inside: TcpStream, counters: Arc<Counters>) {
         upstream: Upstream::default(),
         downstream: Downstream::default(),
     };
-    if poll_fn(|cx| pipes.poll(cx)).await.is_err() {
-        // The host's error or the pod's: both sides learn of it as a reset.
-        reset(&pipes.host);
-        pipes.inside.abort();
-    }
+    // The host's error or the pod's: both sides learn of it as a reset.
+    pipes.host.has_ended = poll_fn(|cx| pipes.poll(cx)).await.is_ok();
 }
 
 /// Makes the drop of a host connection a reset. If the host refuses, it is an ordinary close.
@@ -83,9 +98,32 @@ pub(super) fn reset(host: &HostStream) {
     let _ = host.set_zero_linger();
 }
 
+/// The client's end. Unless it has ended in order, its drop is a reset: for an error, for the end of the pod, for that of
+/// the publication.
+struct Outside {
+    stream: HostStream,
+    has_ended: bool,
+}
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            reset(&self.stream);
+        }
+    }
+}
+
+impl Drop for Pipes {
+    fn drop(&mut self) {
+        if !self.host.has_ended {
+            self.inside.abort();
+        }
+    }
+}
+
 /// The two directions of a connection.
 struct Pipes {
-    host: HostStream,
+    host: Outside,
     inside: TcpStream,
     counters: Arc<Counters>,
     upstream: Upstream,
@@ -169,7 +207,7 @@ impl Pipes {
         if room == 0 {
             return Ok(Step::Moved);
         }
-        match self.host.poll_read_ready(cx) {
+        match self.host.stream.poll_read_ready(cx) {
             Poll::Pending => {
                 // An idle connection holds no buffer.
                 self.upstream.buffer = BytesMut::new();
@@ -179,7 +217,7 @@ impl Pipes {
             Poll::Ready(Ok(())) => {}
         }
         let wish = self.upstream.next_read_bytes().min(room);
-        match self.upstream.read(&mut self.host, wish, cx) {
+        match self.upstream.read(&mut self.host.stream, wish, cx) {
             Poll::Pending => Ok(Step::Waiting),
             Poll::Ready(Err(_)) => Err(Broken),
             Poll::Ready(Ok(data)) if data.is_empty() => {
@@ -208,7 +246,7 @@ impl Pipes {
                 if self.downstream.reset {
                     return Err(Broken);
                 }
-                return match Pin::new(&mut self.host).poll_shutdown(cx) {
+                return match Pin::new(&mut self.host.stream).poll_shutdown(cx) {
                     Poll::Pending => Ok(Step::Waiting),
                     Poll::Ready(Ok(())) => Ok(Step::Ended),
                     Poll::Ready(Err(_)) => Err(Broken),
@@ -220,7 +258,7 @@ impl Pipes {
                 Step::Waiting
             });
         }
-        match self.host.poll_write_ready(cx) {
+        match self.host.stream.poll_write_ready(cx) {
             Poll::Pending => return Ok(Step::Waiting),
             Poll::Ready(Err(_)) => return Err(Broken),
             Poll::Ready(Ok(())) => {}
@@ -233,6 +271,7 @@ impl Pipes {
                 used += 1;
             }
             self.host
+                .stream
                 .try_write_vectored(slices.get(..used).unwrap_or(&[]))
         };
         match written {

@@ -2,17 +2,21 @@
 //!
 //! With `egress` the only place of this crate that opens a host socket. A publication binds at once, so that a port in use is found before
 //! anything starts; then it is a future to be spawned among the tasks of the pod, or of whoever keeps the services. Dropping
-//! that future (or the [`Published`]) frees the host port and ends every connection of a pod's publication.
+//! that future (or the [`Published`]) frees the host port and resets every connection that came in by it.
 //!
 //! A service's publication only chooses: an accepted connection is handed over to the chosen pod, whose own task carries it
-//! on the pod's own thread and ends it with the pod.
+//! on the pod's own thread and ends it with the pod or the publication.
 //!
 //! `tcp` accepts, `carry` pipes connections with backpressure and half-close both ways, `handover` brings them to another
-//! thread, `udp` keeps a flow for each client.
+//! thread, `udp` keeps a flow for each client, `proxy_protocol` tells the pod who its client is.
+//!
+//! Whatever ends a publication, the end of its pod or service included, resets the connections that came in by it: nobody
+//! may take what was cut for whole.
 
 mod carry;
 mod error;
 mod handover;
+mod proxy_protocol;
 mod target;
 mod tcp;
 mod udp;
@@ -28,7 +32,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) use carry::{carry_handed, join};
 pub use error::PublishError;
-pub(crate) use handover::Handovers;
+pub(crate) use handover::Handover;
+pub use proxy_protocol::{NoProxyProtocol, ProxyProtocol};
 
 use crate::counters::Protocol;
 use crate::network::Network;
@@ -49,6 +54,8 @@ pub struct PublishServiceConfig {
     pub port: u16,
     /// TCP or UDP.
     pub protocol: Protocol,
+    /// How the pods learn who their clients are, over TCP; nothing to leave that out.
+    pub proxy: Option<ProxyProtocol>,
 }
 
 /// What is to be published where.
@@ -65,6 +72,8 @@ pub struct PublishConfig {
     pub port: u16,
     /// TCP or UDP.
     pub protocol: Protocol,
+    /// How the pod learns who its clients are, over TCP; nothing to leave that out.
+    pub proxy: Option<ProxyProtocol>,
 }
 
 /// A published port, bound on the host. Nothing is carried until [`Published::serve`] runs; a client that comes before is
@@ -105,7 +114,7 @@ pub async fn publish(config: PublishConfig) -> Result<Published, PublishError> {
         pod: config.pod,
         port: config.port,
     };
-    let bound = bind(config.host, config.protocol, target);
+    let bound = bind(config.host, config.protocol, target, config.proxy);
     bound.map_err(|source| PublishError {
         what: format!("pod {:?}", config.pod_name),
         pod: Some(config.pod_name),
@@ -129,7 +138,7 @@ pub fn publish_service(config: PublishServiceConfig) -> Result<Published, Publis
         service: config.service,
         port: config.port,
     };
-    let bound = bind(config.host, config.protocol, target);
+    let bound = bind(config.host, config.protocol, target, config.proxy);
     bound.map_err(|source| PublishError {
         what,
         pod: None,
@@ -140,11 +149,16 @@ pub fn publish_service(config: PublishServiceConfig) -> Result<Published, Publis
     })
 }
 
-fn bind(host: SocketAddr, protocol: Protocol, target: Target) -> std::io::Result<Published> {
+fn bind(
+    host: SocketAddr,
+    protocol: Protocol,
+    target: Target,
+    proxy: Option<ProxyProtocol>,
+) -> std::io::Result<Published> {
     let counters = Arc::new(Counters::default());
     let (kind, local) = match protocol {
         Protocol::Tcp => {
-            let (bound, local) = tcp::Publication::bind(host, target, &counters)?;
+            let (bound, local) = tcp::Publication::bind(host, target, proxy, &counters)?;
             (Kind::Tcp(bound), local)
         }
         Protocol::Udp => {
@@ -157,6 +171,17 @@ fn bind(host: SocketAddr, protocol: Protocol, target: Target) -> std::io::Result
         counters,
         kind,
     })
+}
+
+/// Listens on a host port for a caller that speaks a protocol itself and chooses by it, as an ingress does. What it does
+/// with a connection is its own affair; it reaches pods by [`PodNetwork::dial`].
+///
+/// # Errors
+/// The host port is in use, needs privileges, or is not one of this host's.
+pub fn listen(host: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(host)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 /// Asks whether a host port could be published now, so that a port in use is found before a pod is begun. It is free

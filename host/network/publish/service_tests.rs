@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpStream as HostStream, UdpSocket as HostUdp};
 
-use super::tests::limited;
+use super::tests::{is_reset, limited};
 use super::{PublishServiceConfig, PublishedTraffic, publish_service};
 use crate::tests::{listen, service, service_name};
 use crate::{
@@ -48,6 +48,7 @@ async fn service_of_three(
         service: service_name("web"),
         port: 80,
         protocol,
+        proxy: None,
     });
     let published = published.unwrap();
     let (at, traffic) = (published.local_addr(), published.traffic());
@@ -159,4 +160,34 @@ async fn a_client_of_a_published_udp_service_keeps_its_pod_while_that_is_an_endp
             .all(|pod| *pod == answered[5] && *pod != answered[0]),
         "{answered:?}"
     );
+}
+
+#[tokio::test]
+async fn connections_that_were_handed_over_end_with_the_publication_and_others_stay() {
+    let (_network, pods, at, _traffic, mut tasks) = service_of_three(Protocol::Tcp).await;
+    let listeners: Vec<_> = pods
+        .iter()
+        .map(|(_, container)| listen(container, "0.0.0.0:80"))
+        .collect();
+    let mut client = HostStream::connect(at).await.unwrap();
+    let any = std::future::poll_fn(|cx| {
+        let ready = listeners
+            .iter()
+            .find(|one| one.poll_accept_ready(cx).is_ready());
+        ready.map_or(std::task::Poll::Pending, std::task::Poll::Ready)
+    });
+    let server = limited(any).await.try_accept().unwrap().stream().unwrap();
+    server.write_all(Bytes::from_static(b"x")).await.unwrap();
+    assert_eq!(limited(client.read_u8()).await.unwrap(), b'x');
+    // A connection that is no publication's.
+    let direct = pods[0]
+        .0
+        .dial(([192, 0, 2, 1], 4000).into(), 80)
+        .await
+        .unwrap();
+    // The first task is the publication's.
+    drop(tasks.remove(0));
+    assert!(is_reset(&mut client).await);
+    assert_eq!(limited(server.read(9)).await, Err(crate::Errno::ConnReset));
+    direct.write_all(Bytes::from_static(b"y")).await.unwrap();
 }

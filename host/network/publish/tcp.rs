@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream as HostStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::Counters;
 use super::carry::{carry, reset};
 use super::handover::Handover;
 use super::target::Target;
+use super::{Counters, ProxyProtocol};
 use crate::counters::Protocol;
 use crate::limits::{MAX_PUBLISHED_CONNECTIONS, PUBLISH_ACCEPT_PAUSE, PUBLISH_BACKLOG};
 use crate::network::Network;
@@ -22,12 +23,16 @@ pub(super) struct Publication {
     listener: TcpListener,
     target: Target,
     counters: Arc<Counters>,
+    proxy: Option<ProxyProtocol>,
+    /// Dropped with this; whom connections were handed over to sees it.
+    permission: watch::Sender<()>,
 }
 
 impl Publication {
     pub(super) fn bind(
         host: SocketAddr,
         target: Target,
+        proxy: Option<ProxyProtocol>,
         counters: &Arc<Counters>,
     ) -> io::Result<(Self, SocketAddr)> {
         // What `TcpListener::bind` does, without its detour over name lookup.
@@ -38,6 +43,8 @@ impl Publication {
         // Elsewhere than on Unix it lets two programs have one port.
         #[cfg(unix)]
         socket.set_reuseaddr(true)?;
+        // Clients that have vanished without a word are found out by the kernel; what it accepts inherits this.
+        socket.set_keepalive(true)?;
         socket.bind(host)?;
         let listener = socket.listen(PUBLISH_BACKLOG)?;
         let local = listener.local_addr()?;
@@ -46,6 +53,8 @@ impl Publication {
             listener,
             target,
             counters,
+            proxy,
+            permission: watch::Sender::new(()),
         };
         Ok((this, local))
     }
@@ -63,7 +72,8 @@ impl Publication {
                 Ok((host, client)) => match &self.target {
                     Target::Pod { pod, port } => {
                         let counters = Arc::clone(&self.counters);
-                        connections.spawn(carry(host, client, pod.clone(), *port, counters));
+                        let to = (pod.clone(), *port);
+                        connections.spawn(carry(host, client, to, self.proxy, counters));
                     }
                     Target::Service {
                         network,
@@ -103,6 +113,8 @@ impl Publication {
             client,
             port,
             counters: Arc::clone(&self.counters),
+            proxy: self.proxy,
+            permission: self.permission.subscribe(),
         };
         if let Err(handover) = pod.pod().handovers.push(handover)
             && let Ok(host) = HostStream::from_std(handover.stream)

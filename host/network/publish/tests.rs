@@ -25,6 +25,7 @@ fn config(pod: &PodNetwork, port: u16, protocol: Protocol) -> PublishConfig {
         pod_name: "web".to_owned(),
         port,
         protocol,
+        proxy: None,
     }
 }
 
@@ -47,6 +48,11 @@ async fn accept(listener: &TcpSocket) -> TcpStream {
 
 pub(super) async fn limited<T>(work: impl Future<Output = T>) -> T {
     timeout(LIMIT, work).await.unwrap()
+}
+
+pub(super) async fn is_reset(client: &mut HostStream) -> bool {
+    let ended = limited(client.read(&mut [0; 9])).await;
+    ended.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset)
 }
 
 /// Yields until a condition holds.
@@ -222,7 +228,7 @@ async fn a_pod_that_closes_ends_an_idle_client() {
 }
 
 #[tokio::test]
-async fn dropping_the_future_frees_the_port_and_ends_the_connections() {
+async fn dropping_the_future_frees_the_port_and_resets_the_connections() {
     let (pod, _a, b) = pod();
     let listener = listen(&b, "0.0.0.0:80");
     let (at, _, task) = serve(&pod, 80, Protocol::Tcp).await;
@@ -230,12 +236,8 @@ async fn dropping_the_future_frees_the_port_and_ends_the_connections() {
     let inside = accept(&listener).await;
     task.abort();
     assert!(limited(task).await.unwrap_err().is_cancelled());
-    assert!(
-        limited(inside.read(9))
-            .await
-            .is_ok_and(|data| data.is_empty())
-    );
-    assert_eq!(limited(client.read(&mut [0; 9])).await.unwrap(), 0);
+    assert_eq!(limited(inside.read(9)).await, Err(crate::Errno::ConnReset));
+    assert!(is_reset(&mut client).await);
     let again = PublishConfig {
         host: at,
         ..config(&pod, 80, Protocol::Tcp)
@@ -323,4 +325,119 @@ async fn udp_clients_are_answered_each_by_its_own_flow() {
         ),
         (2, 6, 6)
     );
+}
+
+#[tokio::test]
+async fn five_hundred_silent_clients_keep_nobody_out_and_end_with_the_pod() {
+    let (pod, _a, b) = pod();
+    let listener = listen(&b, "0.0.0.0:80");
+    let (at, _, task) = serve(&pod, 80, Protocol::Tcp).await;
+    let mut silent = Vec::new();
+    let mut inside = Vec::new();
+    for _ in 0..500 {
+        silent.push(HostStream::connect(at).await.unwrap());
+        inside.push(accept(&listener).await);
+    }
+    let mut client = HostStream::connect(at).await.unwrap();
+    let talking = accept(&listener).await;
+    client.write_all(b"hello").await.unwrap();
+    assert_eq!(limited(talking.read(9)).await.unwrap(), "hello");
+    pod.close();
+    for client in silent.iter_mut().chain([&mut client]) {
+        assert!(is_reset(client).await);
+    }
+    drop(task);
+}
+
+#[tokio::test]
+async fn what_a_client_does_not_read_stays_with_the_pod() {
+    let (pod, _a, b) = pod();
+    let listener = listen(&b, "0.0.0.0:80");
+    let (at, traffic, _task) = serve(&pod, 80, Protocol::Tcp).await;
+    let client = HostStream::connect(at).await.unwrap();
+    let inside = accept(&listener).await;
+    let chunk = Bytes::from(vec![0; 64 * 1024]);
+    let (mut sent, mut quiet) = (0_u64, 0);
+    // Full when nothing was taken for as long as the task would need to take something many times.
+    while quiet < 10_000 {
+        match inside.try_write(&mut chunk.clone()) {
+            Ok(taken) => {
+                sent += u64::try_from(taken).unwrap();
+                quiet = 0;
+            }
+            Err(_) => quiet += 1,
+        }
+        tokio::task::yield_now().await;
+    }
+    // Besides what the kernel has for the two ends of the client's connection.
+    let held = sent - traffic.from_pod_bytes();
+    let most = crate::limits::PUBLISH_WRITE_BYTES + 256 * 1024;
+    assert!(held <= u64::try_from(most).unwrap(), "{held} bytes");
+    drop(client);
+    until(|| inside.write_capacity() != Ok(0)).await;
+}
+
+#[tokio::test]
+async fn a_pod_that_asks_is_told_who_its_client_is() {
+    use super::ProxyProtocol::{V1, V2};
+    let (pod, _a, b) = pod();
+    let listener = listen(&b, "0.0.0.0:80");
+    for proxy in [V1, V2] {
+        let config = PublishConfig {
+            proxy: Some(proxy),
+            ..config(&pod, 80, Protocol::Tcp)
+        };
+        let published = publish(config).await.unwrap();
+        let at = published.local_addr();
+        let task = tokio::task::spawn(published.serve());
+        let mut client = HostStream::connect(at).await.unwrap();
+        client.write_all(b"hello").await.unwrap();
+        let inside = accept(&listener).await;
+        let header = proxy.header(client.local_addr().unwrap(), at);
+        let mut got = Vec::new();
+        while got.len() < header.len() + 5 {
+            got.extend_from_slice(&limited(inside.read(99)).await.unwrap());
+        }
+        assert_eq!(got, [&header[..], b"hello"].concat());
+        task.abort();
+    }
+}
+
+#[tokio::test]
+async fn ports_are_published_over_ipv6_and_over_both() {
+    let (pod, _a, b) = pod();
+    let listener = listen(&b, "0.0.0.0:80");
+    let server = b.udp_socket(AddressFamily::Ipv4).unwrap();
+    server.bind("0.0.0.0:53".parse().unwrap()).unwrap();
+    for (host, clients) in [("[::1]:0", &["::1"][..]), ("[::]:0", &["127.0.0.1", "::1"])] {
+        let config = |port, protocol| PublishConfig {
+            host: host.parse().unwrap(),
+            ..config(&pod, port, protocol)
+        };
+        let Ok(tcp) = publish(config(80, Protocol::Tcp)).await else {
+            // A machine without IPv6.
+            return;
+        };
+        let udp = publish(config(53, Protocol::Udp)).await.unwrap();
+        let (at, udp_at) = (tcp.local_addr().port(), udp.local_addr().port());
+        let tasks = [tokio::spawn(tcp.serve()), tokio::spawn(udp.serve())];
+        for client in clients {
+            let client: std::net::IpAddr = client.parse().unwrap();
+            let mut stream = HostStream::connect((client, at)).await.unwrap();
+            let inside = accept(&listener).await;
+            assert_eq!(inside.peer_addr().ip(), crate::GATEWAY, "{client}");
+            inside.write_all(Bytes::from_static(b"x")).await.unwrap();
+            assert_eq!(limited(stream.read_u8()).await.unwrap(), b'x');
+
+            let socket = HostUdp::bind((client, 0)).await.unwrap();
+            socket.send_to(b"ask", (client, udp_at)).await.unwrap();
+            limited(std::future::poll_fn(|cx| server.poll_recv_ready(cx))).await;
+            let asked = server.try_recv_from(9).unwrap();
+            server.try_send_to(&asked.data, Some(asked.from)).unwrap();
+            let mut answer = [0; 9];
+            let (length, _) = limited(socket.recv_from(&mut answer)).await.unwrap();
+            assert_eq!(&answer[..length], b"ask");
+        }
+        tasks.iter().for_each(JoinHandle::abort);
+    }
 }

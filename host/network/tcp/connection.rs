@@ -4,7 +4,9 @@
 //! sends a reset), and Linux where these leave a choice:
 //! * a reset throws away what the receiver of the reset has sent and nobody read; what it has received stays readable;
 //! * then the reset is reported once, as `ECONNRESET` to the first read or write, afterwards read gives EOF, write `EPIPE`;
-//! * a side that had received EOF before the reset gets no `ECONNRESET`, only `EPIPE` from its writes.
+//! * a side that had received EOF before the reset gets no `ECONNRESET`, only `EPIPE` from its writes;
+//! * the first write to a peer that has closed is taken, since only the peer's answer to it, a reset, can tell that nobody
+//!   is there (RFC 9293 3.10.7.1); the next gives `EPIPE`.
 //!
 //! One lock holds both directions, since closing concerns both; the two ends of a connection usually live on one thread.
 
@@ -194,9 +196,14 @@ impl State {
     }
 
     /// Whether a write of `side` would fail, not for want of room.
-    const fn write_ended(&self, side: Side) -> bool {
+    const fn write_fails(&self, side: Side) -> bool {
         let own = self.sides.of(side);
-        own.closed || own.finished || own.reset || self.sides.of(side.other()).closed
+        own.closed || own.finished || own.reset
+    }
+
+    /// Whether nothing that `side` writes is read any more.
+    const fn write_ended(&self, side: Side) -> bool {
+        self.write_fails(side) || self.sides.of(side.other()).closed
     }
 
     /// The error that a write of `side` gives, if any; a pending one is told once.
@@ -205,7 +212,7 @@ impl State {
             return Some(Errno::BadF);
         }
         let pending = self.sides.of_mut(side).error.take();
-        pending.or_else(|| self.write_ended(side).then_some(Errno::Pipe))
+        pending.or_else(|| self.write_fails(side).then_some(Errno::Pipe))
     }
 
     /// Whether `side` breaks the connection off if it closes now.
@@ -223,6 +230,24 @@ impl State {
             Some(Segment::Reset)
         } else {
             (!own.finished).then_some(Segment::Finish)
+        }
+    }
+
+    /// What a read of `side` gives when no bytes wait: end, error or nothing yet.
+    fn nothing_to_read(&mut self, side: Side) -> Result<Bytes, Errno> {
+        let peer_finished = self.sides.of(side.other()).finished;
+        let own = self.sides.of_mut(side);
+        if own
+            .error
+            .take_if(|error| *error == Errno::ConnReset)
+            .is_some()
+        {
+            return Err(Errno::ConnReset);
+        }
+        if own.reset || own.deaf || peer_finished {
+            Ok(Bytes::new())
+        } else {
+            Err(Errno::Again)
         }
     }
 
@@ -337,6 +362,9 @@ impl End {
     /// Resets both ends, as if each had got the reset of the other: nothing more goes over the connection.
     pub(super) fn sever(&self) {
         let mut state = lock(&self.connection.state);
+        if let Some(last) = state.last_segment(self.side, true) {
+            self.connection.show(&state, self.side, &last);
+        }
         for side in [Side::Client, Side::Server] {
             state.pipes.of_mut(side).discard();
             let own = state.sides.of_mut(side);
@@ -371,20 +399,26 @@ impl End {
             }
             return Ok(data);
         }
-        let peer_finished = state.sides.of(self.side.other()).finished;
-        let own = state.sides.of_mut(self.side);
-        if own
-            .error
-            .take_if(|error| *error == Errno::ConnReset)
-            .is_some()
-        {
-            return Err(Errno::ConnReset);
+        state.nothing_to_read(self.side)
+    }
+
+    /// As [`End::read`], but the bytes stay.
+    pub(super) fn peek(&self, max: usize) -> Result<Bytes, Errno> {
+        let mut state = lock(&self.connection.state);
+        if state.sides.of(self.side).closed {
+            return Err(Errno::BadF);
         }
-        if own.reset || own.deaf || peer_finished {
-            Ok(Bytes::new())
-        } else {
-            Err(Errno::Again)
+        let incoming = state.pipes.of(self.side.other());
+        if max == 0 || !incoming.is_empty() {
+            return Ok(incoming.peek(max));
         }
+        state.nothing_to_read(self.side)
+    }
+
+    /// Bytes that wait to be read.
+    pub(super) fn unread(&self) -> usize {
+        let state = lock(&self.connection.state);
+        state.pipes.of(self.side.other()).unread()
     }
 
     pub(super) fn poll_readable(&self, cx: &Context<'_>) -> Poll<()> {
@@ -408,8 +442,15 @@ impl End {
         if data.is_empty() {
             return Ok(0);
         }
+        let peer_is_gone = state.sides.of(self.side.other()).closed;
+        if peer_is_gone {
+            // What is written is thrown away, and answered by a reset. Of that no reader hears: EOF was before it.
+            let own = state.sides.of_mut(self.side);
+            own.reset = true;
+            own.error = Some(Errno::Pipe);
+        }
         if self.connection.capturing.is_on() {
-            return self.write_shown(state, data);
+            return self.write_shown(state, data, peer_is_gone);
         }
         let outgoing = state.pipes.of_mut(self.side);
         match outgoing.push(data) {
@@ -431,6 +472,7 @@ impl End {
         &self,
         mut state: MutexGuard<'_, State>,
         data: &mut Bytes,
+        peer_is_gone: bool,
     ) -> Result<usize, Errno> {
         let mut shown = data.clone();
         let accepted = state.pipes.of_mut(self.side).push(data);
@@ -440,6 +482,9 @@ impl End {
         shown.truncate(accepted);
         let connection = &self.connection;
         connection.show(&state, self.side, &Segment::Data(shown));
+        if peer_is_gone {
+            connection.show(&state, self.side.other(), &Segment::Reset);
+        }
         let readers = state.pipes.of_mut(self.side).readers.take();
         drop(state);
         readers.wake();
@@ -457,14 +502,14 @@ impl End {
 
     pub(super) fn poll_writable(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = lock(&self.connection.state);
-        if state.write_ended(self.side) || state.pipes.of(self.side).room() > 0 {
+        if state.write_fails(self.side) || state.pipes.of(self.side).room() > 0 {
             return Poll::Ready(());
         }
         state.pipes.of_mut(self.side).writers.register(cx.waker());
         Poll::Pending
     }
 
-    /// Ready when no write can succeed any more.
+    /// Ready when nothing that is written will be read any more.
     pub(super) fn poll_write_end(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = lock(&self.connection.state);
         if state.write_ended(self.side) {

@@ -224,7 +224,8 @@ impl Listener {
     fn admit(&self, mut state: std::sync::MutexGuard<'_, State>, is_new: bool) {
         let options = lock(&self.options).clone();
         let mut wakers = Vec::new();
-        while state.established.len() < options.backlog() {
+        // As on Linux one more than the backlog (`sk_acceptq_is_full`), so that a backlog of 0 is of use too.
+        while state.established.len() <= options.backlog() {
             let Some(attempt) = state.waiting.pop_front() else {
                 break;
             };

@@ -1,8 +1,7 @@
 //! TCP as a program sees it, without segments: what RFC 9293 and `tcp(7)` promise at the socket interface.
 //!
 //! There is no latency and no loss, so everything that the wire would delay happens at once: a connect is established or
-//! refused when it is made, a reset has arrived before the call that provoked it returns. In particular the first write
-//! after the peer has closed gives `EPIPE` already, where a real network lets it succeed and answers with a reset.
+//! refused when it is made, a reset has arrived before the call that provoked it returns.
 //!
 //! ```text
 //!  TcpSocket:  unbound ──bind──► bound ──listen──► listening ──accept──► (a new, connected socket)

@@ -97,8 +97,12 @@ impl Model {
         if let Some(error) = self.sides[side].error.take() {
             return Err(error);
         }
-        if self.write_has_ended(side) {
+        if self.sides[side].finished || self.sides[side].reset {
             return Err(Errno::Pipe);
+        }
+        if self.sides[1 - side].closed {
+            self.sides[side].reset = true;
+            self.sides[side].error = Some(Errno::Pipe);
         }
         match length.min(CAPACITY - self.sides[side].sent.len()) {
             0 => Err(Errno::Again),
@@ -161,7 +165,7 @@ impl Model {
                 assert_eq!(end.try_write(&mut Bytes::from(data.clone())), expected);
                 if let Ok(accepted) = expected {
                     self.written += accepted;
-                    if !self.sides[1 - side].deaf {
+                    if !self.sides[1 - side].deaf && !self.sides[1 - side].closed {
                         self.sides[side].sent.extend(&data[..accepted]);
                     }
                 }

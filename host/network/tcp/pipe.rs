@@ -67,6 +67,21 @@ impl Pipe {
         self.capacity.saturating_sub(self.unread)
     }
 
+    /// The first bytes, at most `max`, which stay where they are: a copy, unless the first chunk has as many.
+    pub(super) fn peek(&self, max: usize) -> Bytes {
+        let wanted = max.min(self.unread);
+        if let Some(first) = self.chunks.front().filter(|first| first.len() >= wanted) {
+            return first.slice(..wanted);
+        }
+        let mut copy = BytesMut::with_capacity(wanted);
+        let pieces = self.chunks.iter().map(Bytes::as_ref);
+        for piece in pieces.chain([self.tail.as_ref()]) {
+            let missing = wanted.saturating_sub(copy.len());
+            copy.extend(piece.iter().take(missing));
+        }
+        copy.freeze()
+    }
+
     /// Takes as much of `data` as there is room for, from its front, and returns how much.
     pub(super) fn push(&mut self, data: &mut Bytes) -> usize {
         let accepted = data.len().min(self.room());
@@ -160,6 +175,28 @@ mod tests {
         let rest = pipe.pull(usize::MAX).unwrap();
         assert_eq!(first.as_ptr(), data.as_ptr());
         assert_eq!(rest.as_ptr(), data[100..].as_ptr());
+    }
+
+    #[test]
+    fn what_is_peeked_at_is_read_afterwards() {
+        let mut pipe = Pipe::new(1 << 20);
+        assert!(pipe.peek(10).is_empty());
+        let first = Bytes::from(vec![1; 2000]);
+        for data in [
+            first.clone(),
+            Bytes::from(vec![2; 1500]),
+            Bytes::from_static(&[3; 7]),
+        ] {
+            pipe.push(&mut data.clone());
+        }
+        assert_eq!(pipe.peek(100).as_ptr(), first.as_ptr(), "no copy");
+        let all = pipe.peek(usize::MAX);
+        assert_eq!(all, [vec![1; 2000], vec![2; 1500], vec![3; 7]].concat());
+        assert_eq!(pipe.peek(2001), all.slice(..2001));
+        assert_eq!(
+            (pipe.unread(), pipe.pull(usize::MAX).unwrap()),
+            (3507, first)
+        );
     }
 
     #[test]

@@ -50,6 +50,8 @@ enum State {
         lease: Option<Arc<PortLease>>,
     },
     Connected(TcpStream),
+    /// Its connect has failed: of no more use, but it still has the address.
+    Failed(SocketAddr),
     Closed,
 }
 
@@ -129,7 +131,7 @@ impl TcpSocket {
             State::Bound(lease) => Arc::clone(lease),
             State::Unbound => return Err(Errno::DestAddrReq),
             State::Connecting { .. } | State::Connected(_) => return Err(Errno::IsConn),
-            State::Listening { .. } | State::Closed => return Err(Errno::Inval),
+            State::Listening { .. } | State::Failed(_) | State::Closed => return Err(Errno::Inval),
         };
         let container = Arc::clone(self.shared.registration.container_name());
         let listener = Arc::new(Listener::new(
@@ -191,7 +193,7 @@ impl TcpSocket {
             State::Listening { .. } => return Err(Errno::OpNotSupp),
             State::Connecting { .. } => return Err(Errno::Already),
             State::Connected(_) => return Err(Errno::IsConn),
-            State::Closed => return Err(Errno::Inval),
+            State::Failed(_) | State::Closed => return Err(Errno::Inval),
         };
         check_peer(self.shared.family, to)?;
         let registration = &self.shared.registration;
@@ -233,14 +235,18 @@ impl TcpSocket {
     /// bound to the loopback. `EINVAL` also when no connect was started, `EISCONN` when its outcome was taken.
     pub fn try_connect(&self) -> Result<TcpStream, Errno> {
         let mut state = lock(&self.shared.state);
-        let (connecting, lease) = match &mut *state {
+        let (connecting, local, lease) = match &mut *state {
             State::Connecting {
-                connecting, lease, ..
-            } => (connecting, lease),
+                connecting,
+                local,
+                lease,
+            } => (connecting, *local, lease),
             State::Connected(_) => return Err(Errno::IsConn),
-            State::Unbound | State::Bound(_) | State::Listening { .. } | State::Closed => {
-                return Err(Errno::Inval);
-            }
+            State::Unbound
+            | State::Bound(_)
+            | State::Listening { .. }
+            | State::Failed(_)
+            | State::Closed => return Err(Errno::Inval),
         };
         let outcome = match connecting.take() {
             Err(Errno::Again) => return Err(Errno::Again),
@@ -257,7 +263,7 @@ impl TcpSocket {
             &mut *state,
             match &outcome {
                 Ok(stream) => State::Connected(stream.clone()),
-                Err(_) => State::Closed,
+                Err(_) => State::Failed(local),
             },
         );
         drop(state);
@@ -377,7 +383,7 @@ impl State {
             Self::Listening { .. } => SocketState::Listening,
             Self::Connecting { .. } => SocketState::Connecting,
             Self::Connected(_) => SocketState::Connected,
-            Self::Closed => SocketState::Closed,
+            Self::Failed(_) | Self::Closed => SocketState::Closed,
         }
     }
 
@@ -385,7 +391,7 @@ impl State {
         match self {
             Self::Unbound | Self::Closed => None,
             Self::Bound(lease) | Self::Listening { lease, .. } => Some(lease.address),
-            Self::Connecting { local, .. } => Some(*local),
+            Self::Connecting { local, .. } | Self::Failed(local) => Some(*local),
             Self::Connected(stream) => Some(stream.local_addr()),
         }
     }
@@ -418,7 +424,11 @@ impl TcpShared {
                 }
             }
             State::Connected(stream) => stream.reset_if(is_forbidden),
-            State::Unbound | State::Bound(_) | State::Listening { .. } | State::Closed => {}
+            State::Unbound
+            | State::Bound(_)
+            | State::Listening { .. }
+            | State::Failed(_)
+            | State::Closed => {}
         }
     }
 

@@ -181,6 +181,21 @@ impl TcpStream {
         self.shared.end.read(max)
     }
 
+    /// As [`TcpStream::try_read`], but the bytes stay to be read (`MSG_PEEK`): as many as wait, a copy where they are not in
+    /// one piece.
+    ///
+    /// # Errors
+    /// As [`TcpStream::try_read`].
+    pub fn try_peek(&self, max: usize) -> Result<Bytes, Errno> {
+        self.shared.end.peek(max)
+    }
+
+    /// Bytes that wait to be read (`FIONREAD`).
+    #[must_use]
+    pub fn unread_bytes(&self) -> usize {
+        self.shared.end.unread()
+    }
+
     /// Ready when [`TcpStream::try_read`] would not give `EAGAIN`.
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.shared.end.poll_readable(cx)
@@ -190,8 +205,8 @@ impl TcpStream {
     /// Returns how many bytes were taken.
     ///
     /// # Errors
-    /// `EAGAIN` when there is no room; `EPIPE` when this end's sending was shut down or the peer has closed; `ECONNRESET`
-    /// once after a reset; `EBADF` when the container was released.
+    /// `EAGAIN` when there is no room; `EPIPE` when this end's sending was shut down, or the peer has closed and something
+    /// was written since; `ECONNRESET` once after a reset; `EBADF` when the container was released.
     pub fn try_write(&self, data: &mut Bytes) -> Result<usize, Errno> {
         self.shared.end.write(data)
     }
@@ -209,7 +224,7 @@ impl TcpStream {
         self.shared.end.poll_writable(cx)
     }
 
-    /// Ready when no write can succeed any more: the peer has closed or reset, or this end has.
+    /// Ready when nothing that is written will be read any more: the peer has closed or reset, or this end has.
     pub fn poll_write_closed(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.shared.end.poll_write_end(cx)
     }

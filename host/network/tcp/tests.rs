@@ -65,6 +65,10 @@ fn a_connect_is_refused_where_nobody_of_its_family_listens() {
         let socket = connecting(&a, to);
         assert_eq!(socket.try_connect().err(), Some(errno), "{to}");
         assert_eq!(socket.state(), SocketState::Closed);
+        assert!(
+            socket.local_addr().is_ok(),
+            "the address outlives a refusal"
+        );
     }
 }
 
@@ -176,6 +180,10 @@ fn a_close_with_unread_data_resets_the_peer_and_any_other_close_is_eof() {
     let (near, far) = connection(&a, &b);
     drop(far);
     assert_eq!(near.try_read(99).unwrap(), "");
+    let waker = CountingWaker::new();
+    assert!(near.poll_write_ready(&mut waker.context()).is_ready());
+    assert_eq!(write(&near, "x"), Ok(1), "only the answer can tell");
+    assert_eq!(near.try_read(99).unwrap(), "", "the reset is no news");
     assert_eq!(write(&near, "x"), Err(Errno::Pipe));
     assert_eq!(near.write_capacity(), Err(Errno::Pipe));
 
@@ -185,6 +193,38 @@ fn a_close_with_unread_data_resets_the_peer_and_any_other_close_is_eof() {
     far.abort();
     assert_eq!(near.try_read(99).unwrap(), "", "EOF came before the reset");
     assert_eq!(write(&near, "x"), Err(Errno::Pipe));
+}
+
+#[test]
+fn a_peek_sees_what_a_read_will_give_and_takes_nothing() {
+    let (_pod, a, b) = pod();
+    let (near, far) = connection(&a, &b);
+    assert_eq!(near.try_peek(9), Err(Errno::Again));
+    write(&far, "hello").unwrap();
+    assert_eq!(near.try_peek(3).unwrap(), "hel");
+    assert_eq!(
+        (near.try_peek(9).unwrap(), near.unread_bytes()),
+        ("hello".into(), 5)
+    );
+    assert_eq!(near.try_read(9).unwrap(), "hello");
+    far.shutdown(Shutdown::Send).unwrap();
+    assert_eq!(
+        (near.try_peek(9).unwrap(), near.unread_bytes()),
+        ("".into(), 0)
+    );
+    far.abort();
+    assert_eq!(write(&near, "x"), Err(Errno::Pipe));
+}
+
+#[test]
+fn a_peer_that_peeked_and_did_not_read_resets_when_it_closes() {
+    let (_pod, a, b) = pod();
+    let (near, far) = connection(&a, &b);
+    write(&far, "unread").unwrap();
+    assert_eq!(near.try_peek(9).unwrap(), "unread");
+    drop(near);
+    assert_eq!(far.try_peek(9), Err(Errno::ConnReset));
+    assert_eq!(far.try_peek(9).unwrap(), "");
 }
 
 #[test]
@@ -224,33 +264,42 @@ fn a_full_listen_queue_makes_connects_wait_in_order() {
         .unwrap();
     listener.bind("127.0.0.1:80".parse().unwrap()).unwrap();
     listener.listen().unwrap();
-    let clients: Vec<_> = (0..4).map(|_| connecting(&a, "127.0.0.1:80")).collect();
+    let clients: Vec<_> = (0..5).map(|_| connecting(&a, "127.0.0.1:80")).collect();
     let wakers: Vec<_> = clients.iter().map(|_| CountingWaker::new()).collect();
     let ready: Vec<_> = clients
         .iter()
         .zip(&wakers)
         .map(|(c, w)| c.poll_connect_ready(&mut w.context()).is_ready())
         .collect();
-    assert_eq!(ready, [true, false, false, false]);
-    assert_eq!(clients[1].try_connect().err(), Some(Errno::Again));
+    assert_eq!(
+        ready,
+        [true, true, false, false, false],
+        "one more than the backlog, as on Linux"
+    );
+    assert_eq!(clients[2].try_connect().err(), Some(Errno::Again));
 
     let first = listener.try_accept().unwrap();
     assert_eq!(first.peer_addr(), clients[0].local_addr());
-    assert_eq!((wakers[1].count(), wakers[2].count()), (1, 0));
-    let second = clients[1].try_connect().unwrap();
+    assert_eq!((wakers[2].count(), wakers[3].count()), (1, 0));
+    let third = clients[2].try_connect().unwrap();
+    listener.try_accept().unwrap();
     assert_eq!(
         listener.try_accept().unwrap().peer_addr(),
-        Ok(second.local_addr())
+        Ok(third.local_addr())
     );
 
     // One gives up, then the listener goes: the queued one is reset, none waits for ever.
     let mut clients = clients;
     let last = clients.pop().unwrap();
-    drop(clients.remove(2));
+    drop(clients.remove(3));
+    let more: Vec<_> = (0..2).map(|_| connecting(&a, "127.0.0.1:80")).collect();
     let another = connecting(&a, "127.0.0.1:80");
-    drop(clients);
+    drop((clients, more));
     drop(listener);
-    assert_eq!(last.try_connect().err(), Some(Errno::ConnRefused));
+    assert_eq!(
+        last.try_connect().unwrap().try_read(9),
+        Err(Errno::ConnReset)
+    );
     assert_eq!(another.try_connect().err(), Some(Errno::ConnRefused));
 }
 
@@ -531,13 +580,15 @@ async fn a_dial_that_is_given_up_leaves_nothing_behind() {
     listener.listen().unwrap();
     let from = "192.0.2.1:1".parse().unwrap();
     let first = pod.dial(from, 80).await.unwrap();
+    let second = pod.dial(from, 80).await.unwrap();
     let mut waiting = Box::pin(pod.dial(from, 80));
     let waker = CountingWaker::new();
     assert!(waiting.as_mut().poll(&mut waker.context()).is_pending());
     drop(waiting);
     listener.try_accept().unwrap();
+    listener.try_accept().unwrap();
     assert_eq!(listener.try_accept().err(), Some(Errno::Again));
-    drop(first);
+    drop((first, second));
     assert!(
         pod.sockets()
             .iter()

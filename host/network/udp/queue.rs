@@ -55,6 +55,10 @@ impl Queue {
         Some((data, address))
     }
 
+    pub(super) fn first(&self) -> Option<&(Bytes, SocketAddr)> {
+        self.datagrams.front()
+    }
+
     pub(super) fn clear(&mut self) {
         self.datagrams = VecDeque::new();
         self.bytes = 0;

@@ -33,6 +33,18 @@ pub struct Datagram {
     pub full_length: usize,
 }
 
+impl Datagram {
+    fn cut(mut data: Bytes, from: SocketAddr, max: usize) -> Self {
+        let full_length = data.len();
+        data.truncate(max);
+        Self {
+            data,
+            from,
+            full_length,
+        }
+    }
+}
+
 /// A UDP socket of a container. Clones are handles of one socket, which closes when the last is gone.
 #[derive(Clone, Debug)]
 pub struct UdpSocket {
@@ -55,6 +67,8 @@ struct State {
     hop_limit: u8,
     send_buffer_bytes: usize,
     incoming: Queue,
+    /// A datagram to the peer has come back (RFC 1122 4.1.3.3): told once, to the next call.
+    refused: bool,
     flows: Flows,
     readers: Wakers,
     traffic: Traffic,
@@ -69,6 +83,7 @@ impl UdpSocket {
             hop_limit: 64,
             send_buffer_bytes: DEFAULT_UDP_BUFFER_BYTES,
             incoming: Queue::new(DEFAULT_UDP_BUFFER_BYTES),
+            refused: false,
             flows: Flows::default(),
             readers: Wakers::default(),
             traffic: Traffic::default(),
@@ -142,6 +157,7 @@ impl UdpSocket {
         let mut state = self.shared.open()?;
         self.bind_if_unbound(&mut state)?;
         state.peer = Some(to);
+        state.refused = false;
         Ok(())
     }
 
@@ -165,8 +181,8 @@ impl UdpSocket {
     /// `EMSGSIZE` above [`MAX_DATAGRAM_BYTES`]; `EDESTADDRREQ` without a destination; `EISCONN` when connected to another
     /// (as `wasi:sockets` demands); `EHOSTUNREACH` for a pod's or service's address that nobody has; `ENETUNREACH` for one
     /// outside of the pods' network that is no published client's; `ECONNREFUSED` when connected to a service that has no
-    /// endpoint; `EINVAL` for an address outside of this pod when bound to the loopback; as [`UdpSocket::connect`] for a bad
-    /// address; `EBADF`.
+    /// endpoint, or when a datagram before this one found nobody, and then nothing is sent; `EINVAL` for an address outside
+    /// of this pod when bound to the loopback; as [`UdpSocket::connect`] for a bad address; `EBADF`.
     pub fn try_send_to(&self, data: &Bytes, to: Option<SocketAddr>) -> Result<(), Errno> {
         if data.len() > MAX_DATAGRAM_BYTES {
             return Err(Errno::MsgSize);
@@ -181,6 +197,7 @@ impl UdpSocket {
                 (None, None) => return Err(Errno::DestAddrReq),
             };
             check_peer(self.shared.family, to)?;
+            state.take_refusal()?;
             self.bind_if_unbound(&mut state)?;
             let mut from = state.local().ok_or(Errno::Inval)?;
             if from.ip().is_unspecified() {
@@ -197,8 +214,8 @@ impl UdpSocket {
         if pod.tap.switch().is_on() {
             self.show(data, from, to, receiver.as_deref());
         }
-        if let Some(receiver) = receiver {
-            receiver.deliver(data.clone(), from, None);
+        if !receiver.is_some_and(|receiver| receiver.deliver(data.clone(), from, None)) {
+            self.shared.refuse(to);
         }
         Ok(())
     }
@@ -232,9 +249,9 @@ impl UdpSocket {
                 if is_shown {
                     self.show(data, from, to, receiver.as_deref().filter(|_| is_own));
                 }
-                if let Some(receiver) = receiver {
-                    let at = (!is_own).then_some(endpoint);
-                    receiver.deliver(data.clone(), from, at);
+                let at = (!is_own).then_some(endpoint);
+                if !receiver.is_some_and(|receiver| receiver.deliver(data.clone(), from, at)) {
+                    self.shared.refuse(to);
                 }
                 return Ok(());
             }
@@ -350,22 +367,30 @@ impl UdpSocket {
     /// The next datagram, its payload cut to `max` bytes; what was cut off is lost.
     ///
     /// # Errors
-    /// `EAGAIN` when none waits; `EBADF`.
+    /// `ECONNREFUSED` once when a datagram to the peer found nobody; `EAGAIN` when none waits; `EBADF`.
     pub fn try_recv_from(&self, max: usize) -> Result<Datagram, Errno> {
-        let (mut data, from) = self.shared.open()?.incoming.pop().ok_or(Errno::Again)?;
-        let full_length = data.len();
-        data.truncate(max);
-        Ok(Datagram {
-            data,
-            from,
-            full_length,
-        })
+        let mut state = self.shared.open()?;
+        state.take_refusal()?;
+        let (data, from) = state.incoming.pop().ok_or(Errno::Again)?;
+        drop(state);
+        Ok(Datagram::cut(data, from, max))
+    }
+
+    /// As [`UdpSocket::try_recv_from`], but the datagram stays to be received (`MSG_PEEK`).
+    ///
+    /// # Errors
+    /// As [`UdpSocket::try_recv_from`].
+    pub fn try_peek_from(&self, max: usize) -> Result<Datagram, Errno> {
+        let mut state = self.shared.open()?;
+        state.take_refusal()?;
+        let (data, from) = state.incoming.first().ok_or(Errno::Again)?;
+        Ok(Datagram::cut(data.clone(), *from, max))
     }
 
     /// Ready when [`UdpSocket::try_recv_from`] would not give `EAGAIN`.
     pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = lock(&self.shared.state);
-        if state.closed || !state.incoming.is_empty() {
+        if state.closed || state.refused || !state.incoming.is_empty() {
             return Poll::Ready(());
         }
         state.readers.register(cx.waker());
@@ -463,8 +488,14 @@ impl UdpShared {
         }
     }
 
-    /// Puts a datagram into the queue, or drops it. One that comes from outside of the pod says to which address.
-    pub(crate) fn deliver(&self, data: Bytes, from: SocketAddr, arrived_at: Option<SocketAddr>) {
+    /// Puts a datagram into the queue, or drops it. One that comes from outside of the pod says to which address. Whether
+    /// this is the socket for datagrams from there, as a connected one is for its peer's only.
+    pub(crate) fn deliver(
+        &self,
+        data: Bytes,
+        from: SocketAddr,
+        arrived_at: Option<SocketAddr>,
+    ) -> bool {
         let mut state = lock(&self.state);
         let from = state.flows.seen(from);
         let tap = &self.registration.pod().tap;
@@ -475,14 +506,27 @@ impl UdpShared {
             tap.show_datagram(Party::outside(from), own, &data);
         }
         if state.closed || state.peer.is_some_and(|peer| peer != from) {
-            return;
+            return false;
         }
         let bytes = length(&data);
         if !state.incoming.push(data, from) {
-            return;
+            return true;
         }
         state.traffic.rx_messages = state.traffic.rx_messages.saturating_add(1);
         state.traffic.rx_bytes = state.traffic.rx_bytes.saturating_add(bytes);
+        let readers = state.readers.take();
+        drop(state);
+        readers.wake();
+        true
+    }
+
+    /// Nobody was there for a datagram to this address: what comes back as an ICMP message, only a connected socket hears.
+    fn refuse(&self, to: SocketAddr) {
+        let mut state = lock(&self.state);
+        if state.peer != Some(to) {
+            return;
+        }
+        state.refused = true;
         let readers = state.readers.take();
         drop(state);
         readers.wake();
@@ -529,6 +573,14 @@ impl State {
         Traffic {
             rx_dropped: self.incoming.dropped,
             ..self.traffic
+        }
+    }
+
+    fn take_refusal(&mut self) -> Result<(), Errno> {
+        if std::mem::take(&mut self.refused) {
+            Err(Errno::ConnRefused)
+        } else {
+            Ok(())
         }
     }
 

@@ -34,7 +34,8 @@ fn a_datagram_arrives_whole_with_its_senders_address() {
         .try_send_to(&text(""), Some("10.244.0.2:53".parse().unwrap()))
         .unwrap();
     assert_eq!(waker.count(), 1);
-    let first = server.try_recv_from(4).unwrap();
+    let first = server.try_peek_from(4).unwrap();
+    assert_eq!(server.try_recv_from(4).unwrap(), first);
     assert_eq!((&first.data[..], first.full_length), (&b"ques"[..], 8));
     let port = client.local_addr().unwrap().port();
     assert_eq!(first.from, ([127, 0, 0, 1], port).into());
@@ -44,6 +45,7 @@ fn a_datagram_arrives_whole_with_its_senders_address() {
         (0, ([10, 244, 0, 2], port).into())
     );
     assert_eq!(server.try_recv_from(4), Err(Errno::Again));
+    assert_eq!(server.try_peek_from(4), Err(Errno::Again));
     server
         .try_send_to(&text("answer"), Some(first.from))
         .unwrap();
@@ -159,4 +161,39 @@ fn the_end_of_a_container_frees_its_ports_and_wakes_its_readers() {
     assert_eq!(waker.count(), 1);
     assert_eq!(server.try_recv_from(9), Err(Errno::BadF));
     bound(&a, "127.0.0.1:53");
+}
+
+#[test]
+fn a_connected_socket_hears_once_that_nobody_was_there() {
+    let (_pod, a, b) = pod();
+    let client = a.udp_socket(AddressFamily::Ipv4).unwrap();
+    let nobody = "127.0.0.1:53".parse().unwrap();
+    client.connect(nobody).unwrap();
+    let waker = CountingWaker::new();
+    assert!(client.poll_recv_ready(&mut waker.context()).is_pending());
+    client.try_send_to(&text("x"), None).unwrap();
+    assert_eq!(waker.count(), 1);
+    assert_eq!(client.try_recv_from(9), Err(Errno::ConnRefused));
+    assert_eq!(client.try_recv_from(9), Err(Errno::Again));
+
+    client.try_send_to(&text("x"), None).unwrap();
+    assert_eq!(
+        client.try_send_to(&text("not sent"), None),
+        Err(Errno::ConnRefused)
+    );
+    // A server that talks to another client only is nobody, too.
+    let server = bound(&b, "127.0.0.1:53");
+    server.connect("127.0.0.1:99".parse().unwrap()).unwrap();
+    client.try_send_to(&text("x"), None).unwrap();
+    assert_eq!(client.try_recv_from(9), Err(Errno::ConnRefused));
+    server.disconnect().unwrap();
+    client.try_send_to(&text("x"), None).unwrap();
+    assert_eq!(client.try_recv_from(9), Err(Errno::Again));
+    assert_eq!(server.try_recv_from(9).unwrap().data, "x");
+
+    client.disconnect().unwrap();
+    client
+        .try_send_to(&text("x"), "127.0.0.1:9".parse().ok())
+        .unwrap();
+    assert_eq!(client.try_recv_from(9), Err(Errno::Again));
 }

@@ -17,9 +17,9 @@ use wasmpod_network::{Protocol, ServiceName, publish as host_port};
 use wasmpod_sandbox::{ContainerRuntime, ProgressSink};
 
 use crate::error::NodeError;
-use crate::node_ports::{NodePorts, node_ports};
+use crate::node_ports::{NodePorts, node_port_of, node_ports};
 use images::Images;
-use publish::{PublishRule, is_meant, publications};
+use publish::{PublishRule, is_meant, overlap, publications};
 
 /// A pod that there will be, or the template of many.
 #[derive(Debug)]
@@ -28,6 +28,23 @@ pub(crate) struct Candidate {
     pub(crate) pod: Arc<Pod>,
     /// The folder of its manifest.
     pub(crate) base: PathBuf,
+}
+
+/// A port of the machine that somebody of this process has, or is to have.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) host: SocketAddr,
+    pub(crate) protocol: Protocol,
+    /// The pod, the service, or `ingress`.
+    pub(crate) by: String,
+    /// Who asked for it, in words.
+    pub(crate) source: String,
+}
+
+impl Held {
+    pub(crate) fn is_at(&self, host: SocketAddr, protocol: Protocol) -> bool {
+        self.protocol == protocol && overlap(self.host, host)
+    }
 }
 
 /// Reads the images of all pods and has their programs prepared, each once, side by side.
@@ -101,12 +118,13 @@ async fn program_of(
 }
 
 /// Checks that what is published can be: every rule means a pod, no two want one port, and each port is free, or open
-/// for a service already.
+/// for a service already. `held` is what this process has.
 pub(crate) async fn check_ports(
     pods: &[Candidate],
     rules: &[PublishRule],
     services: &[Arc<Service>],
     open: &NodePorts,
+    held: Vec<Held>,
 ) -> Result<(), NodeError> {
     let mut errors: Vec<_> = rules
         .iter()
@@ -123,17 +141,29 @@ pub(crate) async fn check_ports(
                 .collect(),
         })
         .collect();
-    let mut taken: BTreeMap<(SocketAddr, bool), (String, String)> = BTreeMap::new();
+    let mut taken = held;
     for service in services {
         let name = service.metadata.name.clone().unwrap_or_default();
         for port in node_ports(service) {
-            let key = (port.host, port.protocol == Protocol::Udp);
-            let source = format!("NodePort of service \"{name}\"");
-            if taken.insert(key, (name.clone(), source)).is_some()
-                || open.has(port.host, port.protocol)
-            {
+            if open.has(port.host, port.protocol) {
                 continue;
             }
+            let mut others = taken.iter();
+            if let Some(other) = others.find(|held| held.is_at(port.host, port.protocol)) {
+                errors.push(NodeError::PublishedTwice {
+                    what: format!("service \"{name}\""),
+                    host: port.host,
+                    other: other.by.clone(),
+                    source_of_other: other.source.clone(),
+                });
+                continue;
+            }
+            taken.push(Held {
+                host: port.host,
+                protocol: port.protocol,
+                by: name.clone(),
+                source: node_port_of(&name),
+            });
             let whose = ServiceName {
                 namespace: service.metadata.namespace.clone().unwrap_or_default(),
                 name: name.clone(),
@@ -147,18 +177,23 @@ pub(crate) async fn check_ports(
     for Candidate { pod, .. } in pods {
         let name = name_of(pod);
         for publication in publications(pod, &[], rules).map_err(NodeError::from)? {
-            let key = (publication.host, publication.protocol == Protocol::Udp);
-            if let Some((other, source)) = taken.get(&key) {
-                errors.push(NodeError::PublishedTwice {
-                    pod: name.clone(),
-                    host: publication.host,
-                    other: other.clone(),
-                    source_of_other: source.clone(),
+            let (host, protocol) = (publication.host, publication.protocol);
+            if host.port() != 0 {
+                if let Some(other) = taken.iter().find(|held| held.is_at(host, protocol)) {
+                    errors.push(NodeError::PublishedTwice {
+                        what: format!("pod \"{name}\""),
+                        host,
+                        other: other.by.clone(),
+                        source_of_other: other.source.clone(),
+                    });
+                    continue;
+                }
+                taken.push(Held {
+                    host,
+                    protocol,
+                    by: name.clone(),
+                    source: publication.source.to_string(),
                 });
-                continue;
-            }
-            if publication.host.port() != 0 {
-                taken.insert(key, (name.clone(), publication.source.to_string()));
                 let free = host_port::check(
                     publication.host,
                     publication.protocol,

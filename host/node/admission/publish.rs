@@ -7,15 +7,17 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
-use wasmpod_manifest::k8s::{Container, Pod, Service};
+use wasmpod_manifest::k8s::{Container, ObjectMeta, Pod, Service};
+use wasmpod_manifest::publishing::{self, ProxyProtocolVersion};
 use wasmpod_network::Protocol;
+use wasmpod_network::publish::{NoProxyProtocol, ProxyProtocol};
 use wasmpod_store::ObjectRef;
 
 /// Where a port is bound unless somebody says otherwise. The kubelet binds to every address; a program that anyone
 /// may start on any machine must not.
 pub const DEFAULT_HOST_IP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// One wish of the command line: `[HOSTIP:]HOSTPORT:POD:PORT[/PROTOCOL]`.
+/// One wish of the command line: `[HOSTIP:]HOSTPORT:POD:PORT[/PROTOCOL][,proxy-protocol=VERSION]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishRule {
     /// Where to listen; port 0 lets the system pick one.
@@ -26,6 +28,8 @@ pub struct PublishRule {
     pub port: PortRef,
     /// TCP unless said.
     pub protocol: Protocol,
+    /// How the pod learns who its clients are; as the pod's annotation says if this says nothing.
+    pub proxy: Option<ProxyProtocol>,
 }
 
 /// A port of a pod, by number or by name.
@@ -49,11 +53,19 @@ impl FromStr for PublishRule {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = |detail: String| ParsePublishError { detail };
+        let (text, option) = match text.split_once(',') {
+            Some((text, option)) => (text, Some(option)),
+            None => (text, None),
+        };
         let (text, protocol) = match text.rsplit_once('/') {
             Some((rest, name)) if name.eq_ignore_ascii_case("udp") => (rest, Protocol::Udp),
             Some((rest, name)) if name.eq_ignore_ascii_case("tcp") => (rest, Protocol::Tcp),
             _ => (text, Protocol::Tcp),
         };
+        let proxy = option.map(parse_option).transpose().map_err(wrong)?;
+        if proxy.is_some() && protocol == Protocol::Udp {
+            return Err(wrong("the PROXY protocol is for TCP".to_owned()));
+        }
         // An IPv6 address stands in brackets, so that its colons do not count.
         let (ip, rest) = match text.strip_prefix('[') {
             Some(inner) => match inner.split_once("]:") {
@@ -102,8 +114,19 @@ impl FromStr for PublishRule {
             pod: pod.to_owned(),
             port,
             protocol,
+            proxy,
         })
     }
+}
+
+/// What follows the comma of a rule.
+fn parse_option(option: &str) -> Result<ProxyProtocol, String> {
+    let version = option.strip_prefix("proxy-protocol=");
+    let version = version.ok_or_else(|| {
+        format!("\"{option}\" is no option; there is proxy-protocol=v1 and proxy-protocol=v2")
+    })?;
+    let version: Result<_, NoProxyProtocol> = version.parse();
+    version.map_err(|error| format!("\"{option}\": {error}"))
 }
 
 /// One port of the machine, and the pod's port behind it.
@@ -115,6 +138,8 @@ pub(crate) struct Publication {
     pub pod_port: u16,
     /// TCP or UDP.
     pub protocol: Protocol,
+    /// How the pod learns who its clients are.
+    pub proxy: Option<ProxyProtocol>,
     /// Who asked for it.
     pub source: PublicationSource,
 }
@@ -173,10 +198,11 @@ pub(crate) fn publications(
             host: rule.host,
             pod_port,
             protocol: rule.protocol,
+            proxy: rule.proxy.or_else(|| proxy_of(pod, pod_port)),
             source: PublicationSource::Rule,
         });
     }
-    found.extend(containers(pod).flat_map(host_ports));
+    found.extend(containers(pod).flat_map(|container| host_ports(pod, container)));
     Ok(found)
 }
 
@@ -198,11 +224,7 @@ pub(crate) fn is_meant(rule_pod: &str, pod: &Pod, owners: &[ObjectRef]) -> bool 
 impl Publication {
     /// Do both want the same port of the machine? (Port 0 is any that is free.)
     pub(crate) fn clashes_with(&self, other: &Self) -> bool {
-        let (ip, other_ip) = (self.host.ip(), other.host.ip());
-        self.host.port() != 0
-            && self.host.port() == other.host.port()
-            && self.protocol == other.protocol
-            && (ip == other_ip || ip.is_unspecified() || other_ip.is_unspecified())
+        self.host.port() != 0 && self.protocol == other.protocol && overlap(self.host, other.host)
     }
 
     /// Is it one for which the first of several pods is enough?
@@ -215,8 +237,9 @@ fn containers(pod: &Pod) -> impl Iterator<Item = &Container> {
     pod.spec.iter().flat_map(|spec| &spec.containers)
 }
 
-fn host_ports(container: &Container) -> impl Iterator<Item = Publication> {
-    container.ports.iter().flatten().filter_map(|port| {
+fn host_ports(pod: &Pod, container: &Container) -> impl Iterator<Item = Publication> {
+    container.ports.iter().flatten().filter_map(move |port| {
+        let pod_port = u16::try_from(port.container_port).ok()?;
         // A hostIP that covers every address is what the kubelet assumes; ours is narrower, see DEFAULT_HOST_IP.
         let ip = port
             .host_ip
@@ -230,11 +253,40 @@ fn host_ports(container: &Container) -> impl Iterator<Item = Publication> {
                     .ok()
                     .filter(|port| *port > 0)?,
             ),
-            pod_port: u16::try_from(port.container_port).ok()?,
+            pod_port,
             protocol: protocol(port.protocol.as_deref())?,
+            proxy: proxy_protocol(&pod.metadata, pod_port, port.name.as_deref()),
             source: PublicationSource::HostPort(container.name.clone()),
         })
     })
+}
+
+/// What the annotation of a pod says of its port, which may be declared with a name.
+fn proxy_of(pod: &Pod, number: u16) -> Option<ProxyProtocol> {
+    let mut ports = containers(pod).flat_map(|container| container.ports.iter().flatten());
+    let declared = ports.find(|port| port.container_port == i32::from(number));
+    let name = declared.and_then(|port| port.name.as_deref());
+    proxy_protocol(&pod.metadata, number, name)
+}
+
+/// What the annotation of a pod or service says of one of its ports.
+pub(crate) fn proxy_protocol(
+    metadata: &ObjectMeta,
+    number: u16,
+    name: Option<&str>,
+) -> Option<ProxyProtocol> {
+    publishing::proxy_protocol(metadata, number, name).map(|version| match version {
+        ProxyProtocolVersion::V1 => ProxyProtocol::V1,
+        ProxyProtocolVersion::V2 => ProxyProtocol::V2,
+    })
+}
+
+/// Do both mean the same port of the machine? An IPv6 socket for all addresses has those of IPv4 too.
+pub(crate) fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+    let covers = |one: IpAddr, other: IpAddr| {
+        one == other || one.is_unspecified() && (one.is_ipv6() || other.is_ipv4())
+    };
+    a.port() == b.port() && (covers(a.ip(), b.ip()) || covers(b.ip(), a.ip()))
 }
 
 /// Does the service's selector match the pod's labels? A service without selector has no pods of its own.
@@ -335,6 +387,7 @@ mod tests {
                 pod: pod.into(),
                 port,
                 protocol,
+                proxy: None,
             };
             assert_eq!(rule(text), Ok(expected), "{text}");
         }
@@ -352,6 +405,10 @@ mod tests {
             "x:80:web:80",
             "[::1:80:web:80",
             "80:web:",
+            "80:web:80,",
+            "80:web:80,proxy-protocol",
+            "80:web:80,proxy-protocol=v3",
+            "80:web:80/udp,proxy-protocol=v2",
         ] {
             let error = rule(text).unwrap_err().to_string();
             assert!(error.contains("HOSTPORT:POD:PORT"), "{text:?}: {error}");
@@ -395,5 +452,39 @@ mod tests {
     fn a_rule_for_a_port_that_is_not_there_is_an_error() {
         let error = publications(&pod(), &[], &[rule("0:web:grpc").unwrap()]).unwrap_err();
         assert_eq!(error.to_string(), "pod \"web\" has no port named \"grpc\"");
+    }
+
+    #[test]
+    fn the_proxy_protocol_is_what_the_rule_says_else_the_annotation() {
+        let mut pod = pod();
+        let annotations = pod.metadata.annotations.get_or_insert_default();
+        annotations.insert(publishing::PROXY_PROTOCOL.to_owned(), "http=v1".to_owned());
+        for (text, expected) in [
+            ("0:web:http", Some(ProxyProtocol::V1)),
+            ("0:web:8080", Some(ProxyProtocol::V1)),
+            ("0:web:8080,proxy-protocol=v2", Some(ProxyProtocol::V2)),
+            ("0:web:8081", None),
+        ] {
+            let found = publications(&pod, &[], &[rule(text).unwrap()]).unwrap();
+            assert_eq!(found[0].proxy, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_port_of_all_addresses_is_also_that_of_each() {
+        for (a, b, expected) in [
+            ("127.0.0.1:80", "127.0.0.1:80", true),
+            ("127.0.0.1:80", "127.0.0.1:81", false),
+            ("127.0.0.1:80", "127.0.0.2:80", false),
+            ("0.0.0.0:80", "127.0.0.2:80", true),
+            ("0.0.0.0:80", "[::1]:80", false),
+            ("[::]:80", "[::1]:80", true),
+            ("[::]:80", "127.0.0.1:80", true),
+            ("[::]:80", "0.0.0.0:80", true),
+        ] {
+            let (a, b) = (a.parse().unwrap(), b.parse().unwrap());
+            assert_eq!(overlap(a, b), expected, "{a} {b}");
+            assert_eq!(overlap(b, a), expected, "{b} {a}");
+        }
     }
 }

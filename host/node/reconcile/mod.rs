@@ -15,6 +15,7 @@
 mod claim;
 mod endpoints;
 mod garbage;
+mod ingress;
 mod objects;
 mod pod;
 mod policy;
@@ -53,6 +54,8 @@ pub(crate) struct Reconciler {
     node_ports: BTreeMap<(ObjectRef, NodePort), AbortHandle>,
     /// What policies are made from has changed since the network was told.
     policies_are_stale: bool,
+    /// What was said of ingresses last, by reason and message.
+    ingress_troubles: BTreeMap<ObjectRef, Vec<(&'static str, String)>>,
     /// When events are to be cleared away.
     sweep_at: Option<Timestamp>,
     /// What was begun and is not awaited by the loop: sandboxes that are followed, told, stopped.
@@ -69,6 +72,7 @@ impl Reconciler {
             unplaced: BTreeSet::new(),
             node_ports: BTreeMap::new(),
             policies_are_stale: true,
+            ingress_troubles: BTreeMap::new(),
             sweep_at: None,
             jobs: JoinSet::new(),
         };
@@ -236,6 +240,7 @@ impl Reconciler {
                         name: name.clone(),
                     }));
             }
+            Object::Secret(_) => self.note_ingresses(object),
             Object::PersistentVolume(_) => {
                 let (claims, _) = self.shared.store.list(Kind::PersistentVolumeClaim, None);
                 self.queue.extend(claims.iter().map(Object::reference));
@@ -327,6 +332,7 @@ impl Reconciler {
             Kind::PersistentVolumeClaim => self.claim(object),
             Kind::PersistentVolume => self.volume(object),
             Kind::Service => self.service(object),
+            Kind::Ingress => self.ingress(object),
             Kind::ConfigMap | Kind::Secret => self.contents(object),
             Kind::Namespace => self.namespace(object),
             kind if kind.is_workload() => self.workload(object),

@@ -38,12 +38,14 @@ impl Reconciler {
         match found {
             Some(new) => {
                 // Changes end what datagrams know of endpoints: only real ones may.
-                if network.service(name).as_ref() != Some(&new) {
-                    network.set_service(name.clone(), new);
+                if network.service(name).as_ref() == Some(&new) {
+                    return;
                 }
+                network.set_service(name.clone(), new);
             }
             None => network.remove_service(name),
         }
+        self.shared.ingresses.front.recheck();
     }
 
     fn slices_of(&self, name: &ServiceName) -> Vec<Arc<EndpointSlice>> {
@@ -108,6 +110,7 @@ impl Reconciler {
             service: name.clone(),
             port: port.port,
             protocol: port.protocol,
+            proxy: port.proxy,
         });
         match bound {
             Ok(published) => {
@@ -118,10 +121,17 @@ impl Reconciler {
             Err(error) => {
                 if let Some(service) = service {
                     let service = Object::from(Arc::clone(service));
-                    let mut message = error.to_string();
-                    if let Some(source) = std::error::Error::source(&error) {
-                        message = format!("{message}: {source}");
-                    }
+                    let held = self.shared.held();
+                    let holder = held
+                        .iter()
+                        .find(|held| held.is_at(port.host, port.protocol));
+                    let why = match holder {
+                        Some(held) => {
+                            format!("\"{}\" is published there ({})", held.by, held.source)
+                        }
+                        None => error.source.to_string(),
+                    };
+                    let message = format!("{error}: {why}");
                     let reason = "FailedToPublishNodePort";
                     let (by, severity) = (Component::Kubelet, Severity::Warning);
                     self.shared

@@ -59,7 +59,10 @@ impl Reconciler {
             match holder {
                 None => free.push(wanted),
                 // A host port is the pod's own.
-                Some(_) if !wanted.is_shared() => return Err(Misfit::ports()),
+                Some(holder) if !wanted.is_shared() => {
+                    let holder = format!("{}/{}", holder.namespace(), holder.name());
+                    return Err(Misfit::port(wanted.host, &holder));
+                }
                 // The first of several pods has it all, until it goes.
                 Some(holder) if holder.pod().metadata.deletion_timestamp.is_some() => {
                     return Ok(Place::SoonFree);
@@ -188,6 +191,7 @@ impl Reconciler {
                     host: wanted.host,
                     port: wanted.pod_port,
                     protocol: wanted.protocol,
+                    proxy: wanted.proxy,
                 })
                 .collect(),
             volume_policy: config.volume_policy.clone(),

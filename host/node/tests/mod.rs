@@ -2,6 +2,7 @@
 
 mod claims;
 mod deleting;
+mod ingress;
 mod placing;
 mod policies;
 mod services;
@@ -20,7 +21,9 @@ use wasmpod_sandbox::fake::FakeRuntime;
 use wasmpod_store::{Kind, Object};
 use wasmpod_volume::VolumePolicy;
 
-use crate::{Agent, AgentConfig, Capacity, DeleteOptions, NodeError, Started, Threads};
+use crate::{
+    Agent, AgentConfig, Capacity, DeleteOptions, IngressConfig, NodeError, Started, Threads,
+};
 
 /// The smallest file that is a WebAssembly module.
 const EMPTY_MODULE: &[u8] = b"\0asm\x01\0\0\0";
@@ -34,6 +37,10 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with_ingress(IngressConfig::default())
+    }
+
+    fn with_ingress(ingress: IngressConfig) -> Self {
         let dir = TempDir::new().unwrap();
         std::fs::write(dir.path().join("app.wasm"), EMPTY_MODULE).unwrap();
         let runtime = Arc::new(FakeRuntime::new());
@@ -45,6 +52,7 @@ impl World {
             volume_policy: VolumePolicy::default(),
             publish: Vec::new(),
             egress: None,
+            ingress,
             runtime: Arc::<FakeRuntime>::clone(&runtime),
             progress: Arc::new(|_| {}),
             node_name: "node".to_owned(),

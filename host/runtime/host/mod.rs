@@ -1,7 +1,7 @@
 //! Everything that a guest can get from this host, in one list each for components and for core modules.
 //!
 //! What is not in these lists does not exist for a guest. The interfaces of WASI come from wasmtime-wasi, except
-//! `wasi:sockets`, which is ours: there no guest ever holds a socket of the operating system. An interface here only
+//! `wasi:sockets` and the sending of `wasi:http`, which are ours: there no guest ever holds a socket of the operating system. An interface here only
 //! converts; what happens is decided in the network, ipc and volume crates.
 //!
 //! | for | see |
@@ -9,6 +9,9 @@
 //! | standard input, output and error | `stdio` |
 //! | the pod's time | `time` |
 //! | `wasi:sockets` over the pod's network | `sockets` |
+//! | sockets of WASI 0.1 over the same | `wasip1_sockets` |
+//! | the memory of core modules | `guest_memory` |
+//! | `wasi:http` over the pod's network | `http` |
 //! | message queues, semaphores, shared memory | `ipc` |
 //! | signals and termination | `lifecycle` |
 //! | what one guest holds | `state` |
@@ -23,14 +26,19 @@ use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::{I32Exit, WasiView as _};
 use wasmtime_wasi_io::bindings::wasi::io;
 
+mod guest_memory;
+mod http;
 mod ipc;
 mod lifecycle;
 mod sockets;
 mod state;
 mod stdio;
 mod time;
+mod wasip1_sockets;
 
 pub(crate) use lifecycle::{Origin, Signals};
+pub(crate) use wasip1_sockets::{Listeners, has_sockets, link_forms as link_socket_forms};
+
 pub(crate) use state::{ComponentState, CoreState, CoreStore, Held, Setting};
 
 type Components = Linker<ComponentState>;
@@ -100,6 +108,8 @@ pub const COMPONENT_CAPABILITIES: &[Capability] = &[
     component!("wasi:sockets/udp@0.2.12", "UDP in the pod's network", sockets::link_udp),
     component!("wasi:sockets/udp-create-socket@0.2.12", "new UDP sockets", sockets::link_udp_create_socket),
     component!("wasi:sockets/ip-name-lookup@0.2.12", "localhost, the pod's name, its host aliases", sockets::link_ip_name_lookup),
+    component!("wasi:http/types@0.2.12", "requests and responses, their headers, bodies and trailers", http::link_types),
+    component!("wasi:http/outgoing-handler@0.2.12", "HTTP requests in the pod's network", http::link_outgoing_handler),
     component!("wasmpod:ipc/message-queue@0.1.0", "the pod's POSIX message queues", ipc::link_message_queue),
     component!("wasmpod:ipc/semaphore@0.1.0", "the pod's POSIX semaphores", ipc::link_semaphore),
     component!("wasmpod:ipc/shared-memory@0.1.0", "the pod's shared memory", ipc::link_shared_memory),
@@ -114,7 +124,7 @@ pub const COMPONENT_CAPABILITIES: &[Capability] = &[
 pub const MODULE_CAPABILITIES: &[Capability] = &[
     Capability {
         interface: "wasi_snapshot_preview1",
-        gives: "WASI 0.1 without sockets",
+        gives: "WASI 0.1, and the socket calls that WasmEdge has added to it",
         link: Link::Module(link_wasi_0_1),
     },
     Capability {
@@ -170,6 +180,18 @@ fn link_wasi_0_1(linker: &mut Modules) -> Result<()> {
     linker.func_wrap("wasi_snapshot_preview1", "test_panic", || -> () {
         panic!("on purpose")
     })?;
+    Ok(())
+}
+
+/// Gives core modules sockets too: what they call of WASI 0.1 with a descriptor is ours from then on. Apart from
+/// [`link_modules`], so that a module without sockets pays nothing.
+///
+/// # Errors
+/// As [`link_components`].
+pub(crate) fn link_sockets(linker: &mut Modules) -> Result<()> {
+    linker.allow_shadowing(true);
+    wasip1_sockets::link(linker)?;
+    linker.allow_shadowing(false);
     Ok(())
 }
 

@@ -9,17 +9,20 @@ use std::time::Duration;
 
 use wasmpod_ipc::ContainerIpc;
 use wasmpod_network::ContainerNetwork;
-use wasmpod_sandbox::{Clock, GuestInput, GuestOutput, MemoryShare};
+use wasmpod_sandbox::{Clock, DeclaredPort, GuestInput, GuestOutput, MemoryShare};
 use wasmpod_volume::ContainerRoot;
-use wasmtime::Store;
 use wasmtime::component::ResourceTable;
+use wasmtime::{Memory, Store};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::http::Outgoing;
 use super::ipc::{Door, Handles, unmap_all};
 use super::lifecycle::Signals;
 use super::stdio::{Farewell, Stdin, Stdout};
 use super::time;
+use super::wasip1_sockets::{Listeners, Sockets, announce};
 use crate::limits::{Limits, MAX_HOST_OBJECTS};
 
 /// The environment variable in which a program looks for the directory that it starts in; POSIX shells keep it.
@@ -30,7 +33,9 @@ pub(crate) struct ComponentState {
     // First the handles, then what they belong to.
     table: ResourceTable,
     wasi: WasiCtx,
-    network: ContainerNetwork,
+    http: WasiHttpCtx,
+    outgoing: Outgoing,
+    network: Arc<ContainerNetwork>,
     ipc: Door,
     pub(super) signals: Signals,
     pub(crate) limits: Limits,
@@ -44,7 +49,7 @@ impl ComponentState {
     pub(crate) fn new(setting: &Setting, held: Held) -> Result<Self, String> {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HOST_OBJECTS);
-        let wasi = wasi(setting, Farewell::Closed)?.build();
+        let wasi = configure(WasiCtxBuilder::new(), setting, Farewell::Closed)?.build();
         let Held {
             network,
             ipc,
@@ -53,8 +58,10 @@ impl ComponentState {
         Ok(Self {
             table,
             wasi,
+            http: WasiHttpCtx::new(),
+            outgoing: Outgoing::new(Arc::clone(&network)),
             network,
-            ipc: Door::new(Arc::new(ipc), setting.ipc_wait_for_open),
+            ipc: Door::new(ipc, setting.ipc_wait_for_open),
             signals,
             limits: limits(setting),
         })
@@ -65,8 +72,13 @@ impl ComponentState {
         (&mut self.table, &self.ipc)
     }
 
+    /// The host objects.
+    pub(super) const fn table(&self) -> &ResourceTable {
+        &self.table
+    }
+
     /// The host objects, and the network that sockets among them belong to.
-    pub(super) const fn table_and_network(&mut self) -> (&mut ResourceTable, &ContainerNetwork) {
+    pub(super) fn table_and_network(&mut self) -> (&mut ResourceTable, &ContainerNetwork) {
         (&mut self.table, &self.network)
     }
 }
@@ -80,6 +92,16 @@ impl WasiView for ComponentState {
     }
 }
 
+impl WasiHttpView for ComponentState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.outgoing,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
+    }
+}
+
 /// The host's side of a core module.
 pub(crate) struct CoreState {
     pub(super) wasi: WasiP1Ctx,
@@ -87,30 +109,45 @@ pub(crate) struct CoreState {
     pub(super) ipc: Door,
     pub(super) signals: Signals,
     pub(crate) limits: Limits,
-    /// WASI 0.1 has no sockets; the container keeps its seat in the pod's network all the same.
-    _network: ContainerNetwork,
+    /// The guest's memory, once it was looked for.
+    pub(super) memory: Option<Memory>,
+    /// The pod's time.
+    pub(super) clock: Clock,
+    // First the sockets, then what they belong to.
+    pub(super) sockets: Sockets,
+    pub(super) network: Arc<ContainerNetwork>,
 }
 
 impl CoreState {
     /// Opens everything in `setting` for a core module.
     ///
     /// # Errors
-    /// A directory cannot be opened.
-    pub(crate) fn new(setting: &Setting, held: Held) -> Result<Self, String> {
-        let mut wasi = wasi(setting, Farewell::BrokenPipe)?.build_p1();
-        wasi.ctx().table.set_max_capacity(MAX_HOST_OBJECTS);
+    /// A directory or a port that is to be listened on cannot be opened.
+    pub(crate) fn new(setting: &Setting, held: Held, listeners: Listeners) -> Result<Self, String> {
         let Held {
             network,
             ipc,
             signals,
         } = held;
+        let mut sockets = Sockets::default();
+        let mut builder = WasiCtxBuilder::new();
+        if listeners == Listeners::Preopened {
+            let names = sockets.preopen(&setting.ports, &network)?;
+            announce(&names, &setting.env, &mut builder);
+            reserve_numbers(names.len(), setting, &mut builder)?;
+        }
+        let mut wasi = configure(builder, setting, Farewell::BrokenPipe)?.build_p1();
+        wasi.ctx().table.set_max_capacity(MAX_HOST_OBJECTS);
         Ok(Self {
             wasi,
             handles: Handles::default(),
-            ipc: Door::new(Arc::new(ipc), setting.ipc_wait_for_open),
+            ipc: Door::new(ipc, setting.ipc_wait_for_open),
             signals,
             limits: limits(setting),
-            _network: network,
+            memory: None,
+            clock: setting.clock,
+            sockets,
+            network,
         })
     }
 }
@@ -157,6 +194,8 @@ pub(crate) struct Setting {
     pub(crate) root: ContainerRoot,
     /// The linear memory that it may have.
     pub(crate) memory: MemoryShare,
+    /// The TCP ports that it declares.
+    pub(crate) ports: Vec<DeclaredPort>,
     /// Its standard input.
     pub(crate) stdin: GuestInput,
     /// Its standard output.
@@ -169,12 +208,13 @@ pub(crate) struct Setting {
     pub(crate) ipc_wait_for_open: Duration,
 }
 
-/// What a container owns in its pod and gives back when it ends.
+/// What a container owns in its pod and gives back when it ends. Instances that answer HTTP requests share it.
+#[derive(Clone)]
 pub(crate) struct Held {
     /// Its sockets.
-    pub(crate) network: ContainerNetwork,
+    pub(crate) network: Arc<ContainerNetwork>,
     /// Its IPC objects.
-    pub(crate) ipc: ContainerIpc,
+    pub(crate) ipc: Arc<ContainerIpc>,
     /// What it learns of signals; also held by who sends them.
     pub(crate) signals: Signals,
 }
@@ -183,8 +223,27 @@ fn limits(setting: &Setting) -> Limits {
     Limits::new(setting.memory.clone())
 }
 
-fn wasi(config: &Setting, farewell: Farewell) -> Result<WasiCtxBuilder, String> {
-    let mut wasi = WasiCtxBuilder::new();
+/// Gives the preopened listeners' numbers to directories that no guest reaches, because the engine counts its
+/// descriptors itself and has no word for "not this one". Without a directory it never comes to count.
+fn reserve_numbers(
+    count: usize,
+    setting: &Setting,
+    wasi: &mut WasiCtxBuilder,
+) -> Result<(), String> {
+    if let Some(root) = setting.root.preopens.first() {
+        for _ in 0..count {
+            wasi.preopened_dir(root.open_path(), "", FsPerms::ReadOnly)
+                .map_err(|error| format!("cannot open {}: {error:#}", root.guest_path))?;
+        }
+    }
+    Ok(())
+}
+
+fn configure(
+    mut wasi: WasiCtxBuilder,
+    config: &Setting,
+    farewell: Farewell,
+) -> Result<WasiCtxBuilder, String> {
     wasi.stdin(Stdin(config.stdin.clone()));
     wasi.stdout(Stdout(config.stdout.clone(), farewell));
     wasi.stderr(Stdout(config.stderr.clone(), farewell));

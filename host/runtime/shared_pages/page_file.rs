@@ -219,6 +219,10 @@ impl SegmentProvider for PageProvider {
         let region = file.acquire().map_err(|_| Errno::NoMemory)?;
         Ok(Box::new(region))
     }
+
+    fn is_mappable(&self) -> bool {
+        true
+    }
 }
 
 /// The pages of one segment.

@@ -11,8 +11,8 @@ use wasmpod_network::{PodNetwork, PodNetworkConfig};
 use wasmpod_sandbox::logs::Capture;
 use wasmpod_sandbox::{
     Clock, ContainerConfig, ContainerId, ContainerRuntime as _, CpuShare, Exit, GuestInput,
-    GuestOutput, LogSink, MainProcess, MemoryShare, PodIdentity, PodTaskSet, Progress, Role,
-    RuntimeError, Signal,
+    GuestOutput, HttpSettings, LogSink, MainProcess, MemoryShare, PodIdentity, PodTaskSet,
+    Progress, Role, RuntimeError, Signal,
 };
 use wasmpod_volume::ContainerRoot;
 
@@ -93,6 +93,8 @@ impl Pod {
                 preopens: Vec::new(),
             },
             network: self.network.attach(name),
+            ports: Vec::new(),
+            http: HttpSettings::default(),
             ipc: self.ipc.attach(name),
             ipc_wait_for_open: Duration::ZERO,
             memory: MemoryShare::new(MEMORY_LIMIT_BYTES),

@@ -33,7 +33,7 @@ async fn all_missing_imports_are_told_at_once() {
     assert_eq!(program, "import_missing.wasm");
     assert_eq!(
         imports,
-        ["wasi_snapshot_preview1.sock_open", "env.my_host_call"]
+        ["wasi_snapshot_preview1.sock_dial", "env.my_host_call"]
     );
 }
 
@@ -57,7 +57,7 @@ async fn a_library_is_no_program() {
     let detail = self::detail("web", component).await;
     assert_eq!(
         detail,
-        "the component does not export `wasi:cli/run`: it is a library, not a program"
+        "the component exports neither `wasi:cli/run` nor `wasi:http/incoming-handler`: it is a library, not a program"
     );
 }
 
@@ -105,7 +105,7 @@ async fn inspecting_tells_what_a_program_needs_and_what_of_it_is_missing() {
     assert_eq!(
         names,
         [
-            "wasi_snapshot_preview1.sock_open",
+            "wasi_snapshot_preview1.sock_dial",
             "wasi_snapshot_preview1.fd_write",
             "env.my_host_call"
         ]

@@ -18,7 +18,9 @@ use crate::config::SandboxConfig;
 use crate::events::PodEvents;
 use crate::handle::PodProgress;
 use crate::logs::{ContainerLog, LogFile, LogSink, Stream};
-use crate::port::{ContainerConfig, ContainerId, Exit, ExitReason, PodIdentity, RuntimeError};
+use crate::port::{
+    ContainerConfig, ContainerId, Exit, ExitReason, HttpSettings, PodIdentity, RuntimeError,
+};
 use crate::resources::Resources;
 use crate::running::{
     ContainerStreams, MAX_EXECS_PER_CONTAINER, RunningContainer, RunningContainers,
@@ -159,6 +161,8 @@ impl Job {
             working_dir: prepared.working_dir.clone(),
             root,
             network: self.resources.network.attach(&spec.name),
+            ports: spec::declared_ports(spec),
+            http: HttpSettings::of(&self.config.pod),
             ipc: self.resources.ipc.pod.attach(&spec.name),
             ipc_wait_for_open: self.resources.ipc.wait_for_open,
             memory: memory.clone(),

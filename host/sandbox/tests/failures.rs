@@ -181,6 +181,7 @@ async fn a_host_port_in_use_holds_the_pod_and_releases_what_was_acquired() {
         host: taken.local_addr().unwrap(),
         port: 80,
         protocol: wasmpod_network::Protocol::Tcp,
+        proxy: None,
     });
     let handle = world.start(one("Always"));
     let mut events = handle.events().read();

@@ -203,6 +203,7 @@ async fn a_pod_is_published_while_it_runs_and_its_port_is_free_afterwards() {
         host: "127.0.0.1:0".parse().unwrap(),
         port: 80,
         protocol: wasmpod_network::Protocol::Tcp,
+        proxy: None,
     });
     let handle = world.start(one("Always"));
     running(&handle).await;

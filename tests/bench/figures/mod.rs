@@ -6,8 +6,10 @@ mod fairness;
 mod first_page;
 mod ipc;
 mod lifecycle;
+mod net;
 mod sockets;
 mod start;
+mod wasi_http;
 mod web;
 mod whole_process;
 
@@ -22,7 +24,7 @@ pub(crate) struct Figure {
 }
 
 /// All of them, in the order of the table.
-pub(crate) const FIGURES: [Figure; 22] = [
+pub(crate) const FIGURES: [Figure; 29] = [
     Figure {
         name: "container-start",
         measure: start::rows,
@@ -50,6 +52,34 @@ pub(crate) const FIGURES: [Figure; 22] = [
     Figure {
         name: "web",
         measure: web::rows,
+    },
+    Figure {
+        name: "net-connect",
+        measure: net::connections,
+    },
+    Figure {
+        name: "net-udp",
+        measure: net::datagrams,
+    },
+    Figure {
+        name: "net-idle",
+        measure: net::idle,
+    },
+    Figure {
+        name: "net-service",
+        measure: net::service,
+    },
+    Figure {
+        name: "net-publish",
+        measure: net::publish,
+    },
+    Figure {
+        name: "net-chain",
+        measure: net::chain,
+    },
+    Figure {
+        name: "wasi-http",
+        measure: wasi_http::rows,
     },
     Figure {
         name: "fairness",

@@ -19,6 +19,7 @@ use crate::samples::{in_turns, repeat};
 use crate::up::Up;
 
 const ROUNDS: usize = 3;
+const PAGE: &str = "index.html";
 const PAGE_BYTES: usize = 1024;
 /// Keep-alive connections; wrk has one thread, the server keeps the other core.
 const CONNECTIONS: &str = "-c64";
@@ -30,15 +31,20 @@ pub(crate) fn rows(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     let wrk = WRK.find().map_err(anyhow::Error::msg)?;
     let page = "x".repeat(PAGE_BYTES);
     let (guest, address) = start_guest(bench, &page)?;
-    let ours = || requests_per_second(&wrk, address);
+    let page_of = |address| format!("http://{address}/{PAGE}");
+    let ours = || requests_per_second(&wrk, &page_of(address));
     let row = |samples| {
         let what = "wrk, 64 keep-alive connections, static 1 KB page of the nginx guest, published port; twin: native nginx, one worker";
         Row::new(what, Unit::PerSecond, samples).bar(Bar::RatioAtLeast(0.5))
     };
     let row = match NGINX.find() {
         Ok(program) => {
-            let (_native, address) = start_native(bench, &program, &page)?;
-            let (ours, twin) = in_turns(ROUNDS, ours, || requests_per_second(&wrk, address))?;
+            let native = Native::start(bench, &program, |dir| {
+                fs::write(dir.join("index.html"), &page)?;
+                Ok(format!("root {}; index index.html;", dir.display()))
+            })?;
+            let twin = || requests_per_second(&wrk, &page_of(native.address));
+            let (ours, twin) = in_turns(ROUNDS, ours, twin)?;
             row(ours).twin(twin)
         }
         Err(how) => row(repeat(ROUNDS, ours)?).without_twin(how),
@@ -47,10 +53,10 @@ pub(crate) fn rows(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     Ok(vec![row])
 }
 
-fn requests_per_second(wrk: &Path, address: SocketAddr) -> anyhow::Result<f64> {
-    let url = format!("http://{address}/index.html");
+/// How many requests for `url` are answered in a second.
+pub(super) fn requests_per_second(wrk: &Path, url: &str) -> anyhow::Result<f64> {
     let output = Command::new(wrk)
-        .args(["-t1", CONNECTIONS, DURATION, &url])
+        .args(["-t1", CONNECTIONS, DURATION, url])
         .output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     ensure!(!text.contains("Non-2xx"), "wrk got errors: {text}");
@@ -90,38 +96,44 @@ fn start_guest(bench: &Bench, page: &str) -> anyhow::Result<(Up, SocketAddr)> {
     Ok((up, address))
 }
 
-fn start_native(
-    bench: &Bench,
-    program: &Path,
-    page: &str,
-) -> anyhow::Result<(Process, SocketAddr)> {
-    let dir = bench.fresh_path("-nginx");
-    fs::create_dir(&dir)?;
-    fs::write(dir.join("index.html"), page)?;
-    // Taken and given back: nginx takes it again at once, and nobody else is told of it.
-    let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-    let config = native_config(&dir, address);
-    let file = dir.join("nginx.conf");
-    fs::write(&file, config)?;
-    let mut command = Command::new(program);
-    command
-        .arg("-p")
-        .arg(&dir)
-        .arg("-c")
-        .arg(&file)
-        .arg("-e")
-        .arg(dir.join("error.log"));
-    let process = Process::start(command.stdout(Stdio::null()).stderr(Stdio::null()))?;
-    let limit = Instant::now() + PATIENCE;
-    while TcpStream::connect(address).is_err() {
-        ensure!(Instant::now() < limit, "native nginx does not listen");
-        thread::sleep(LOOK);
+/// Native nginx with one worker. It ends when this is dropped.
+pub(super) struct Native {
+    _process: Process,
+    pub(super) address: SocketAddr,
+}
+
+impl Native {
+    /// Starts it, and waits until it listens. `location` gives what it does for all paths, and may use the folder.
+    pub(super) fn start(
+        bench: &Bench,
+        program: &Path,
+        location: impl FnOnce(&Path) -> anyhow::Result<String>,
+    ) -> anyhow::Result<Self> {
+        let dir = bench.fresh_path("-nginx");
+        fs::create_dir(&dir)?;
+        // Taken and given back: nginx takes it again at once, and nobody else is told of it.
+        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let config = native_config(&dir, address, &location(&dir)?);
+        let file = dir.join("nginx.conf");
+        fs::write(&file, config)?;
+        let mut command = Command::new(program);
+        let command = command.arg("-p").arg(&dir).arg("-c").arg(&file);
+        let command = command.arg("-e").arg(dir.join("error.log"));
+        let process = Process::start(command.stdout(Stdio::null()).stderr(Stdio::null()))?;
+        let limit = Instant::now() + PATIENCE;
+        while TcpStream::connect(address).is_err() {
+            ensure!(Instant::now() < limit, "native nginx does not listen");
+            thread::sleep(LOOK);
+        }
+        Ok(Self {
+            _process: process,
+            address,
+        })
     }
-    Ok((process, address))
 }
 
 /// The configuration of the container image, with one worker and without anything that needs root.
-fn native_config(dir: &Path, address: SocketAddr) -> String {
+fn native_config(dir: &Path, address: SocketAddr, location: &str) -> String {
     let dir = dir.display();
     format!(
         "daemon off;
@@ -141,7 +153,7 @@ http {{
     keepalive_timeout 65;
     server {{
         listen {address};
-        location / {{ root {dir}; index index.html; }}
+        location / {{ {location} }}
     }}
 }}
 "

@@ -69,6 +69,7 @@ impl World {
             volume_policy: VolumePolicy::default(),
             publish: Vec::new(),
             egress: None,
+            ingress: wasmpod_node::IngressConfig::default(),
             runtime: Arc::<FakeRuntime>::clone(&runtime),
             progress: Arc::new(|_| {}),
             node_name: "n".to_owned(),

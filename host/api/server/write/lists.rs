@@ -59,6 +59,8 @@ impl Place {
                 | Kind::Event
                 | Kind::Endpoints
                 | Kind::EndpointSlice
+                | Kind::Ingress
+                | Kind::IngressClass
                 | Kind::NetworkPolicy
                 | Kind::PersistentVolumeClaim
                 | Kind::ServiceAccount

@@ -66,6 +66,7 @@ pub(super) fn has_status(resource: &Resource) -> bool {
                 | Kind::Event
                 | Kind::Endpoints
                 | Kind::EndpointSlice
+                | Kind::IngressClass
                 | Kind::NetworkPolicy
                 | Kind::ServiceAccount
         )

@@ -102,3 +102,14 @@ fn the_counters_say_how_much_passed_and_who_it_was() {
     assert_eq!(traffic.last_sender.as_deref(), Some("producer"));
     assert_eq!(traffic.last_receiver.as_deref(), Some("consumer"));
 }
+
+#[test]
+fn the_number_of_an_instance_is_known_as_long_as_it_runs() {
+    let pod = PodIpc::new(IpcLimits::default());
+    let (first, second) = (pod.attach("first"), pod.attach("second"));
+    let number = second.pid();
+    assert!(first.is_running(number) && first.is_running(first.pid()));
+    assert!(!first.is_running(0) && !first.is_running(number + 1));
+    drop(second);
+    assert!(!first.is_running(number));
+}

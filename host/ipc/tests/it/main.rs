@@ -3,7 +3,7 @@
 //! * Tables of the man pages: `man_pages` (queues), `semaphores`, `shared_memory`, `system_v_messages`,
 //!   `system_v_semaphores`, `system_v_segments`. Their answers are those that Linux 6 gave.
 //! * `limits`: the pod's bounds. `lifetime`: what outlives what. `listing`: what is seen from outside.
-//! * `wakers`, `futex`, `creation`: the waiting.
+//! * `wakers`, `futex`, `creation`: the waiting. `mapped_semaphores`: numbers that guests change themselves.
 //! * `model*`: random operations against simple models. `stress`: threads against each other.
 
 #![expect(
@@ -22,6 +22,7 @@ mod lifetime;
 mod limits;
 mod listing;
 mod man_pages;
+mod mapped_semaphores;
 mod model;
 mod model_semaphore_set;
 mod model_semaphores;

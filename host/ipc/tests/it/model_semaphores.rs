@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use wasmpod_ipc::{Errno, IpcLimits, OpenFlags, PodIpc, Semaphore};
 
 use super::actors::Waiting;
+use super::mapped_semaphores;
 
 #[derive(Debug, Clone)]
 enum Operation {
@@ -131,8 +132,10 @@ proptest! {
     #[test]
     fn units_are_neither_lost_nor_made_and_the_line_is_kept(
         operations in proptest::collection::vec(operation(), 1..100),
+        in_page: bool,
     ) {
-        let pod = PodIpc::new(IpcLimits::default());
+        // Once with numbers of their own, and once with numbers in a page that guests could map.
+        let pod = if in_page { mapped_semaphores::pod() } else { PodIpc::new(IpcLimits::default()) };
         let container = pod.attach("main");
         let mut worlds = Worlds {
             semaphore: container.sem_open("/s", OpenFlags::CREATE, 0).unwrap(),

@@ -311,7 +311,13 @@ impl wit::HostTcpSocket for View<'_> {
             ShutdownType::Send => Shutdown::Send,
             ShutdownType::Both => Shutdown::Both,
         };
-        Ok(self.tcp(&this)?.socket.shutdown(how).map_err(code)?)
+        let socket = &self.tcp(&this)?.socket;
+        match socket.shutdown(how) {
+            // A reset has ended both directions already. POSIX says ENOTCONN, for which WASI has only a code that its C
+            // library takes for a fault of its own, and aborts the program.
+            Err(Errno::NotConn) if socket.state() == SocketState::Connected => Ok(()),
+            outcome => Ok(outcome.map_err(code)?),
+        }
     }
 
     fn drop(&mut self, this: Resource<Handle>) -> Result<()> {

@@ -33,9 +33,6 @@ const CALLS: usize = 200;
 /// How long a guest may take before it is killed.
 const LIMIT: Duration = Duration::from_millis(300);
 
-/// Guests that are tried.
-const CASES: u32 = 200;
-
 /// A guest that makes the calls that it reads.
 fn caller(imports: &[Import]) -> Arc<Program> {
     let mut text = head(imports);
@@ -252,8 +249,8 @@ fn random_calls_with_bad_arguments_harm_nobody_else() {
     drop(shared);
     drop(door.mq_open("/witness", flags, None).unwrap());
     let config = ProptestConfig {
-        cases: CASES,
         failure_persistence: None,
+        // 256 guests, or as many as PROPTEST_CASES says.
         ..ProptestConfig::default()
     };
     proptest!(config, |(calls in prop::collection::vec(call(imports), 1..CALLS))| {

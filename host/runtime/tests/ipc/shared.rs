@@ -449,3 +449,93 @@ async fn system_v_segments_are_attached_as_long_as_they_are_mapped() {
         .holds()
         .await;
 }
+
+/// A semaphore with this value.
+fn semaphore(value: u32) -> Script {
+    Script::new()
+        .data(0, b"/sem")
+        .call(
+            "sem_open",
+            [0.into(), 4.into(), 4.into(), value.into(), OUT.into()],
+            0,
+        )
+        .word(OUT, 0)
+}
+
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+#[tokio::test]
+async fn a_semaphores_number_is_in_the_guests_memory_and_is_what_calls_see() {
+    semaphore(3)
+        .call("sem_map", [at(OUT), MAPPED.into(), RESULT.into()], 0)
+        .word(RESULT, 0)
+        .word(MAPPED, 3)
+        .call("sem_post", [at(OUT)], 0)
+        .word(MAPPED, 4)
+        .store(MAPPED, 1)
+        .call("sem_try_wait", [at(OUT)], 0)
+        .call("sem_try_wait", [at(OUT)], 6)
+        // The bit of the line, set by a guest: calls go on.
+        .store(MAPPED, u32::MAX)
+        .call("sem_post", [at(OUT)], 61)
+        .call("sem_get_value", [at(OUT), RESULT.into()], 0)
+        .word(RESULT, i32::MAX.cast_unsigned())
+        .call("sem_try_wait", [at(OUT)], 0)
+        .call("shm_unmap", [MAPPED.into(), UNIT.into()], 0)
+        .word(MAPPED, 0)
+        .call("sem_get_value", [at(OUT), RESULT.into()], 0)
+        .word(RESULT, i32::MAX.cast_unsigned() - 1)
+        .holds()
+        .await;
+}
+
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+#[tokio::test]
+async fn the_numbers_of_all_semaphores_are_mapped_once() {
+    const OTHER: u32 = OUT + 16;
+    semaphore(3)
+        .data(32, b"/other")
+        .call(
+            "sem_open",
+            [32.into(), 6.into(), 4.into(), 5.into(), OTHER.into()],
+            0,
+        )
+        .call("sem_map", [at(OUT), MAPPED.into(), RESULT.into()], 0)
+        .call("sem_map", [at(OTHER), MAPPED.into(), RESULT.into()], 0)
+        .word(RESULT, 4)
+        .word(MAPPED + 4, 5)
+        .call(
+            "sem_map",
+            [at(OTHER), (MAPPED + 1).into(), RESULT.into()],
+            28,
+        )
+        .call("sem_map", [at(OTHER), (-65536).into(), RESULT.into()], 21)
+        .call("sem_map", [at(OTHER), MAPPED.into(), (-2).into()], 21)
+        .call("sem_map", [9.into(), MAPPED.into(), RESULT.into()], 8)
+        // It outlives the semaphore that it was mapped with, and ends with the container.
+        .call("sem_close", [at(OUT)], 0)
+        .word(MAPPED + 4, 5)
+        .holds()
+        .await;
+}
+
+#[tokio::test]
+async fn a_guest_can_ask_whether_the_owner_of_a_lock_runs() {
+    // The first instance of a pod has the number 1.
+    Script::new()
+        .call("futex_owner_runs", [1.into(), OUT.into()], 0)
+        .word(OUT, 1)
+        .call("futex_owner_runs", [2.into(), OUT.into()], 0)
+        .word(OUT, 0)
+        .call("futex_owner_runs", [1.into(), (-3).into()], 21)
+        .holds()
+        .await;
+}
+
+#[tokio::test]
+async fn where_pages_cannot_be_shared_the_numbers_stay_with_the_host() {
+    semaphore(3)
+        .call("sem_map", [at(OUT), MAPPED.into(), RESULT.into()], 58)
+        .call("sem_try_wait", [at(OUT)], 0)
+        .holds_in(&without_shared_pages())
+        .await;
+}

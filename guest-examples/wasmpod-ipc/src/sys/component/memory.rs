@@ -7,6 +7,9 @@ use super::nanoseconds;
 use crate::memory::Atomic;
 use crate::{Error, OpenOptions};
 
+/// Bytes that one call reads at most; the host keeps a buffer of this length.
+const PIECE_BYTES: u32 = 64 * 1024;
+
 #[derive(Debug)]
 pub(crate) struct Segment(pub(super) wit::Segment);
 
@@ -31,19 +34,17 @@ impl Segment {
         Ok(self.0.truncate(size)?)
     }
 
-    /// The host gives so much at once and no more; the rest takes further calls.
+    /// In pieces that stay in the processor's cache from the host's copy to ours.
     pub(crate) fn read(&self, offset: u64, into: &mut [u8]) -> Result<usize, Error> {
         let (mut offset, mut done) = (offset, 0);
         while let Some(rest) = into.get_mut(done..).filter(|rest| !rest.is_empty()) {
-            let wanted = u32::try_from(rest.len()).unwrap_or(u32::MAX);
+            let wanted = u32::try_from(rest.len()).map_or(PIECE_BYTES, |len| len.min(PIECE_BYTES));
             let data = self.0.read(offset, wanted)?;
-            let len = data.len().min(rest.len());
-            if len == 0 {
+            let Some(place) = rest.get_mut(..data.len()).filter(|place| !place.is_empty()) else {
                 break;
-            }
-            for (place, byte) in rest.chunks_mut(len).zip(data.chunks(len)).take(1) {
-                place.copy_from_slice(byte);
-            }
+            };
+            place.copy_from_slice(&data);
+            let len = place.len();
             done += len;
             offset += u64::try_from(len).map_err(|_| Error::Invalid)?;
         }

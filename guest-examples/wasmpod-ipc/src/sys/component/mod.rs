@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::Error;
 use bindings::wasmpod::ipc::errors::ErrorCode;
 
-pub(crate) use queue::{Queue, unlink};
+pub(crate) use queue::{Notification, Queue, unlink};
 
 // Generated code, documented in the WIT package.
 mod bindings {

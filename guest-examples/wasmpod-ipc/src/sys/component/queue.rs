@@ -1,6 +1,7 @@
 //! Message queues: the interface `message-queue`.
 
 use std::cell::RefCell;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::bindings::wasmpod::ipc::message_queue as wit;
@@ -9,7 +10,7 @@ use crate::{Attributes, Error, Message, OpenOptions, Status};
 
 /// Bytes with which a batch ends that is received. It bounds what the host copies in one call; more short messages than
 /// anybody asks for at once.
-const MAX_BATCH_BYTES: u32 = 256 * 1024;
+pub(super) const MAX_BATCH_BYTES: u32 = 256 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Queue {
@@ -130,6 +131,28 @@ impl Queue {
     pub(crate) fn set_nonblocking(&self, nonblocking: bool) -> Result<(), Error> {
         self.queue.set_nonblocking(nonblocking);
         Ok(())
+    }
+}
+
+/// A notification that was asked for.
+#[derive(Debug)]
+pub(crate) struct Notification<'a> {
+    requested: wit::Notification,
+    _of: PhantomData<&'a Queue>,
+}
+
+impl Queue {
+    pub(crate) fn notify(&self) -> Result<Notification<'_>, Error> {
+        Ok(Notification {
+            requested: self.queue.notify().ok_or(Error::Busy)?,
+            _of: PhantomData,
+        })
+    }
+}
+
+impl Notification<'_> {
+    pub(crate) fn wait(&mut self, timeout: Option<Duration>) -> Result<(), Error> {
+        Ok(self.requested.wait(timeout.map(nanoseconds))?)
     }
 }
 

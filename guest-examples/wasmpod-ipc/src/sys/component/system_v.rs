@@ -1,12 +1,18 @@
 //! System V's objects: the interfaces whose names begin with `system-v`.
 
+use std::time::Duration;
+
 use super::bindings::wasmpod::ipc::{
     system_v_message_queue as queue, system_v_semaphore as set, system_v_shared_memory as segment,
 };
 use super::memory::Segment;
+use super::nanoseconds;
+use super::queue::MAX_BATCH_BYTES;
 use crate::Error;
-use crate::options::Create;
-use crate::system_v::{MessageQueueStatus, Operation, SegmentStatus, Selection, SemaphoreStatus};
+use crate::options::{Create, Patience};
+use crate::system_v::{
+    Message, MessageQueueStatus, Operation, SegmentStatus, Selection, SemaphoreStatus,
+};
 
 pub(crate) fn message_queue(key: i32, create: Create) -> Result<i32, Error> {
     let flags = match create {
@@ -17,12 +23,38 @@ pub(crate) fn message_queue(key: i32, create: Create) -> Result<i32, Error> {
     Ok(queue::get(key, flags)?)
 }
 
-pub(crate) fn send(id: i32, message_type: i64, data: &[u8], wait: bool) -> Result<(), Error> {
+/// Whether a call does not wait, and how long at most if it does.
+fn waiting(patience: Patience) -> (bool, Option<u64>) {
+    match patience {
+        Patience::None => (true, None),
+        waits => (false, waits.limit().map(nanoseconds)),
+    }
+}
+
+pub(crate) fn send(
+    id: i32,
+    message_type: i64,
+    data: &[u8],
+    patience: Patience,
+) -> Result<(), Error> {
     let message = queue::Message {
         message_type,
         data: data.to_vec(),
     };
-    Ok(queue::send(id, &message, !wait, None)?)
+    let (no_wait, limit) = waiting(patience);
+    Ok(queue::send(id, &message, no_wait, limit)?)
+}
+
+fn flags(select: Selection, no_wait: bool) -> queue::ReceiveFlags {
+    let set = [
+        (no_wait, queue::ReceiveFlags::NO_WAIT),
+        (select.truncate, queue::ReceiveFlags::TRUNCATE),
+        (select.except, queue::ReceiveFlags::EXCEPT),
+    ];
+    let set = set.iter().filter(|(is_set, _)| *is_set);
+    set.fold(queue::ReceiveFlags::empty(), |flags, (_, flag)| {
+        flags | *flag
+    })
 }
 
 pub(crate) fn receive(
@@ -30,22 +62,61 @@ pub(crate) fn receive(
     select: Selection,
     max: usize,
     data: &mut Vec<u8>,
-    wait: bool,
+    patience: Patience,
 ) -> Result<i64, Error> {
     data.clear();
-    let set = [
-        (!wait, queue::ReceiveFlags::NO_WAIT),
-        (select.truncate, queue::ReceiveFlags::TRUNCATE),
-        (select.except, queue::ReceiveFlags::EXCEPT),
-    ];
-    let set = set.iter().filter(|(is_set, _)| *is_set);
-    let flags = set.fold(queue::ReceiveFlags::empty(), |flags, (_, flag)| {
-        flags | *flag
-    });
+    let (no_wait, limit) = waiting(patience);
     let max = u32::try_from(max).unwrap_or(u32::MAX);
-    let message = queue::receive(id, select.message_type, max, flags, None)?;
+    let flags = flags(select, no_wait);
+    let message = queue::receive(id, select.message_type, max, flags, limit)?;
     *data = message.data;
     Ok(message.message_type)
+}
+
+/// In one list of bytes: lists of lists cost the host an allocation each.
+pub(crate) fn send_many(id: i32, messages: &[Message]) -> Result<usize, Error> {
+    let mut batch = Vec::new();
+    for Message { message_type, data } in messages {
+        let len = u32::try_from(data.len()).map_err(|_| Error::Invalid)?;
+        batch.extend_from_slice(&u64::from(len).to_le_bytes());
+        batch.extend_from_slice(&message_type.to_le_bytes());
+        batch.extend_from_slice(data);
+    }
+    let sent = queue::send_batch(id, &batch)?;
+    usize::try_from(sent).map_err(|_| Error::Invalid)
+}
+
+/// The first message of a batch, its type, and the messages after it.
+fn split_message(batch: &[u8]) -> Option<(&[u8], i64, &[u8])> {
+    let (len, rest) = batch.split_first_chunk()?;
+    let (message_type, rest) = rest.split_first_chunk()?;
+    // The length is 32 bits, and 32 bits of 0 follow.
+    let len = usize::try_from(u64::from_le_bytes(*len)).ok()?;
+    let (data, rest) = rest.split_at_checked(len)?;
+    Some((data, i64::from_le_bytes(*message_type), rest))
+}
+
+pub(crate) fn receive_many(
+    id: i32,
+    select: Selection,
+    max: usize,
+    messages: &mut [Message],
+) -> Result<usize, Error> {
+    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let (max, most, flags) = (number(max), number(messages.len()), flags(select, false));
+    let wanted = select.message_type;
+    let batch = queue::receive_batch(id, wanted, max, flags, most, MAX_BATCH_BYTES)?;
+    let (mut rest, mut count) = (batch.as_slice(), 0);
+    for message in messages {
+        let Some((data, message_type, after)) = split_message(rest) else {
+            break;
+        };
+        message.data.clear();
+        message.data.extend_from_slice(data);
+        message.message_type = message_type;
+        (rest, count) = (after, count + 1);
+    }
+    Ok(count)
 }
 
 pub(crate) fn message_queue_status(id: i32) -> Result<MessageQueueStatus, Error> {
@@ -75,7 +146,11 @@ pub(crate) fn semaphore_set(key: i32, count: u16, create: Create) -> Result<i32,
     Ok(set::get(key, count.into(), flags)?)
 }
 
-pub(crate) fn operate(id: i32, operations: &[Operation]) -> Result<(), Error> {
+pub(crate) fn operate(
+    id: i32,
+    operations: &[Operation],
+    limit: Option<Duration>,
+) -> Result<(), Error> {
     let operation = |operation: &Operation| {
         let none = set::OperationFlags::empty();
         let no_wait = set::OperationFlags::NO_WAIT;
@@ -89,7 +164,7 @@ pub(crate) fn operate(id: i32, operations: &[Operation]) -> Result<(), Error> {
         }
     };
     let operations: Vec<_> = operations.iter().map(operation).collect();
-    Ok(set::operate(id, &operations, None)?)
+    Ok(set::operate(id, &operations, limit.map(nanoseconds))?)
 }
 
 pub(crate) fn semaphore_status(id: i32, number: u16) -> Result<SemaphoreStatus, Error> {

@@ -64,7 +64,7 @@ mod imports {
 }
 
 /// Mappings begin at pages of Wasm, and take whole ones.
-const PAGE: usize = 65_536;
+pub(super) const PAGE: usize = 65_536;
 
 #[derive(Debug)]
 pub(crate) struct Segment {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::Error;
 use crate::options::Create;
 
-pub(crate) use queue::{Queue, unlink};
+pub(crate) use queue::{Notification, Queue, unlink};
 
 const READ: u32 = 1;
 const WRITE: u32 = 1 << 1;

@@ -8,7 +8,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
-use super::{CREATE, EXCLUSIVE, NONBLOCKING, READ, WRITE, check};
+use super::{CREATE, EXCLUSIVE, NONBLOCKING, READ, WRITE, check, nanoseconds};
 use crate::{Attributes, Error, Message, OpenOptions, Status};
 
 mod imports {
@@ -48,6 +48,8 @@ mod imports {
             out: *mut u32,
         ) -> i32;
         pub(super) safe fn mq_wait(mqd: u32, what: u32, timeout_ns: i64) -> i32;
+        pub(super) safe fn mq_notify(mqd: u32, on: u32) -> i32;
+        pub(super) safe fn mq_notify_wait(mqd: u32, timeout_ns: i64) -> i32;
     }
 }
 
@@ -253,6 +255,44 @@ impl Queue {
         ))?;
         self.nonblocking.set(nonblocking);
         Ok(())
+    }
+}
+
+/// A notification that was asked for. The host has one for each descriptor.
+#[derive(Debug)]
+pub(crate) struct Notification<'a> {
+    queue: &'a Queue,
+    has_come: bool,
+}
+
+impl Queue {
+    pub(crate) fn notify(&self) -> Result<Notification<'_>, Error> {
+        check(imports::mq_notify(self.mqd, 1))?;
+        Ok(Notification {
+            queue: self,
+            has_come: false,
+        })
+    }
+}
+
+impl Notification<'_> {
+    pub(crate) fn wait(&mut self, timeout: Option<Duration>) -> Result<(), Error> {
+        if !self.has_come {
+            check(imports::mq_notify_wait(
+                self.queue.mqd,
+                nanoseconds(timeout),
+            ))?;
+            self.has_come = true;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Notification<'_> {
+    fn drop(&mut self) {
+        if !self.has_come {
+            imports::mq_notify(self.queue.mqd, 0);
+        }
     }
 }
 

@@ -5,14 +5,18 @@
     reason = "imports are foreign functions that read and write this module's memory"
 )]
 
+use std::time::Duration;
+
 use super::memory::Segment;
-use super::{FOREVER, WRITE, check, create_flags};
+use super::{WRITE, check, create_flags, nanoseconds};
 use crate::Error;
-use crate::options::Create;
-use crate::system_v::{MessageQueueStatus, Operation, SegmentStatus, Selection, SemaphoreStatus};
+use crate::options::{Create, Patience};
+use crate::system_v::{
+    Message, MessageQueueStatus, Operation, SegmentStatus, Selection, SemaphoreStatus,
+};
 
 mod imports {
-    use super::{RawOperation, RawQueueStatus, RawSegmentStatus, Received};
+    use super::{Entry, RawOperation, RawQueueStatus, RawSegmentStatus, Received};
 
     #[link(wasm_import_module = "wasmpod_ipc")]
     unsafe extern "C" {
@@ -42,6 +46,20 @@ mod imports {
             out: *mut Received,
             timeout_ns: i64,
         ) -> i32;
+        pub(super) fn msg_try_send_many(
+            id: i32,
+            entries: *const Entry,
+            count: usize,
+            out: *mut u32,
+        ) -> i32;
+        pub(super) fn msg_try_receive_many(
+            id: i32,
+            entries: *mut Entry,
+            count: usize,
+            message_type: i64,
+            flags: u32,
+            out: *mut u32,
+        ) -> i32;
         pub(super) fn msg_stat(id: i32, out: *mut RawQueueStatus) -> i32;
         pub(super) safe fn msg_set(id: i32, max_bytes: i64) -> i32;
         pub(super) safe fn msg_remove(id: i32) -> i32;
@@ -67,6 +85,14 @@ mod imports {
         pub(super) fn shmseg_stat(id: i32, out: *mut RawSegmentStatus) -> i32;
         pub(super) safe fn shmseg_remove(id: i32) -> i32;
     }
+}
+
+/// One message of a batch, as the host reads and writes it.
+#[repr(C)]
+struct Entry {
+    data: *mut u8,
+    len: usize,
+    message_type: i64,
 }
 
 #[derive(Default)]
@@ -124,15 +150,28 @@ pub(crate) fn message_queue(key: i32, create: Create) -> Result<i32, Error> {
     Ok(id)
 }
 
-pub(crate) fn send(id: i32, message_type: i64, data: &[u8], wait: bool) -> Result<(), Error> {
+pub(crate) fn send(
+    id: i32,
+    message_type: i64,
+    data: &[u8],
+    patience: Patience,
+) -> Result<(), Error> {
+    let (bytes, len) = (data.as_ptr(), data.len());
     // SAFETY: the data are readable for their length.
-    match check(unsafe { imports::msg_try_send(id, message_type, data.as_ptr(), data.len()) }) {
-        // SAFETY: as before.
-        Err(Error::WouldBlock) if wait => check(unsafe {
-            imports::msg_send(id, message_type, data.as_ptr(), data.len(), FOREVER)
-        }),
+    match check(unsafe { imports::msg_try_send(id, message_type, bytes, len) }) {
+        Err(Error::WouldBlock) if patience != Patience::None => {
+            let limit = nanoseconds(patience.limit());
+            // SAFETY: as before.
+            check(unsafe { imports::msg_send(id, message_type, bytes, len, limit) })
+        }
         answer => answer,
     }
+}
+
+fn flags(select: Selection) -> u32 {
+    let truncate = if select.truncate { MSG_NOERROR } else { 0 };
+    let except = if select.except { MSG_EXCEPT } else { 0 };
+    truncate | except
 }
 
 pub(crate) fn receive(
@@ -140,19 +179,19 @@ pub(crate) fn receive(
     select: Selection,
     max: usize,
     data: &mut Vec<u8>,
-    wait: bool,
+    patience: Patience,
 ) -> Result<i64, Error> {
     data.clear();
     data.reserve(max);
-    let flags =
-        if select.truncate { MSG_NOERROR } else { 0 } | if select.except { MSG_EXCEPT } else { 0 };
-    let (buf, wanted, mut out) = (data.as_mut_ptr(), select.message_type, Received::default());
+    let (buf, wanted, flags) = (data.as_mut_ptr(), select.message_type, flags(select));
+    let mut out = Received::default();
     // SAFETY: the buffer has room for `max` bytes, and the host writes a message's length and type to `out`.
     match check(unsafe { imports::msg_try_receive(id, buf, max, wanted, flags, &raw mut out) }) {
-        Err(Error::NoMessage) if wait => {
+        Err(Error::NoMessage) if patience != Patience::None => {
+            let limit = nanoseconds(patience.limit());
             // SAFETY: as before.
             check(unsafe {
-                imports::msg_receive(id, buf, max, wanted, flags, &raw mut out, FOREVER)
+                imports::msg_receive(id, buf, max, wanted, flags, &raw mut out, limit)
             })?;
         }
         answer => answer?,
@@ -161,6 +200,64 @@ pub(crate) fn receive(
     // SAFETY: the host has written the message, `len` bytes that the buffer has room for.
     unsafe { data.set_len(len) };
     Ok(out.message_type)
+}
+
+/// What cannot be sent with others is sent alone, after waiting for space.
+pub(crate) fn send_many(id: i32, messages: &[Message]) -> Result<usize, Error> {
+    let entry = |message: &Message| Entry {
+        data: message.data.as_ptr().cast_mut(),
+        len: message.data.len(),
+        message_type: message.message_type,
+    };
+    let entries: Vec<Entry> = messages.iter().map(entry).collect();
+    let mut sent = 0;
+    // SAFETY: each entry names bytes that are readable, and the host writes one u32 to `sent`.
+    let answer = check(unsafe {
+        imports::msg_try_send_many(id, entries.as_ptr(), entries.len(), &raw mut sent)
+    });
+    match (answer, messages.first()) {
+        (Err(Error::WouldBlock), Some(Message { message_type, data })) => {
+            send(id, *message_type, data, Patience::Endless).map(|()| 1)
+        }
+        (answer, _) => answer.and(usize::try_from(sent).map_err(|_| Error::Invalid)),
+    }
+}
+
+/// When there is no message yet, the one that was waited for comes alone.
+pub(crate) fn receive_many(
+    id: i32,
+    select: Selection,
+    max: usize,
+    messages: &mut [Message],
+) -> Result<usize, Error> {
+    let entry = |message: &mut Message| {
+        message.data.clear();
+        message.data.reserve(max);
+        Entry {
+            data: message.data.as_mut_ptr(),
+            len: max,
+            message_type: 0,
+        }
+    };
+    let mut entries: Vec<Entry> = messages.iter_mut().map(entry).collect();
+    let (start, count, wanted) = (entries.as_mut_ptr(), entries.len(), select.message_type);
+    let mut received = 0;
+    // SAFETY: each entry names a buffer that is writable, and the host writes one u32 to `received`.
+    let answer = check(unsafe {
+        imports::msg_try_receive_many(id, start, count, wanted, flags(select), &raw mut received)
+    });
+    if let (Err(Error::NoMessage), Some(first)) = (answer, messages.first_mut()) {
+        first.message_type = receive(id, select, max, &mut first.data, Patience::Endless)?;
+        return Ok(1);
+    }
+    answer?;
+    let received = usize::try_from(received).map_err(|_| Error::Invalid)?;
+    for (message, entry) in messages.iter_mut().zip(&entries).take(received) {
+        // SAFETY: the host has written the message, `len` bytes that the buffer has room for.
+        unsafe { message.data.set_len(entry.len.min(max)) };
+        message.message_type = entry.message_type;
+    }
+    Ok(received)
 }
 
 pub(crate) fn message_queue_status(id: i32) -> Result<MessageQueueStatus, Error> {
@@ -200,7 +297,11 @@ pub(crate) fn semaphore_set(key: i32, count: u16, create: Create) -> Result<i32,
     Ok(id)
 }
 
-pub(crate) fn operate(id: i32, operations: &[Operation]) -> Result<(), Error> {
+pub(crate) fn operate(
+    id: i32,
+    operations: &[Operation],
+    limit: Option<Duration>,
+) -> Result<(), Error> {
     let raw = |operation: &Operation| RawOperation {
         number: operation.number,
         change: operation.change,
@@ -232,7 +333,7 @@ pub(crate) fn operate(id: i32, operations: &[Operation]) -> Result<(), Error> {
     match check(unsafe { imports::semset_try_operate(id, start, count) }) {
         // SAFETY: as before.
         Err(Error::WouldBlock) => {
-            check(unsafe { imports::semset_operate(id, start, count, FOREVER) })
+            check(unsafe { imports::semset_operate(id, start, count, nanoseconds(limit)) })
         }
         answer => answer,
     }

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::Error;
 
-pub(crate) use queue::{Queue, unlink};
+pub(crate) use queue::{Notification, Queue, unlink};
 
 fn c_string(name: &str) -> Result<CString, Error> {
     CString::new(name).map_err(|_| Error::Invalid)

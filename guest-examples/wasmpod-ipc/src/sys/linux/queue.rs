@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{c_string, check, end_of, last_error};
+use super::{c_string, check, end_of, last_error, timespec};
 use crate::{Attributes, Error, Message, OpenOptions, Status};
 
 #[derive(Debug)]
@@ -149,6 +149,56 @@ impl Queue {
         };
         // SAFETY: the kernel reads attributes from `attr`.
         check(unsafe { libc::mq_setattr(self.mqd, &raw const attr, std::ptr::null_mut()) })
+    }
+}
+
+/// A notification that was asked for, without a signal: what it would tell is that the queue can be read.
+#[derive(Debug)]
+pub(crate) struct Notification<'a> {
+    queue: &'a Queue,
+    has_come: bool,
+}
+
+impl Queue {
+    pub(crate) fn notify(&self) -> Result<Notification<'_>, Error> {
+        // SAFETY: the structure is numbers and pointers that nobody follows, for which zero is a value.
+        let mut event: libc::sigevent = unsafe { std::mem::zeroed() };
+        event.sigev_notify = libc::SIGEV_NONE;
+        // SAFETY: the kernel reads an event from `event`.
+        check(unsafe { libc::mq_notify(self.mqd, &raw const event) })?;
+        Ok(Notification {
+            queue: self,
+            has_come: false,
+        })
+    }
+}
+
+impl Notification<'_> {
+    pub(crate) fn wait(&mut self, timeout: Option<Duration>) -> Result<(), Error> {
+        if self.has_come {
+            return Ok(());
+        }
+        let mut queue = libc::pollfd {
+            fd: self.queue.mqd,
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        let timeout = timeout.map(timespec);
+        let timeout = timeout
+            .as_ref()
+            .map_or(std::ptr::null(), std::ptr::from_ref);
+        // SAFETY: one descriptor, and `timeout` is null or points to a time.
+        match unsafe { libc::ppoll(&raw mut queue, 1, timeout, std::ptr::null()) } {
+            0 => Err(Error::TimedOut),
+            answer => check(answer).map(|()| self.has_come = true),
+        }
+    }
+}
+
+impl Drop for Notification<'_> {
+    fn drop(&mut self) {
+        // SAFETY: no memory is involved. A notification that has come is no more, and this changes nothing.
+        unsafe { libc::mq_notify(self.queue.mqd, std::ptr::null()) };
     }
 }
 

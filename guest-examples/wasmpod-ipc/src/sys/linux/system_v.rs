@@ -3,12 +3,16 @@
 #![expect(unsafe_code, reason = "calls of the C library")]
 
 use std::ptr;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::memory::Segment;
-use super::{check, last_error, number};
+use super::{check, last_error, number, timespec};
 use crate::Error;
-use crate::options::Create;
-use crate::system_v::{MessageQueueStatus, Operation, SegmentStatus, Selection, SemaphoreStatus};
+use crate::options::{Create, Patience};
+use crate::system_v::{
+    Message, MessageQueueStatus, Operation, SegmentStatus, Selection, SemaphoreStatus,
+};
 
 fn flags(create: Create) -> libc::c_int {
     0o600
@@ -38,11 +42,76 @@ fn with_type(message_type: i64, data: &[u8]) -> Vec<u8> {
     message
 }
 
-pub(crate) fn send(id: i32, message_type: i64, data: &[u8], wait: bool) -> Result<(), Error> {
+/// Between two tries of a call that the kernel has without a time.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Tries until it works, fails otherwise, or the time is over.
+fn until<T>(
+    limit: Duration,
+    not_yet: Error,
+    mut attempt: impl FnMut() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let start = Instant::now();
+    loop {
+        match attempt() {
+            Err(error) if error == not_yet && start.elapsed() < limit => thread::sleep(PAUSE),
+            Err(error) if error == not_yet => return Err(Error::TimedOut),
+            answer => return answer,
+        }
+    }
+}
+
+pub(crate) fn send(
+    id: i32,
+    message_type: i64,
+    data: &[u8],
+    patience: Patience,
+) -> Result<(), Error> {
+    let flags = match patience {
+        Patience::Endless => 0,
+        Patience::None => libc::IPC_NOWAIT,
+        Patience::Until(limit) => {
+            return until(limit, Error::WouldBlock, || {
+                send(id, message_type, data, Patience::None)
+            });
+        }
+    };
     let message = with_type(message_type, data);
-    let flags = if wait { 0 } else { libc::IPC_NOWAIT };
     // SAFETY: the message is a type and as many bytes as is said.
     check(unsafe { libc::msgsnd(id, message.as_ptr().cast(), data.len(), flags) })
+}
+
+/// The kernel has no such call: one after the other, until one would wait.
+pub(crate) fn send_many(id: i32, messages: &[Message]) -> Result<usize, Error> {
+    let mut patience = Patience::Endless;
+    for (sent, Message { message_type, data }) in messages.iter().enumerate() {
+        match send(id, *message_type, data, patience) {
+            Err(error) if sent == 0 => return Err(error),
+            Err(_) => return Ok(sent),
+            Ok(()) => patience = Patience::None,
+        }
+    }
+    Ok(messages.len())
+}
+
+/// The same.
+pub(crate) fn receive_many(
+    id: i32,
+    select: Selection,
+    max: usize,
+    messages: &mut [Message],
+) -> Result<usize, Error> {
+    let mut patience = Patience::Endless;
+    let most = messages.len();
+    for (received, message) in messages.iter_mut().enumerate() {
+        match receive(id, select, max, &mut message.data, patience) {
+            Err(error) if received == 0 => return Err(error),
+            Err(_) => return Ok(received),
+            Ok(message_type) => message.message_type = message_type,
+        }
+        patience = Patience::None;
+    }
+    Ok(most)
 }
 
 pub(crate) fn receive(
@@ -50,10 +119,15 @@ pub(crate) fn receive(
     select: Selection,
     max: usize,
     data: &mut Vec<u8>,
-    wait: bool,
+    patience: Patience,
 ) -> Result<i64, Error> {
+    if let Patience::Until(limit) = patience {
+        return until(limit, Error::NoMessage, || {
+            receive(id, select, max, data, Patience::None)
+        });
+    }
     let set = [
-        (!wait, libc::IPC_NOWAIT),
+        (patience == Patience::None, libc::IPC_NOWAIT),
         (select.truncate, libc::MSG_NOERROR),
         (select.except, libc::MSG_EXCEPT),
     ];
@@ -117,21 +191,32 @@ pub(crate) fn semaphore_set(key: i32, count: u16, create: Create) -> Result<i32,
     identifier(unsafe { libc::semget(key, count.into(), flags(create)) })
 }
 
-pub(crate) fn operate(id: i32, operations: &[Operation]) -> Result<(), Error> {
+pub(crate) fn operate(
+    id: i32,
+    operations: &[Operation],
+    limit: Option<Duration>,
+) -> Result<(), Error> {
     let operation = |operation: &Operation| libc::sembuf {
         sem_num: operation.number,
         sem_op: operation.change,
         sem_flg: if operation.no_wait { NO_WAIT } else { 0 }
             | if operation.undo { UNDO } else { 0 },
     };
-    if let [one] = operations {
-        let mut one = operation(one);
-        // SAFETY: one operation.
-        return check(unsafe { libc::semop(id, &raw mut one, 1) });
-    }
-    let mut operations: Vec<_> = operations.iter().map(operation).collect();
-    // SAFETY: as many operations as is said.
-    check(unsafe { libc::semop(id, operations.as_mut_ptr(), operations.len()) })
+    let limit = limit.map(timespec);
+    let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let one = operations.first().map(operation);
+    let many: Vec<_>;
+    let operations = match (operations, &one) {
+        ([_], Some(one)) => std::slice::from_ref(one),
+        _ => {
+            many = operations.iter().map(operation).collect();
+            many.as_slice()
+        }
+    };
+    let (start, count) = (operations.as_ptr(), operations.len());
+    // SAFETY: as many operations as is said, which the kernel reads, and `limit` is null or points to a time.
+    number::<_, u32>(unsafe { libc::syscall(libc::SYS_semtimedop, id, start, count, limit) })
+        .map(drop)
 }
 
 const NO_WAIT: i16 = 0o4000;

@@ -15,7 +15,7 @@ use wasmtime_wasi_io::poll::{DynPollable, Pollable, subscribe};
 
 use super::batch::{self, Messages};
 use super::wit::message_queue::{self as wit, ErrorCode, Message};
-use super::{MANY_BYTES, MANY_MESSAGES, View, count, subscription};
+use super::{MANY_BYTES, MANY_MESSAGES, View, count, limit, subscription};
 use crate::host::ipc::{open_or_wait, within};
 
 /// Sends as soon as there is space.
@@ -109,6 +109,20 @@ impl wit::HostNotification for View<'_> {
         let requested = self.get(&notification)?;
         let mut cx = Context::from_waker(Waker::noop());
         Ok(requested.poll(&mut cx).is_ready())
+    }
+
+    async fn wait(
+        &mut self,
+        notification: Resource<Requested>,
+        timeout_ns: Option<u64>,
+    ) -> Result<Result<(), ErrorCode>> {
+        let requested = self.get(&notification)?;
+        let come = async {
+            poll_fn(|cx| requested.poll(cx)).await;
+            Ok(())
+        };
+        let come = within(limit(timeout_ns), come).await;
+        Ok(come.map_err(error_code))
     }
 
     fn subscribe(&mut self, notification: Resource<Requested>) -> Result<Resource<DynPollable>> {

@@ -4,7 +4,7 @@
 
 use wasmpod_ipc::Errno;
 
-use super::memory::{Answer, EFAULT, Failure, Place};
+use crate::host::guest_memory::{Answer, EFAULT, Failure, Place};
 
 /// Messages of one call at most: it bounds how long a call holds up the pod's other containers. More are not looked at.
 pub(super) const MAX_BATCH: usize = 4096;
@@ -36,24 +36,26 @@ impl<const SIZE: usize> Slots<SIZE> {
         self.count
     }
 
-    fn get(self, index: usize, memory: &[u8]) -> Result<Slot<SIZE>, Failure> {
-        let place = self.all.element(index, SIZE)?;
-        place.read_array(memory).map(Slot)
-    }
-
     /// All entries in order.
-    pub(super) fn iter(self, memory: &[u8]) -> impl Iterator<Item = Result<Slot<SIZE>, Failure>> {
-        (0..self.count).map(move |index| self.get(index, memory))
+    pub(super) fn iter(self, memory: &[u8]) -> impl Iterator<Item = Slot<SIZE>> {
+        // It was in the memory when this was made, and memories do not shrink.
+        let entries = self.all.read(memory).unwrap_or_default();
+        let (entries, _) = entries.as_chunks::<SIZE>();
+        entries.iter().take(self.count).copied().map(Slot)
     }
 
     /// Puts a message into the buffer of an entry, and its length and `rest`, which is what the entry has after it, into
     /// the entry.
     pub(super) fn fill(self, memory: &mut [u8], index: usize, data: &[u8], rest: &[u8]) -> Answer {
-        let buffer = self.get(index, memory)?.place()?.write(memory)?;
-        let buffer = buffer.get_mut(..data.len()).ok_or(EFAULT)?;
-        buffer.copy_from_slice(data);
+        let at = self.all.element(index, SIZE)?;
+        let entry = Slot::<SIZE>(at.read_array(memory)?);
         let length = u32::try_from(data.len()).map_err(|_| EFAULT)?;
-        let entry = self.all.element(index, SIZE)?.write(memory)?;
+        if length > entry.word(1) {
+            return Err(EFAULT);
+        }
+        let buffer = Place::of(entry.word(0), length)?.write(memory)?;
+        buffer.copy_from_slice(data);
+        let entry = at.write(memory)?;
         let (_, entry) = entry.split_at_mut_checked(WORD).ok_or(EFAULT)?;
         let (place, entry) = entry.split_at_mut_checked(WORD).ok_or(EFAULT)?;
         place.copy_from_slice(&length.to_le_bytes());

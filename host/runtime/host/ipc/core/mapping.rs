@@ -1,4 +1,4 @@
-//! `shm_map`, `shm_unmap`, `shm_sync` and the futexes: segments in the guest's own memory.
+//! `shm_map`, `shm_unmap`, `shm_sync`, `sem_map` and the futexes: segments in the guest's own memory.
 //!
 //! Where the pages themselves can be shared they are (`shared_pages`, with the rules that make it sound). Elsewhere a
 //! mapping is a copy with a *twin*: the bytes as they were when it was last brought up to date. Bringing it up to date
@@ -13,9 +13,9 @@ use wasmpod_ipc::{Errno, Segment};
 use wasmtime::{AsContextMut, Linker, Memory, Result, Store};
 
 use super::MODULE;
-use super::memory::{Answer, EFAULT, Guest, Out, errno, handle, memory};
 use super::segment::{OpenSegment, WRITE, offset, segment};
 use crate::host::CoreState;
+use crate::host::guest_memory::{Answer, EFAULT, Guest, Out, errno, handle, memory};
 use crate::host::ipc::{limit, within};
 use crate::shared_pages::{self, GuestPages, MAPPING_UNIT, Place};
 
@@ -41,6 +41,8 @@ pub(in crate::host) struct Mapping {
 enum Source {
     Posix(Arc<Segment>),
     SystemV(Arc<Attachment>),
+    /// The numbers of the pod's semaphores.
+    Semaphores(Arc<Segment>),
 }
 
 #[derive(Debug)]
@@ -60,7 +62,7 @@ impl Source {
 
     fn segment(&self) -> &Arc<Segment> {
         match self {
-            Self::Posix(segment) => segment,
+            Self::Posix(segment) | Self::Semaphores(segment) => segment,
             Self::SystemV(attachment) => attachment.segment(),
         }
     }
@@ -232,6 +234,41 @@ fn map(
     out.put(memory, &[&is_shared])
 }
 
+/// Maps the numbers of the pod's semaphores, unless they are mapped there already, and says where among them the number
+/// of this one is.
+fn map_semaphores(guest: &mut Guest<'_>, sem: i32, address: i32, out: i32) -> Answer {
+    let handle = handle(guest)?;
+    let (memory_now, state) = memory(guest)?;
+    let out = Out::<4>::new(out, memory_now)?;
+    let semaphore = state.handles.semaphores.get(sem)?;
+    let (segment, offset) = semaphore.place().ok_or(Errno::NotSupported)?;
+    let offset = u32::try_from(offset).map_err(|_| Errno::NotSupported)?;
+    let length = i32::try_from(segment.size()).map_err(|_| Errno::NotSupported)?;
+    let place = place(address, length)?;
+    let mappings = &state.handles.mappings;
+    if let Some(mapping) = mappings.iter().find(|mapping| mapping.overlaps(place)) {
+        let is_there = mapping.place == place && Arc::ptr_eq(mapping.source.segment(), segment);
+        is_there.then_some(()).ok_or(Errno::Invalid)?;
+        return out.put(memory_now, &[&offset]);
+    }
+    if mappings.len() >= MAX_MAPPINGS {
+        return Err(Errno::NoMemory.into());
+    }
+    let segment = Arc::clone(segment);
+    let pages = shared_pages::map(segment.memory(), &*guest, handle, place, 0, true)?;
+    // Copies would be different numbers.
+    let pages = pages.ok_or(Errno::NotSupported)?;
+    let (memory, state) = memory(guest)?;
+    state.handles.mappings.push(Mapping {
+        place,
+        offset: 0,
+        is_writable: true,
+        source: Source::Semaphores(segment),
+        pages: Pages::Shared(pages),
+    });
+    out.put(memory, &[&offset])
+}
+
 fn sync(guest: &mut Guest<'_>, address: i32, len: i32) -> Answer {
     let (memory, state) = memory(guest)?;
     let place = place(address, len)?;
@@ -271,9 +308,9 @@ fn unmap(guest: &mut Guest<'_>, address: i32, len: i32) -> Answer {
 
 /// Ends all mappings of a guest that has ended, while its memory is still there.
 pub(in crate::host) fn unmap_all(store: &mut Store<CoreState>) {
-    let handles = &mut store.data_mut().handles;
-    let mappings = std::mem::take(&mut handles.mappings);
-    let Some(memory) = handles.memory else { return };
+    let state = store.data_mut();
+    let mappings = std::mem::take(&mut state.handles.mappings);
+    let Some(memory) = state.memory else { return };
     for mut mapping in mappings {
         // If it fails the engine gives the whole range back, mapped or not; nobody runs in it any more.
         let _ = mapping.end_with(&mut *store, memory);
@@ -354,6 +391,14 @@ fn shm_futex_wake(guest: &mut Guest<'_>, fd: i32, offset: i64, count: i32, out: 
     wake(guest, at, count, out)
 }
 
+/// Whether an instance runs, for locks whose owner may have ended.
+fn owner_runs(guest: &mut Guest<'_>, number: i32, out: i32) -> Answer {
+    let (memory, state) = memory(guest)?;
+    let out = Out::<4>::new(out, memory)?;
+    let runs = u32::from(state.ipc.is_running(number));
+    out.put(memory, &[&runs])
+}
+
 /// Defines the functions.
 ///
 /// # Errors
@@ -362,6 +407,9 @@ fn shm_futex_wake(guest: &mut Guest<'_>, fd: i32, offset: i64, count: i32, out: 
 pub(super) fn link(linker: &mut Linker<CoreState>) -> Result<()> {
     linker.func_wrap(MODULE, "shm_map", |mut guest: Guest<'_>, fd: i32, offset: i64, address: i32, len: i32, flags: i32, out: i32| {
         errno(map(&mut guest, (fd, offset), (address, len), flags, out))
+    })?;
+    linker.func_wrap(MODULE, "sem_map", |mut guest: Guest<'_>, sem: i32, address: i32, out: i32| {
+        errno(map_semaphores(&mut guest, sem, address, out))
     })?;
     linker.func_wrap(MODULE, "shm_sync", |mut guest: Guest<'_>, address: i32, len: i32| {
         errno(sync(&mut guest, address, len))
@@ -374,6 +422,9 @@ pub(super) fn link(linker: &mut Linker<CoreState>) -> Result<()> {
     })?;
     linker.func_wrap(MODULE, "futex_wake", |mut guest: Guest<'_>, address: i32, count: i32, out: i32| {
         errno(futex_wake(&mut guest, address, count, out))
+    })?;
+    linker.func_wrap(MODULE, "futex_owner_runs", |mut guest: Guest<'_>, number: i32, out: i32| {
+        errno(owner_runs(&mut guest, number, out))
     })?;
     linker.func_wrap_async(MODULE, "shm_futex_wait", |mut guest: Guest<'_>, (fd, offset, expected, timeout_ns): (i32, i64, i32, i64)| {
         Box::new(async move { errno(shm_futex_wait(&mut guest, (fd, offset), expected, timeout_ns).await) })

@@ -9,8 +9,8 @@ use wasmtime::{Linker, Result};
 
 use super::MODULE;
 use super::batch::Slots;
-use super::memory::{Answer, Failure, Guest, Out, Place, errno, memory, name};
 use crate::host::CoreState;
+use crate::host::guest_memory::{Answer, Failure, Guest, Out, Place, errno, memory, name};
 use crate::host::ipc::{limit, open_or_wait, within};
 
 async fn open(
@@ -106,7 +106,8 @@ fn try_send_many(
     let queue = state.handles.queues.get(mqd)?;
     let mut fault = None;
     let sent = queue.try_send_many(slots.iter(memory).map_while(|slot| {
-        let message = slot.and_then(|slot| Ok((slot.place()?.read(memory)?, slot.word(2))));
+        let data = slot.place().and_then(|place| place.read(memory));
+        let message = data.map(|data| (data, slot.word(2)));
         message.map_err(|failure| fault = Some(failure)).ok()
     }));
     done(sent, fault, out, memory)
@@ -141,7 +142,7 @@ fn try_receive_many(
     let queue = state.handles.queues.get(mqd)?;
     let least = usize::try_from(queue.attributes().message_bytes).unwrap_or(usize::MAX);
     for slot in slots.iter(memory) {
-        if slot?.place()?.check(memory)?.bytes() < least {
+        if slot.place()?.check(memory)?.bytes() < least {
             return Err(Errno::MessageTooLong.into());
         }
     }

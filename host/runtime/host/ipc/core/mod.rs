@@ -10,11 +10,10 @@
 //! | POSIX queues, semaphores | `message_queue`, `semaphore` |
 //! | shared memory: by descriptor, mapped | `segment`, `mapping` |
 //! | System V queues, semaphore sets | `system_v_messages`, `semaphore_set` |
-//! | the guest's memory, arrays in it, numbers of what is open | `memory`, `batch`, `table` |
+//! | arrays in the guest's memory, numbers of what is open | `batch`, `table` |
 
 mod batch;
 mod mapping;
-mod memory;
 mod message_queue;
 mod segment;
 mod semaphore;
@@ -27,7 +26,7 @@ use std::collections::HashMap;
 use wasmpod_ipc::sysv::message_queue::MessageQueue;
 use wasmpod_ipc::sysv::semaphore_set::SemaphoreSet;
 use wasmpod_ipc::{Queue, Semaphore, Wait};
-use wasmtime::{Linker, Memory, Result};
+use wasmtime::{Linker, Result};
 
 use self::mapping::Mapping;
 use self::table::{Recent, Table};
@@ -48,7 +47,6 @@ const FIRST_SEGMENT: u32 = 1 << 30;
 /// What a guest has open and mapped.
 #[derive(Debug)]
 pub(in crate::host) struct Handles {
-    memory: Option<Memory>,
     queues: Table<Queue>,
     /// Those that were asked for, by the queue's descriptor.
     notifications: HashMap<i32, Wait>,
@@ -62,7 +60,6 @@ pub(in crate::host) struct Handles {
 impl Default for Handles {
     fn default() -> Self {
         Self {
-            memory: None,
             queues: Table::new(0),
             notifications: HashMap::new(),
             semaphores: Table::new(0),

@@ -9,8 +9,8 @@ use wasmpod_ipc::{AtomicOp, Errno, Object, OpenFlags, Segment, SharedMemory};
 use wasmtime::{Linker, Result};
 
 use super::MODULE;
-use super::memory::{Answer, Guest, Out, Place, errno, memory, name};
 use crate::host::CoreState;
+use crate::host::guest_memory::{Answer, Guest, Out, Place, errno, memory, name};
 use crate::host::ipc::{get_flags, open_or_wait};
 
 /// The bit of `shmseg_attach` and `shm_map` that asks for writing too.

@@ -4,8 +4,8 @@ use wasmpod_ipc::{Object, OpenFlags};
 use wasmtime::{Linker, Result};
 
 use super::MODULE;
-use super::memory::{Answer, Guest, Out, errno, memory, name};
 use crate::host::CoreState;
+use crate::host::guest_memory::{Answer, Guest, Out, errno, memory, name};
 use crate::host::ipc::{limit, open_or_wait, within};
 
 async fn open(

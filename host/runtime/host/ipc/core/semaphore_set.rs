@@ -5,8 +5,8 @@ use wasmpod_ipc::{Errno, Object};
 use wasmtime::{Linker, Result};
 
 use super::MODULE;
-use super::memory::{Answer, Failure, Guest, Out, Place, errno, memory};
 use crate::host::CoreState;
+use crate::host::guest_memory::{Answer, Failure, Guest, Out, Place, errno, memory};
 use crate::host::ipc::{get_flags, limit, open_or_wait, within};
 
 /// IPC_NOWAIT in an operation's flags, as Linux has it.

@@ -9,9 +9,9 @@ use wasmtime::{Linker, Result};
 
 use super::MODULE;
 use super::batch::Slots;
-use super::memory::{Answer, Failure, Guest, Out, Place, errno, memory};
 use super::message_queue::done;
 use crate::host::CoreState;
+use crate::host::guest_memory::{Answer, Failure, Guest, Out, Place, errno, memory};
 use crate::host::ipc::{get_flags, limit, open_or_wait, within};
 
 /// MSG_NOERROR: a message that is longer than the buffer is cut.
@@ -158,7 +158,8 @@ fn try_send_many(guest: &mut Guest<'_>, id: i32, (entries, count): (i32, i32), o
     let queue = queue(state, id)?;
     let mut fault = None;
     let sent = queue.try_send_many(slots.iter(memory).map_while(|slot| {
-        let message = slot.and_then(|slot| Ok((slot.long(), slot.place()?.read(memory)?)));
+        let data = slot.place().and_then(|place| place.read(memory));
+        let message = data.map(|data| (slot.long(), data));
         message.map_err(|failure| fault = Some(failure)).ok()
     }));
     done(sent, fault, out, memory)
@@ -176,7 +177,7 @@ fn try_receive_many(
     let slots = Slots::<ENTRY>::new(entries, count, memory)?;
     let mut shortest = usize::MAX;
     for slot in slots.iter(memory) {
-        shortest = shortest.min(slot?.place()?.check(memory)?.bytes());
+        shortest = shortest.min(slot.place()?.check(memory)?.bytes());
     }
     let queue = queue(state, id)?;
     let mut index = 0;

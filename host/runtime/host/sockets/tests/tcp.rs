@@ -110,7 +110,7 @@ fn a_connection_that_is_dropped_with_unread_data_resets_its_peer() {
     let pod = pod();
     let (mut server, mut client) = (Guest::new(&pod, "server"), Guest::new(&pod, "client"));
     let listener = server.listen(5000);
-    let (_socket, near) = client.connect(5000);
+    let (socket, near) = client.connect(5000);
     client.write(&near, b"unread").unwrap();
     let (accepted, input, output) = server.view().accept(again(&listener)).unwrap();
     server.table.delete(input).unwrap();
@@ -128,6 +128,10 @@ fn a_connection_that_is_dropped_with_unread_data_resets_its_peer() {
         ErrorCode::ConnectionReset
     );
     assert!(matches!(client.read(&near, 10), Err(StreamError::Closed)));
+    // As libraries do after an error; a C library of WASI ends the program if that is refused.
+    let ended = client.view().shutdown(again(&socket), ShutdownType::Both);
+    assert!(ended.is_ok());
+    assert!(client.view().local_address(again(&socket)).is_ok());
 }
 
 #[test]

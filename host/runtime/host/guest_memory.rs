@@ -1,4 +1,4 @@
-//! Places in the guest's memory, and what a call returns.
+//! Places in the memory of a core module, and what its calls return.
 //!
 //! Whatever a guest gives as a pointer is checked here. WebAssembly's addresses and lengths are unsigned, whatever the
 //! type of the import says.
@@ -19,9 +19,21 @@ const MAX_NAME_BYTES: usize = 4096;
 /// A core module while it calls the host.
 pub(super) type Guest<'a> = Caller<'a, CoreState>;
 
-/// Why a call did nothing.
+/// Why a call did nothing: an errno of WASI 0.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Failure(i32);
+
+impl Failure {
+    /// The failure with this number.
+    pub(super) const fn new(errno: i32) -> Self {
+        Self(errno)
+    }
+
+    /// Its number.
+    pub(super) const fn errno(self) -> i32 {
+        self.0
+    }
+}
 
 impl From<Errno> for Failure {
     fn from(errno: Errno) -> Self {
@@ -29,6 +41,13 @@ impl From<Errno> for Failure {
     }
 }
 
+impl From<wasmpod_network::Errno> for Failure {
+    fn from(errno: wasmpod_network::Errno) -> Self {
+        Self(i32::from(errno.wasi()))
+    }
+}
+
+/// A pointer outside of the memory.
 pub(super) const EFAULT: Failure = Failure(FAULT);
 
 /// What a call returns.
@@ -154,17 +173,17 @@ macro_rules! number {
     )* };
 }
 
-number!(i32, u32, u64, i64);
+number!(u8, u16, i32, u32, u64, i64);
 
 /// The guest's memory as the engine knows it. A guest without a memory of the usual name has no place for anything.
 pub(super) fn handle(guest: &mut Guest<'_>) -> Result<Memory, Failure> {
-    if let Some(memory) = guest.data().handles.memory {
+    if let Some(memory) = guest.data().memory {
         return Ok(memory);
     }
     let Some(Extern::Memory(memory)) = guest.get_export("memory") else {
         return Err(EFAULT);
     };
-    guest.data_mut().handles.memory = Some(memory);
+    guest.data_mut().memory = Some(memory);
     Ok(memory)
 }
 

@@ -1,0 +1,134 @@
+//! What goes wrong with one request is the end of that request.
+
+use std::time::Duration;
+
+use http::Response;
+use hyper::body::Incoming;
+use wasmpod_sandbox::{ContainerRuntime as _, ContainerState, ExitReason, MemoryShare};
+
+use super::{declared, get, guest, pod, read, serve};
+use crate::tests::fixture::{in_time, wait_until};
+
+#[tokio::test]
+async fn a_request_that_fails_is_answered_with_a_status_and_told_in_the_log() {
+    let served = serve(|config| config.memory = MemoryShare::new(8 << 20)).await;
+    for (path, status, told) in [
+        (
+            "/trap",
+            500,
+            "wasm trap: wasm `unreachable` instruction executed\n  at ",
+        ),
+        (
+            "/exit",
+            500,
+            "the component exited with code 1 instead of returning",
+        ),
+        ("/none", 500, "the component returned without an answer"),
+        ("/memory", 500, "memory limit exceeded: "),
+        ("/error/refused", 502, "ErrorCode::ConnectionRefused"),
+        ("/error/denied", 403, "ErrorCode::HttpRequestDenied"),
+        ("/error/oops", 500, "oops"),
+    ] {
+        let answer = served.get(path).await;
+        assert_eq!(answer.status.as_u16(), status, "{path}");
+        assert_eq!(answer.headers["content-type"], "text/plain; charset=utf-8");
+        let log = served.container.stderr.text();
+        let line = format!("GET {path}: {status}: ");
+        let said = log
+            .split(&line)
+            .nth(1)
+            .unwrap_or_else(|| panic!("{path}: {log}"));
+        assert!(said.contains(told), "{path}: {said}");
+    }
+    assert_eq!(served.get("/").await.body, "hello\n");
+    let state = served.pod.runtime.container_status(&served.container.id);
+    assert_eq!(state, Some(ContainerState::Running));
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_does_not_look_complete() {
+    let served = serve(|_| {}).await;
+    let mut sender = served.http1().await;
+    let answer = sender.send_request(get("/late-trap")).await;
+    assert!(!is_whole(answer).await, "HTTP/1.1");
+    let mut sender = served.http2().await;
+    let answer = sender.send_request(get("http://pod/late-trap")).await;
+    assert!(!is_whole(answer).await, "HTTP/2");
+    let log = served.container.stderr.text();
+    assert_eq!(
+        log.matches("GET /late-trap: 500: wasm trap").count(),
+        2,
+        "{log}"
+    );
+}
+
+/// The head of an answer may not have been sent before it breaks off.
+async fn is_whole(answer: Result<Response<Incoming>, hyper::Error>) -> bool {
+    match answer {
+        Ok(answer) => read(answer).await.is_ok(),
+        Err(_) => false,
+    }
+}
+
+#[tokio::test]
+async fn an_endless_loop_ends_at_the_time_out_and_holds_up_nobody() {
+    let served = serve(|config| config.http.request_timeout = Duration::from_secs(2)).await;
+    let mut sender = served.http1().await;
+    let looping = sender.send_request(get("/loop"));
+    let looping = served.pod.tasks.handle().spawn(looping).unwrap();
+    for _ in 0..3 {
+        assert_eq!(served.get("/").await.body, "hello\n");
+    }
+    let answer = in_time("the time-out", looping).await.unwrap().unwrap();
+    assert_eq!(answer.status().as_u16(), 504);
+    assert!(
+        served
+            .container
+            .stderr
+            .text()
+            .contains("GET /loop: 504: no progress")
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_leaves_the_request_to_the_component() {
+    let served = serve(|_| {}).await;
+    let stream = served.connect().await.unwrap();
+    let request = "GET /after/anyway HTTP/1.1\r\nhost: a\r\n\r\n";
+    stream.write_all(request.into()).await.unwrap();
+    drop(stream);
+    wait_until("it is printed", || {
+        served.container.stdout.text() == "anyway\n"
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_component_that_has_no_room_for_one_instance_ends_as_another_program_would() {
+    let pod = pod();
+    let program = guest();
+    let few = |config: &mut wasmpod_sandbox::ContainerConfig| {
+        config.memory = MemoryShare::new(64 << 10);
+        config.ports = declared(&[80]);
+    };
+    let container = pod.start_program(&program, "server", few).await.unwrap();
+    let exit = pod.exit(&container).await;
+    assert_eq!((exit.code, exit.reason), (137, ExitReason::OomKilled));
+}
+
+#[tokio::test]
+async fn requests_beyond_the_memory_of_the_container_are_refused() {
+    // An instance has some 1.2 MB: there is room for one, and not for three.
+    let served = serve(|config| config.memory = MemoryShare::new(3 << 20)).await;
+    let sleeping: Vec<_> = (0..4).map(|_| served.get("/sleep/300")).collect();
+    let answers = in_time("all answers", futures_util::future::join_all(sleeping)).await;
+    let statuses: Vec<_> = answers
+        .iter()
+        .map(|answer| answer.status.as_u16())
+        .collect();
+    assert!(
+        statuses.contains(&200) && statuses.contains(&503),
+        "{statuses:?}"
+    );
+    assert_eq!(served.get("/").await.status.as_u16(), 200);
+}

@@ -1,0 +1,88 @@
+//! Which instance answers, and what it holds.
+
+use std::time::Duration;
+
+use wasmpod_sandbox::ContainerRuntime as _;
+
+use super::{Served, serve};
+use crate::tests::fixture::wait_until;
+
+async fn counts(served: &Served, requests: usize) -> Vec<String> {
+    let mut counts = Vec::new();
+    for _ in 0..requests {
+        let answer = served.get("/count").await;
+        counts.push(answer.body.trim().to_owned());
+    }
+    counts
+}
+
+fn memory(served: &Served) -> u64 {
+    let usage = served.pod.runtime.usage(&served.container.id);
+    usage.unwrap().memory_bytes
+}
+
+#[tokio::test]
+async fn each_request_has_an_instance_of_its_own() {
+    let served = serve(|_| {}).await;
+    assert_eq!(counts(&served, 3).await, ["1", "1", "1"]);
+    wait_until("its memory is given back", || memory(&served) == 0).await;
+}
+
+#[tokio::test]
+async fn an_instance_is_reused_as_often_as_is_said() {
+    let served = serve(|config| config.http.max_instance_reuse_count = 3).await;
+    assert_eq!(
+        counts(&served, 7).await,
+        ["1", "2", "3", "1", "2", "3", "1"]
+    );
+}
+
+#[tokio::test]
+async fn an_instance_that_failed_is_not_reused() {
+    let served = serve(|config| config.http.max_instance_reuse_count = 100).await;
+    assert_eq!(counts(&served, 2).await, ["1", "2"]);
+    assert_eq!(served.get("/trap").await.status.as_u16(), 500);
+    assert_eq!(counts(&served, 2).await, ["1", "2"]);
+    // One that gave an answer of which it was not asked for is whole.
+    assert_eq!(served.get("/error/denied").await.status.as_u16(), 403);
+    assert_eq!(counts(&served, 1).await, ["4"]);
+}
+
+#[tokio::test]
+async fn an_instance_that_waits_too_long_is_dropped() {
+    let served = serve(|config| config.http.max_instance_reuse_count = 100).await;
+    assert_eq!(counts(&served, 2).await, ["1", "2"]);
+    assert!(memory(&served) > 0, "it waits");
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(11)).await;
+    tokio::time::resume();
+    wait_until("it is dropped", || memory(&served) == 0).await;
+    assert_eq!(counts(&served, 1).await, ["1"]);
+}
+
+#[tokio::test]
+async fn instances_have_the_arguments_and_environment_of_their_container() {
+    let served = serve(|config| {
+        config.args = vec!["server".into(), "--colour".into()];
+        config.env = vec![("GREETING".into(), "héllo".into())];
+    })
+    .await;
+    let body = served.get("/env").await.body;
+    let lines: Vec<_> = body.lines().collect();
+    for line in ["arg server", "arg --colour", "env GREETING=héllo"] {
+        assert!(lines.contains(&line), "{body}");
+    }
+    assert_eq!(served.get("/print/word").await.status.as_u16(), 204);
+    assert_eq!(served.container.stdout.text(), "word\n");
+    assert_eq!(served.container.stderr.text(), "word\n");
+}
+
+#[tokio::test]
+async fn work_goes_on_after_the_answer() {
+    let served = serve(|_| {}).await;
+    assert_eq!(served.get("/after/later").await.body, "done\n");
+    wait_until("it is printed", || {
+        served.container.stdout.text() == "later\n"
+    })
+    .await;
+}
