@@ -30,7 +30,7 @@ pub(crate) const TICK: Duration = Duration::from_millis(1);
 
 /// The same while somebody waits for a neighbour of a computing guest: as long as an answer of an idle neighbour takes
 /// over a real socket at worst, so that its p99 stays within twice of that. Each tick costs a processor some 10 us.
-const HASTY_TICK: Duration = Duration::from_micros(150);
+const HASTY_TICK: Duration = Duration::from_micros(100);
 
 /// Time without any guest being polled after which the ticker parks. A guest that is woken more often than
 /// that thus does not pay for waking the ticker each time.
