@@ -1,4 +1,5 @@
-//! A bounded queue to the pod's own task: what guests ask for that takes the host some time.
+//! A bounded queue to the pod's own task: what guests ask for that takes the host some time, and connections that others
+//! have accepted for the pod.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;

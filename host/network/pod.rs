@@ -21,7 +21,7 @@ use crate::egress::{Departure, Outgoing};
 use crate::event::{Events, NetworkEvent};
 use crate::fabric::{Fabric, Lease, Route};
 use crate::limits::{
-    MAX_EGRESS_QUEUED, MAX_HINTS, MAX_HOST_SOCKETS_PER_POD, MAX_POD_BUFFER_BYTES,
+    MAX_EGRESS_QUEUED, MAX_HANDED_OVER, MAX_HINTS, MAX_HOST_SOCKETS_PER_POD, MAX_POD_BUFFER_BYTES,
     MAX_SOCKETS_PER_CONTAINER,
 };
 use crate::lock::lock;
@@ -29,7 +29,7 @@ use crate::mailbox::Mailbox;
 use crate::names::{Answered, Hosts, Learnt, Question, Resolver, ResolverConfig, answer_datagram};
 use crate::policy::{Denied, Opened, Replies};
 use crate::ports::{BindError, PortTable};
-use crate::publish::Handovers;
+use crate::publish::Handover;
 use crate::serve;
 use crate::tcp::{BufferBudget, Connecting, Listener, Origin, TcpOptions, TcpStream};
 use crate::udp::{ExternalPort, UdpShared};
@@ -118,7 +118,7 @@ pub(crate) struct Pod {
     /// Connections to the name server that nobody serves yet.
     pub(crate) name_server: Arc<Listener>,
     /// Connections from the host that nobody carries yet.
-    pub(crate) handovers: Handovers,
+    pub(crate) handovers: Mailbox<Handover>,
     /// What guests ask of the world outside, and the pod's own task does.
     pub(crate) departures: Mailbox<Departure>,
     pub(crate) datagrams_out: Mailbox<Outgoing>,
@@ -178,7 +178,7 @@ impl PodNetwork {
             replies: Replies::default(),
             resolver: Resolver::new(hosts, resolver),
             name_server: Arc::new(Listener::new(Arc::from(HOST), Arc::default(), &tap)),
-            handovers: Handovers::default(),
+            handovers: Mailbox::new(MAX_HANDED_OVER),
             departures: Mailbox::new(MAX_EGRESS_QUEUED),
             datagrams_out: Mailbox::new(MAX_EGRESS_QUEUED),
             questions: Mailbox::new(MAX_EGRESS_QUEUED),

@@ -35,7 +35,7 @@ fn the_example_answers_the_curl_lines_that_it_shows() {
     };
     eventually("the shop", || {
         get("shop.example", "/")?
-            .contains("Hostname: shop\n 200")
+            .contains("Hostname: goods\n 200")
             .then_some(())
     });
     let mut carts = std::collections::BTreeSet::new();

@@ -7,9 +7,8 @@ use super::kind::Kind;
 use crate::defaults;
 use crate::k8s::{
     ConfigMap, CronJob, DaemonSet, Deployment, Ingress, IngressClass, Job, Namespace,
-    NetworkPolicy, ObjectMeta,
-    PersistentVolume, PersistentVolumeClaim, Pod, ReplicaSet, ReplicationController, Secret,
-    Service, ServiceAccount, StatefulSet,
+    NetworkPolicy, ObjectMeta, PersistentVolume, PersistentVolumeClaim, Pod, ReplicaSet,
+    ReplicationController, Secret, Service, ServiceAccount, StatefulSet,
 };
 use crate::reader::{Node, Place, Seg, location_of};
 use crate::report::ViolationKind;

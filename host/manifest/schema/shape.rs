@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::k8s::{
     ConfigMap, CronJob, DaemonSet, Deployment, Ingress, IngressClass, Job, Namespace,
-    NetworkPolicy, PersistentVolume, PersistentVolumeClaim, Pod, ReplicaSet,
-    ReplicationController, Secret, Service, ServiceAccount, StatefulSet,
+    NetworkPolicy, PersistentVolume, PersistentVolumeClaim, Pod, ReplicaSet, ReplicationController,
+    Secret, Service, ServiceAccount, StatefulSet,
 };
 
 /// What a field may hold.

@@ -113,7 +113,7 @@ fn the_examples_are_valid_and_use_no_field_that_is_ignored() {
             Ok(manifests) => manifests,
             Err(report) => panic!("{} was refused:\n{report}", path.display()),
         };
-        assert_eq!(manifests.pods.len(), 1, "{}", path.display());
+        assert!(!manifests.pods.is_empty(), "{}", path.display());
         assert_eq!(manifests.warnings, Vec::new(), "{}", path.display());
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Finding, Findings, Path, container, dns, gates, http, ipc, metadata, names, pod_resources, volume,
+    Finding, Findings, Path, container, dns, gates, http, ipc, metadata, names, pod_resources,
+    volume,
 };
 use crate::k8s::{Pod, PodSpec};
 use crate::report::ViolationKind;

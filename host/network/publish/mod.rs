@@ -32,7 +32,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) use carry::{carry_handed, join};
 pub use error::PublishError;
-pub(crate) use handover::Handovers;
+pub(crate) use handover::Handover;
 pub use proxy_protocol::{NoProxyProtocol, ProxyProtocol};
 
 use crate::counters::Protocol;

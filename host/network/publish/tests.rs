@@ -438,8 +438,6 @@ async fn ports_are_published_over_ipv6_and_over_both() {
             let (length, _) = limited(socket.recv_from(&mut answer)).await.unwrap();
             assert_eq!(&answer[..length], b"ask");
         }
-        for task in &tasks {
-            task.abort();
-        }
+        tasks.iter().for_each(JoinHandle::abort);
     }
 }

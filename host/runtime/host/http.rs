@@ -159,7 +159,7 @@ async fn send(
 
 /// A connection to the first address of `host` that takes one.
 async fn connect(network: &ContainerNetwork, host: &str, port: u16) -> Outcome<TcpStream> {
-    let addresses = network.resolve(host).map_err(|_| Error::DnsError {
+    let addresses = network.lookup(host).await.map_err(|_| Error::DnsError {
         rcode: Some("NXDOMAIN".to_owned()),
         info_code: None,
     })?;
@@ -189,6 +189,7 @@ fn of_errno(errno: Errno) -> Error {
         Errno::HostUnreach => Error::DestinationUnavailable,
         Errno::NetUnreach | Errno::AfNoSupport | Errno::Inval => Error::DestinationIpUnroutable,
         Errno::MFile | Errno::AddrNotAvail => Error::ConnectionLimitReached,
+        Errno::TimedOut => Error::ConnectionTimeout,
         other => Error::Connect(other.into()),
     }
 }

@@ -57,7 +57,7 @@ async fn a_library_is_no_program() {
     let detail = self::detail("web", component).await;
     assert_eq!(
         detail,
-        "the component does not export `wasi:cli/run`: it is a library, not a program"
+        "the component exports neither `wasi:cli/run` nor `wasi:http/incoming-handler`: it is a library, not a program"
     );
 }
 

@@ -212,7 +212,13 @@ async fn discovery_names_every_resource_in_both_forms() {
         .collect();
     assert_eq!(
         groups,
-        ["apps", "batch", "discovery.k8s.io", "metrics.k8s.io"]
+        [
+            "apps",
+            "batch",
+            "discovery.k8s.io",
+            "metrics.k8s.io",
+            "networking.k8s.io"
+        ]
     );
 
     let accept = "accept: application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";

@@ -119,7 +119,8 @@ async fn a_component_that_only_handles_requests_is_no_command() {
     let error = exec.await.err().unwrap().to_string();
     assert!(error.contains("cannot be run as a command"), "{error}");
     // As a container it is served.
-    let change = |config: &mut wasmpod_sandbox::ContainerConfig| config.ports = declared(&[PORT + 1]);
+    let change =
+        |config: &mut wasmpod_sandbox::ContainerConfig| config.ports = declared(&[PORT + 1]);
     let container = served.pod.start_program(&program, "handler", change).await;
     let url = format!("/fetch/http://localhost:{}/", PORT + 1);
     assert_eq!(served.get(&url).await.status.as_u16(), 500);
