@@ -53,8 +53,8 @@ func handlers() http.Handler {
 	})
 	mux.HandleFunc("GET /sum", func(w http.ResponseWriter, r *http.Request) {
 		n, err := number(r, "n")
-		if err != nil || n < 0 || n > 100_000 {
-			http.Error(w, "n: 0 to 100000", http.StatusBadRequest)
+		if err != nil || n < 0 || n > 10_000 {
+			http.Error(w, "n: 0 to 10000", http.StatusBadRequest)
 			return
 		}
 		numbers := make(chan int)
