@@ -130,13 +130,21 @@ impl<F: Future> Polled<F> {
     }
 
     /// The guest ran for `ran` and has not ended.
+    ///
+    /// The first interruption says little: measured by the clock, it may be the time of other threads that had the
+    /// processor meanwhile. So it counts for half of a computation at most, and what follows is measured exactly.
     fn went_on(&mut self, ran: Duration, cx: &Context<'_>) {
         if !self.interrupted.load(Ordering::Relaxed) {
             self.stretch = Duration::ZERO;
             self.computing = None;
             return;
         }
-        self.stretch = self.stretch.saturating_add(ran);
+        let counted = if self.stretch.is_zero() {
+            ran.min(COMPUTATION / 2)
+        } else {
+            ran
+        };
+        self.stretch = self.stretch.saturating_add(counted);
         if self.computes() {
             self.turns_to_give_up = TURNS_GIVEN_UP;
             self.computing(cx).seat.pass();
@@ -182,7 +190,7 @@ impl<F: Future> Future for Polled<F> {
             }
             None => None,
         };
-        let stopwatch = Stopwatch::start(computes);
+        let stopwatch = Stopwatch::start(!this.stretch.is_zero());
         if !computes {
             answers(stopwatch.start);
         }
@@ -243,7 +251,7 @@ fn millisecond(now: Instant) -> u64 {
 
 /// Measures how long a guest ran.
 ///
-/// A guest that computes is measured by the processor time of its thread, which leaves out what other processes took
+/// A guest that was interrupted is measured by the processor time of its thread, which leaves out what other processes took
 /// of the core. Reading that is a system call (some 200 ns, twice for each poll), which would be felt by a guest that
 /// is polled every few microseconds; such short polls are measured by the monotonic clock (25 ns), and are rarely
 /// interrupted by another process.
@@ -253,10 +261,10 @@ struct Stopwatch {
 }
 
 impl Stopwatch {
-    fn start(computes: bool) -> Self {
+    fn start(exactly: bool) -> Self {
         Self {
             start: Instant::now(),
-            thread_start: if computes { thread_time() } else { None },
+            thread_start: if exactly { thread_time() } else { None },
         }
     }
 

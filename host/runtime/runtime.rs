@@ -77,12 +77,6 @@ impl std::fmt::Debug for Runtime {
 }
 
 impl Runtime {
-    /// The clock that interrupts guests.
-    #[cfg(test)]
-    pub(crate) fn ticker(&self) -> &Arc<crate::ticker::Ticker> {
-        self.engines.ticker()
-    }
-
     /// Sets up the engines and opens the code store.
     ///
     /// # Errors
