@@ -111,8 +111,8 @@ fn the_transcripts_of_the_first_pods_replay() {
 #[test]
 fn get_shows_objects_in_every_form() {
     let pods = two_pods();
-    let done = |end: &Output| end.stdout.contains("Completed");
-    let table = pods.look_until(&["get", "pods"], done);
+    let settled = |end: &Output| end.stdout.contains("Completed") && end.stdout.contains("2/2");
+    let table = pods.look_until(&["get", "pods"], settled);
     let rows = words(&table.stdout);
     assert_eq!(rows[0], ["NAME", "READY", "STATUS", "RESTARTS", "AGE"]);
     assert_eq!(rows[1][..4], ["mc1", "2/2", "Running", "0"]);
