@@ -173,7 +173,6 @@ impl<F: Future> Future for Polled<F> {
         }
         this.interrupted.store(false, Ordering::Relaxed);
         let computes = this.computes();
-        let ticker = Arc::clone(&this.ticker);
         let here = match &mut this.computing {
             Some(computing) if others_answer() => {
                 // Whoever else waits for this processor goes first: the kernel would let the computation finish its
@@ -181,7 +180,7 @@ impl<F: Future> Future for Polled<F> {
                 std::thread::yield_now();
                 computing
                     .haste
-                    .get_or_insert_with(|| ticker.hasten())
+                    .get_or_insert_with(|| this.ticker.hasten())
                     .compute_here()
             }
             Some(computing) => {

@@ -1,54 +1,28 @@
 //! `pods/NAME/ipc`: the IPC objects of a pod, for `wasmpod ipc ls`.
 //!
-//! Kubernetes has no such resource; the object is of our own group, and written in its style. What is shown is what
-//! `ipcs(1)` shows, with the names of containers in the place of process ids and users.
-
-use std::sync::Arc;
+//! What is shown is what `ipcs(1)` shows, with the names of containers in the place of process ids and users.
 
 use hyper::Response;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use wasmpod_manifest::k8s::Pod;
-use wasmpod_sandbox::IpcListing;
+use wasmpod_sandbox::{IpcListing, SandboxHandle};
 
 use crate::Status;
-use crate::server::body::{self, Body};
+use crate::server::body::Body;
 use crate::server::query::Query;
-use crate::server::{Context, error};
-
-/// The group and version of the object.
-const API_VERSION: &str = "wasmpod.dev/v1alpha1";
+use crate::server::{Context, of_pod};
 
 /// The object's kind.
-pub(crate) const KIND: &str = "PodIPC";
+const KIND: &str = "PodIPC";
 
-pub(super) fn ipc(
-    context: &Arc<Context>,
-    pod: &Pod,
-    query: &Query,
-) -> Result<Response<Body>, Status> {
-    if query.flag("watch") {
-        return Err(error::method_not_allowed());
-    }
-    let metadata = &pod.metadata;
-    let (namespace, name) = (
-        metadata.namespace.as_deref().unwrap_or_default(),
-        metadata.name.as_deref().unwrap_or_default(),
-    );
-    let running = context.agent.running(namespace, name);
-    // A pod that has not started, or has ended, has no objects.
-    let listing = running.and_then(|running| running.sandbox().ipc());
-    let mut object = listing_json(&listing.unwrap_or_default());
-    if let Value::Object(fields) = &mut object {
-        fields.insert("kind".to_owned(), KIND.into());
-        fields.insert("apiVersion".to_owned(), API_VERSION.into());
-        let metadata = json!({"name": name, "namespace": namespace, "uid": metadata.uid});
-        fields.insert("metadata".to_owned(), metadata);
-    }
-    Ok(body::json(&object))
+pub(super) fn ipc(context: &Context, pod: &Pod, query: &Query) -> Result<Response<Body>, Status> {
+    of_pod::object(context, pod, query, KIND, |sandbox| {
+        let listing = sandbox.and_then(SandboxHandle::ipc);
+        listing_object(&listing.unwrap_or_default())
+    })
 }
 
-fn listing_json(listing: &IpcListing) -> Value {
-    let list = |items: Vec<Value>| Value::Array(items);
+fn listing_object(listing: &IpcListing) -> Map<String, Value> {
     let message_queues = listing.message_queues.iter().map(|queue| {
         json!({
             "name": queue.name,
@@ -133,13 +107,16 @@ fn listing_json(listing: &IpcListing) -> Value {
             "changeTime": segment.changed_at,
         })
     });
-    json!({
-        "messageQueues": list(message_queues.collect()),
-        "semaphores": list(semaphores.collect()),
-        "sharedMemory": list(shared_memory.collect()),
-        "systemVMessageQueues": list(queues.collect()),
-        "systemVSemaphoreSets": list(sets.collect()),
-        "systemVSegments": list(segments.collect()),
-        "sharedMemoryBytes": listing.shared_memory_bytes,
-    })
+    Map::from_iter([
+        ("messageQueues".to_owned(), message_queues.collect()),
+        ("semaphores".to_owned(), semaphores.collect()),
+        ("sharedMemory".to_owned(), shared_memory.collect()),
+        ("systemVMessageQueues".to_owned(), queues.collect()),
+        ("systemVSemaphoreSets".to_owned(), sets.collect()),
+        ("systemVSegments".to_owned(), segments.collect()),
+        (
+            "sharedMemoryBytes".to_owned(),
+            listing.shared_memory_bytes.into(),
+        ),
+    ])
 }

@@ -31,6 +31,7 @@ mod log;
 mod log_socket;
 mod metrics;
 mod net;
+mod of_pod;
 mod openapi;
 mod pages;
 mod query;

@@ -1,62 +1,37 @@
 //! `pods/NAME/net`: the sockets of a pod and what went over them, for `wasmpod net ls`.
 //!
-//! Kubernetes has no such resource; the object is of our own group, and written in its style. What is shown is what
-//! `ss(8)` shows, in its words, with the names of containers in the place of processes.
-
-use std::sync::Arc;
+//! What is shown is what `ss(8)` shows, in its words, with the names of containers in the place of processes.
 
 use hyper::Response;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use wasmpod_manifest::k8s::Pod;
 use wasmpod_manifest::k8s::jiff::{SignedDuration, Timestamp};
 use wasmpod_sandbox::{
-    ContainerTraffic, PodTraffic, Protocol, SocketInfo, SocketState, Totals, Traffic,
+    ContainerTraffic, PodTraffic, Protocol, SandboxHandle, SocketInfo, SocketState, Totals, Traffic,
 };
 
 use crate::Status;
-use crate::server::body::{self, Body};
+use crate::server::body::Body;
 use crate::server::query::Query;
-use crate::server::{Context, error};
-
-/// The group and version of the object.
-const API_VERSION: &str = "wasmpod.dev/v1alpha1";
+use crate::server::{Context, of_pod};
 
 /// The object's kind.
 const KIND: &str = "PodNet";
 
-pub(super) fn net(
-    context: &Arc<Context>,
-    pod: &Pod,
-    query: &Query,
-) -> Result<Response<Body>, Status> {
-    if query.flag("watch") {
-        return Err(error::method_not_allowed());
-    }
-    let metadata = &pod.metadata;
-    let (namespace, name) = (
-        metadata.namespace.as_deref().unwrap_or_default(),
-        metadata.name.as_deref().unwrap_or_default(),
-    );
-    let running = context.agent.running(namespace, name);
-    // A pod that has not started, or has ended, has no sockets.
-    let traffic = running.and_then(|running| running.sandbox().traffic());
-    let PodTraffic {
-        sockets,
-        containers,
-    } = traffic.unwrap_or_default();
-    let now = context.agent.store().now();
-    let sockets: Vec<_> = sockets
-        .iter()
-        .map(|socket| of_socket(socket, now))
-        .collect();
-    let containers: Vec<_> = containers.iter().map(of_container).collect();
-    Ok(body::json(&json!({
-        "kind": KIND,
-        "apiVersion": API_VERSION,
-        "metadata": {"name": name, "namespace": namespace, "uid": metadata.uid},
-        "sockets": sockets,
-        "containers": containers,
-    })))
+pub(super) fn net(context: &Context, pod: &Pod, query: &Query) -> Result<Response<Body>, Status> {
+    of_pod::object(context, pod, query, KIND, |sandbox| {
+        let PodTraffic {
+            sockets,
+            containers,
+        } = sandbox.and_then(SandboxHandle::traffic).unwrap_or_default();
+        let now = context.agent.store().now();
+        let sockets = sockets.iter().map(|socket| of_socket(socket, now));
+        let containers = containers.iter().map(of_container);
+        Map::from_iter([
+            ("sockets".to_owned(), sockets.collect()),
+            ("containers".to_owned(), containers.collect()),
+        ])
+    })
 }
 
 fn of_socket(socket: &SocketInfo, now: Timestamp) -> Value {

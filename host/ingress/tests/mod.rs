@@ -15,6 +15,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream as HostStream;
 use tokio::task::JoinSet;
 use wasmpod_network::{
@@ -167,6 +168,21 @@ impl World {
             }
         });
         pod
+    }
+
+    /// A pod behind the service `web` that everything leads to, a client that has asked for something, and the pod's
+    /// end of what came: the request is read and not answered.
+    async fn asked(&self) -> (Pod, HostStream, TcpStream) {
+        let pod = self.pod("web");
+        self.service("web", &[&pod]);
+        self.set(rules(&[("/", "web")]));
+        let connections = pod.connections();
+        let mut client = self.connect().await;
+        let request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        let stream = limited(connections.next()).await;
+        limited(stream.read(4096)).await.unwrap();
+        (pod, client, stream)
     }
 
     async fn connect(&self) -> HostStream {

@@ -220,17 +220,7 @@ async fn bodies_stream_both_ways_while_the_request_still_comes() {
 #[tokio::test]
 async fn a_client_that_does_not_read_makes_the_pod_wait() {
     let world = World::new();
-    let pod = world.pod("web");
-    world.service("web", &[&pod]);
-    world.set(rules(&[("/", "web")]));
-    let connections = pod.connections();
-    let mut client = world.connect().await;
-    client
-        .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        .await
-        .unwrap();
-    let stream = limited(connections.next()).await;
-    limited(stream.read(4096)).await.unwrap();
+    let (_pod, client, stream) = world.asked().await;
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n";
     stream.write_all(head.into()).await.unwrap();
     let chunk = Bytes::from(vec![0; 64 * 1024]);

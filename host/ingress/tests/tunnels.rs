@@ -106,17 +106,7 @@ async fn a_websocket_ends_when_its_rule_or_its_service_goes_and_stays_while_they
 #[tokio::test]
 async fn an_answer_under_way_is_cut_when_its_rule_goes() {
     let world = World::new();
-    let pod = world.pod("web");
-    world.service("web", &[&pod]);
-    world.set(rules(&[("/", "web")]));
-    let connections = pod.connections();
-    let mut client = world.connect().await;
-    client
-        .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        .await
-        .unwrap();
-    let stream = limited(connections.next()).await;
-    limited(stream.read(4096)).await.unwrap();
+    let (_pod, mut client, stream) = world.asked().await;
     let part = Bytes::from_static(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nfour");
     stream.write_all(part).await.unwrap();
     let mut seen = String::new();
