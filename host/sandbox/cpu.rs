@@ -10,7 +10,8 @@
 //! most [`BURST`]; a turn that took longer than the bucket held is a debt that is waited off.
 //!
 //! Requests are weights (`cpu.shares`) between guests that want to compute on the same worker thread. A pod lives on one
-//! thread: however high its containers' limits are, together they get no more than one core.
+//! thread: however high its containers' limits are, together they get no more than one core. Only the instances of an HTTP
+//! component get more ([`CpuShare::processors`]); what they use on several threads is charged to the one share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -112,6 +113,18 @@ impl CpuShare {
     #[must_use]
     pub fn limit_millicores(&self) -> Option<u64> {
         self.account.limit_millicores
+    }
+
+    /// How many processors the container could use up at a time: its limit and its pod's, rounded up; `None`: all.
+    #[must_use]
+    pub fn processors(&self) -> Option<u64> {
+        let own = self.account.limit_millicores;
+        let own = own.map(|limit| limit.div_ceil(MILLICORES_PER_CORE));
+        let pod = self.account.pod.as_ref().and_then(Self::processors);
+        match (own, pod) {
+            (Some(own), Some(pod)) => Some(own.min(pod)),
+            (own, pod) => own.or(pod),
+        }
     }
 
     /// Used time divided by weight, in nanoseconds of a container with one core of request: between guests that want

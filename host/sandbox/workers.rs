@@ -3,7 +3,8 @@
 //! N threads, each with its own single-threaded tokio runtime. A pod lives on one of them with all its tasks: its
 //! containers never run at the same time as each other, the sockets between them are touched by one thread only, and
 //! waking a neighbour costs no other core (measured: two to seven times faster than spreading one pod's containers).
-//! Different pods use different cores.
+//! Different pods use different cores. The one exception are answers of HTTP components, which have nothing to do with
+//! each other: they may use all workers, as far as the container's CPU limit goes.
 //!
 //! The runtimes look at timers and sockets after every single task (`event_interval` 1) and at tasks woken from
 //! elsewhere likewise (`global_queue_interval` 1): a guest may compute for a whole epoch slice before it yields, and
@@ -40,6 +41,8 @@ pub struct Worker {
     index: usize,
     handle: Handle,
     pods: Arc<AtomicUsize>,
+    /// The event loops of the others, those behind this one first; told when all have started.
+    others: Arc<OnceLock<Vec<Handle>>>,
 }
 
 /// A pod's seat on a worker; dropping it frees the seat.
@@ -63,7 +66,14 @@ impl Workers {
     /// The host refuses a thread or what an event loop needs.
     pub fn start(count: usize) -> io::Result<Self> {
         let count = count.clamp(1, MAX_WORKERS);
-        let threads = (0..count).map(Thread::start).collect::<io::Result<_>>()?;
+        let threads: Vec<_> = (0..count).map(Thread::start).collect::<io::Result<_>>()?;
+        for (index, thread) in threads.iter().enumerate() {
+            let (before, behind) = threads.split_at(index);
+            let others = behind.iter().skip(1).chain(before);
+            let others = others.map(|other| other.worker.handle.clone()).collect();
+            // Nobody has told it before.
+            drop(thread.worker.others.set(others));
+        }
         Ok(Self { threads })
     }
 
@@ -152,6 +162,7 @@ impl Thread {
             index,
             handle: runtime.handle().clone(),
             pods: Arc::new(AtomicUsize::new(0)),
+            others: Arc::default(),
         };
         let (end, ended) = oneshot::channel::<()>();
         let join = thread::Builder::new()
@@ -180,6 +191,13 @@ impl Worker {
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
+
+    /// The event loops of the other workers. A pod whose containers do work that has nothing to do with each other may
+    /// have some of it done there.
+    #[must_use]
+    pub fn others(&self) -> &[Handle] {
+        self.others.get().map_or(&[], Vec::as_slice)
+    }
 }
 
 impl Placement {
@@ -195,6 +213,7 @@ impl Placement {
                 index: 0,
                 handle,
                 pods: Arc::new(AtomicUsize::new(1)),
+                others: Arc::default(),
             },
         }
     }

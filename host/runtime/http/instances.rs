@@ -22,10 +22,15 @@ use crate::container::guard;
 use crate::host::{ComponentState, Held, Setting};
 use crate::link::Linked;
 use crate::polled::Interrupted;
+use crate::pool::{Pooled, Seat};
 
 /// How long an instance waits for a next request before it is dropped with its memory. Longer than the second of
 /// `wasmtime serve`: what it holds is the container's own memory and nobody else's.
 const IDLE_INSTANCE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Uses of an instance up to which it comes from the pool. One that answers more requests costs each of them little, and
+/// keeps its place while it waits.
+const MAX_POOLED_USES: u32 = 16;
 
 /// What a guest answers.
 pub(super) type Answer = std::result::Result<http::Response<HyperOutgoingBody>, ErrorCode>;
@@ -49,6 +54,8 @@ pub(super) struct Instance {
     proxy: Option<Proxy>,
     uses: u32,
     pub(super) interrupted: Interrupted,
+    /// Its place in the pool, if it is there; after the store.
+    seat: Option<Seat>,
 }
 
 impl Instances {
@@ -82,7 +89,14 @@ impl Instances {
     /// A directory of the container cannot be opened.
     pub(super) fn new_one(&self) -> std::result::Result<Instance, String> {
         let state = ComponentState::new(&self.setting, self.held.clone())?;
-        let mut store = Store::new(self.linked.engine(), state);
+        let pooled = self
+            .pooled()
+            .and_then(|pooled| Some((pooled, pooled.seat()?)));
+        let (engine, seat) = match pooled {
+            Some((pooled, seat)) => (pooled.proxy.engine(), Some(seat)),
+            None => (self.linked.engine(), None),
+        };
+        let mut store = Store::new(engine, state);
         let interrupted = Interrupted::default();
         guard(&mut store, |state| &mut state.limits, &interrupted);
         Ok(Instance {
@@ -91,7 +105,16 @@ impl Instances {
             proxy: None,
             uses: 0,
             interrupted,
+            seat,
         })
+    }
+
+    /// The component in the pool, if its instances may be there.
+    fn pooled(&self) -> Option<&Pooled> {
+        match &*self.linked {
+            Linked::Http(http) if self.max_uses <= MAX_POOLED_USES => http.pooled.as_ref(),
+            _ => None,
+        }
     }
 
     /// Keeps one that is whole for the next request, if it may answer another.
@@ -104,6 +127,17 @@ impl Instances {
         if idle.len() == 1 {
             self.first_idle.notify_one();
         }
+    }
+
+    /// Whether they import what containers of a pod share in memory.
+    pub(super) fn touch_their_pod(&self) -> bool {
+        self.linked.imports_ipc()
+    }
+
+    /// Drops all that wait.
+    pub(super) fn clear(&self) {
+        let idle = std::mem::take(&mut *self.idle());
+        drop(idle);
     }
 
     /// Drops instances that nobody needs, for ever.
@@ -146,7 +180,9 @@ impl Instance {
             let Linked::Http(component) = &*self.linked else {
                 return Err(wasmtime::Error::msg("not an HTTP component"));
             };
-            let proxy = component.proxy.instantiate_async(&mut self.store).await?;
+            let pooled = component.pooled.as_ref().filter(|_| self.seat.is_some());
+            let proxy = pooled.map_or(&component.proxy, |pooled| &pooled.proxy);
+            let proxy = proxy.instantiate_async(&mut self.store).await?;
             self.proxy = Some(proxy);
         }
         Ok(())
