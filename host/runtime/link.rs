@@ -58,10 +58,7 @@ impl Linked {
         let Self::Http(http) = self else {
             return false;
         };
-        let component = http.proxy.instance_pre().component();
-        let of_type = component.component_type();
-        let mut imports = of_type.imports(self.engine());
-        imports.any(|(name, _)| name.starts_with(IPC_PACKAGE))
+        imports_ipc(http.proxy.instance_pre().component())
     }
 
     /// The component as a command, if it can be run as one.
@@ -170,6 +167,12 @@ impl Linkers {
     }
 }
 
+fn imports_ipc(component: &Component) -> bool {
+    let of_type = component.component_type();
+    let mut imports = of_type.imports(component.engine());
+    imports.any(|(name, _)| name.starts_with(IPC_PACKAGE))
+}
+
 fn missing_of_interface(
     components: &mut wasmtime::component::Linker<ComponentState>,
     name: &str,
@@ -233,6 +236,19 @@ mod tests {
             .into_iter()
             .flat_map(|import| import.missing)
             .collect()
+    }
+
+    #[test]
+    fn a_component_that_imports_ipc_is_known_by_that() {
+        let engine = Engine::default();
+        for (name, is) in [
+            ("wasmpod:ipc/shared-memory@0.1.0", true),
+            ("wasi:http/types@0.2.12", false),
+        ] {
+            let text = format!(r#"(component (import "{name}" (instance)))"#);
+            let component = Component::new(&engine, wat::parse_str(text).unwrap()).unwrap();
+            assert_eq!(imports_ipc(&component), is, "{name}");
+        }
     }
 
     #[test]

@@ -90,6 +90,12 @@ impl Pool {
         &self.engine
     }
 
+    /// Seats that nobody has.
+    #[cfg(test)]
+    pub(crate) fn free_seats(&self) -> usize {
+        self.seats.available_permits()
+    }
+
     /// Joins code of this engine with this host; nothing if its instances do not fit.
     pub(crate) fn link(&self, code: &Code) -> Option<Pooled> {
         let Code::Component(component) = code else {
@@ -140,4 +146,75 @@ fn pooling(
     let mut config = config(Tier::Optimised);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::Store;
+    use wasmtime::component::{Component, Linker};
+
+    use super::*;
+    use crate::code_store::{Compiled, load_bytes};
+    use crate::inspect::Kind;
+
+    /// Counts what is not as the program begins (memory of 2.5 MiB, a table, a global), and then leaves all of it, and
+    /// more that it grows, in another state.
+    const SOILER: &str = r#"(component
+        (core module $m
+            (memory 40)
+            (table $t 4 funcref)
+            (global $g (mut i32) (i32.const 7))
+            (data (i32.const 65536) "beginning")
+            (elem declare func $f)
+            (func $f)
+            (func (export "run") (result i32)
+                (local $at i32) (local $found i32)
+                (local.set $found
+                    (i32.add (i32.ne (global.get $g) (i32.const 7))
+                    (i32.add (i32.ne (memory.size) (i32.const 40))
+                    (i32.add (i32.ne (table.size $t) (i32.const 4))
+                    (i32.add (i32.eqz (ref.is_null (table.get $t (i32.const 1))))
+                        (i64.ne (i64.load (i32.const 65536)) (i64.const 0x6e696e6e69676562)))))))
+                (loop $next
+                    (if (i32.ne (i32.and (local.get $at) (i32.const -16)) (i32.const 65536))
+                        (then (if (i64.ne (i64.load (local.get $at)) (i64.const 0))
+                            (then (local.set $found (i32.add (local.get $found) (i32.const 1)))))))
+                    (local.set $at (i32.add (local.get $at) (i32.const 8)))
+                    (br_if $next (i32.lt_u (local.get $at) (i32.const 2621440))))
+                (drop (memory.grow (i32.const 10)))
+                (memory.fill (i32.const 0) (i32.const 0xff) (i32.const 3276800))
+                (drop (table.grow $t (ref.func $f) (i32.const 3000)))
+                (table.fill $t (i32.const 0) (ref.func $f) (i32.const 3004))
+                (global.set $g (i32.const 8))
+                (local.get $found)))
+        (core instance $i (instantiate $m))
+        (func (export "run") (result u32) (canon lift (core func $i "run"))))"#;
+
+    #[tokio::test]
+    async fn nothing_of_an_instance_is_seen_by_the_next_one() {
+        let pool = Pool::new().unwrap();
+        let wasm = wat::parse_str(SOILER).unwrap();
+        let component = Component::new(pool.engine(), wasm).unwrap();
+        let linker = Linker::new(pool.engine());
+        for _ in 0..5 {
+            let mut store = Store::new(pool.engine(), ());
+            store.set_epoch_deadline(1);
+            let instance = linker.instantiate_async(&mut store, &component);
+            let instance = instance.await.unwrap();
+            let run = instance.get_typed_func::<(), (u32,)>(&mut store, "run");
+            let (found,) = run.unwrap().call_async(&mut store, ()).await.unwrap();
+            assert_eq!(found, 0, "words that are not as they should be");
+        }
+        let metrics = pool.engine().pooling_allocator_metrics().unwrap();
+        assert_eq!(metrics.unused_warm_memories(), 1, "all had the same place");
+    }
+
+    #[test]
+    fn the_pool_runs_what_was_compiled_for_the_other_engine() {
+        let other = Engine::new(&config(Tier::Optimised)).unwrap();
+        let pool = Pool::new().unwrap();
+        let wasm = wat::parse_str(SOILER).unwrap();
+        let compiled = Compiled::compile(&other, Kind::Component, &wasm).unwrap();
+        assert!(load_bytes(pool.engine(), Kind::Component, &compiled).is_ok());
+    }
 }

@@ -230,6 +230,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_limit_says_how_many_processors_can_be_of_use() {
+        for (limit, processors) in [(1, 1), (1000, 1), (1001, 2), (4000, 4)] {
+            assert_eq!(CpuShare::new(Some(limit), 0).processors(), Some(processors));
+        }
+        assert_eq!(CpuShare::unlimited().processors(), None);
+        let pod = CpuShare::new(Some(2000), 0);
+        assert_eq!(pod.within(None, 0).processors(), Some(2));
+        assert_eq!(pod.within(Some(3500), 0).processors(), Some(2));
+        assert_eq!(pod.within(Some(500), 0).processors(), Some(1));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_guest_that_always_computes_gets_its_limit() {
         for limit in [1, 100, 500, 1000, 2000] {

@@ -285,6 +285,38 @@ mod tests {
     }
 
     #[test]
+    fn a_pods_tasks_on_other_workers_end_with_it() {
+        let workers = Workers::start(3).unwrap();
+        let seat = workers.place().unwrap();
+        let set = PodTaskSet::of_worker(seat.worker());
+        let tasks = set.handle();
+        let loops: Vec<_> = tasks.event_loops().cloned().collect();
+        assert_eq!(loops.len(), 3);
+        let alive = Arc::new(());
+        for (index, event_loop) in loops.iter().enumerate() {
+            let (nested, alive) = (tasks.clone(), Arc::clone(&alive));
+            let name = tasks.spawn_on(event_loop, async move {
+                let endless = async move {
+                    let _alive = alive;
+                    std::future::pending::<()>().await;
+                };
+                drop(nested.spawn_here(endless).unwrap());
+                let here = nested.spawn_here(async { thread::current().name().map(str::to_owned) });
+                here.unwrap().await.unwrap()
+            });
+            let name = wait(name.unwrap()).unwrap();
+            assert_eq!(name, Some(format!("worker-{index}")));
+        }
+        assert_eq!(Arc::strong_count(&alive), 4);
+        wait(set.end());
+        assert_eq!(Arc::strong_count(&alive), 1);
+        assert_eq!(
+            tasks.spawn_on(&loops[1], async {}).err(),
+            Some(SpawnError::Ended)
+        );
+    }
+
+    #[test]
     fn dropping_the_workers_drops_their_tasks() {
         let workers = Workers::start(2).unwrap();
         let kept = Arc::new(());

@@ -85,9 +85,12 @@ async fn outcome(
         // One that the pod has no task for is dropped, and with it the only one who could tell.
         drop(shared.tasks.spawn_here(work));
     }
-    let outcome = told
-        .await
-        .unwrap_or_else(|_| Err(Failure::NoInstance("the pod has no task left".to_owned())));
+    let outcome = match told.await {
+        Ok(outcome) => outcome,
+        // The connection is about to be dropped, and a client must not take that for an answer.
+        Err(_) if *shared.phase.borrow() == Phase::Killed => std::future::pending().await,
+        Err(_) => Err(Failure::NoInstance("the pod has no task left".to_owned())),
+    };
     if let Err(failure @ Failure::Error(_)) = &outcome {
         shared.report(&title, failure);
     }
