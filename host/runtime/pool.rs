@@ -72,8 +72,12 @@ impl Pool {
     /// An empty pool.
     ///
     /// # Errors
-    /// The operating system does not give the address space, some terabytes of which nothing is resident.
+    /// The operating system is not Linux, or does not give the address space, some terabytes of which nothing is resident.
     pub(crate) fn new() -> wasmtime::Result<Self> {
+        // Others cannot put a memory's first content back without mapping it anew, or count as used what is set aside.
+        if !cfg!(target_os = "linux") {
+            return Err(wasmtime::Error::msg("no pool on this operating system"));
+        }
         // Without knowing which pages were touched, keeping some would mean to write all of them each time.
         let knowing = pooling(Enabled::Yes, KEPT_MEMORY_BYTES, KEPT_TABLE_BYTES);
         let engine = Engine::new(&knowing)

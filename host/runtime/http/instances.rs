@@ -60,21 +60,30 @@ pub(super) struct Instance {
 
 impl Instances {
     /// No instance yet. Each gets what is in `setting` and shares what is `held`.
-    pub(crate) fn new(linked: Arc<Linked>, setting: Setting, held: Held, max_uses: u32) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// A directory of the container cannot be opened.
+    pub(crate) fn new(
+        linked: Arc<Linked>,
+        mut setting: Setting,
+        held: Held,
+        max_uses: u32,
+    ) -> std::result::Result<Self, String> {
+        setting.open()?;
+        Ok(Self {
             linked,
             setting,
             held,
             max_uses,
             idle: Mutex::default(),
             first_idle: Notify::new(),
-        }
+        })
     }
 
     /// One that waits for a request, or a new one.
     ///
     /// # Errors
-    /// A directory of the container cannot be opened.
+    /// As for [`new_one`](Self::new_one).
     pub(super) fn take(&self) -> std::result::Result<Instance, String> {
         let waiting = self.idle().pop();
         match waiting {
@@ -86,7 +95,7 @@ impl Instances {
     /// A new one, of which no code has run.
     ///
     /// # Errors
-    /// A directory of the container cannot be opened.
+    /// What it holds of the host cannot be made.
     pub(super) fn new_one(&self) -> std::result::Result<Instance, String> {
         let state = ComponentState::new(&self.setting, self.held.clone())?;
         let pooled = self
