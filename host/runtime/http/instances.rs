@@ -2,7 +2,7 @@
 //!
 //! By default an instance answers one request and is gone, so that nothing of a request is left for the next one. With
 //! `max-instance-reuse-count` one that has answered waits for the next request, the one that answered last first, so that
-//! those that are not needed become old and are dropped.
+//! those that are not needed become old and are dropped. Those that answer few requests come from the pool.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
