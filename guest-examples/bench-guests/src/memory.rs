@@ -126,9 +126,13 @@ mod lanes {
     pub(super) const ZERO: [u64; 2] = [0; 2];
 
     pub(super) fn add<const N: usize>(sum: [u64; 2], words: [u64; N]) -> [u64; 2] {
-        words.as_chunks::<2>().0.iter().fold(sum, |[even, odd], [a, b]| {
-            [even.wrapping_add(*a), odd.wrapping_add(*b)]
-        })
+        words
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .fold(sum, |[even, odd], [a, b]| {
+                [even.wrapping_add(*a), odd.wrapping_add(*b)]
+            })
     }
 
     pub(super) fn sum([even, odd]: [u64; 2]) -> u64 {
@@ -137,7 +141,10 @@ mod lanes {
 }
 
 /// The same for Wasm, whose compiler must be told: with twice as many loads half as many records are under way at a time.
-#[cfg(all(target_arch = "wasm32", not(all(target_os = "wasi", target_env = "p2"))))]
+#[cfg(all(
+    target_arch = "wasm32",
+    not(all(target_os = "wasi", target_env = "p2"))
+))]
 mod lanes {
     use core::arch::wasm32::{i64x2_add, u64x2, u64x2_extract_lane, v128};
 
