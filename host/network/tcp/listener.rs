@@ -142,7 +142,8 @@ impl Listener {
 
     /// Where the next connection is to be carried, if not with the pod.
     pub(crate) fn event_loop(&self) -> Option<Handle> {
-        self.event_loops.get()?.next().cloned()
+        let event_loop = self.event_loops.get()?.next()?;
+        Some(event_loop.handle().clone())
     }
 
     /// Starts a connection to this listener. `pod` is the listener's, where the client is of another one.

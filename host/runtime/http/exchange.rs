@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
-use http::header::{CONTENT_TYPE, HOST};
+use http::header::{CONNECTION, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
@@ -41,8 +41,9 @@ pub(super) async fn answer(
 ) -> Result<Response<ResponseBody>, Infallible> {
     let progress = Progress::new();
     let begins_here = in_request.may_begin_here();
+    let is_last = request.version() < Version::HTTP_2 && in_request.is_in_the_way();
     let outcome = outcome(&shared, request, local, &progress, begins_here).await;
-    Ok(match outcome {
+    let mut response = match outcome {
         Ok(response) => response.map(|body| ResponseBody::of_guest(body, progress, in_request)),
         Err(failure) => {
             let status = failure.status();
@@ -57,7 +58,12 @@ pub(super) async fn answer(
             response.headers_mut().insert(CONTENT_TYPE, text);
             response
         }
-    })
+    };
+    if is_last {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
+    Ok(response)
 }
 
 async fn outcome(
