@@ -157,7 +157,16 @@ async fn handle(
     door: &Door,
     mut phase: watch::Receiver<Phase>,
 ) -> Result<(), Failure> {
-    let instance = shared.instances.take().map_err(Failure::NoInstance)?;
+    let limit = shared.settings.request_timeout;
+    let instance = tokio::select! {
+        biased;
+        instance = shared.instances.take() => instance.map_err(Failure::NoInstance)?,
+        () = progress.stalled(limit) => {
+            let text = "no memory for one more within request-timeout";
+            return Err(Failure::NoInstance(text.to_owned()));
+        }
+        () = killed(&mut phase) => return Ok(()),
+    };
     let interrupted = Arc::clone(&instance.interrupted);
     let request = request.map(|body| RequestBody {
         body,
@@ -170,7 +179,7 @@ async fn handle(
         // The guest first: most are done at once, and nothing else is then set up.
         biased;
         ran = &mut guest => ran,
-        () = progress.stalled(shared.settings.request_timeout) => {
+        () = progress.stalled(limit) => {
             progress.fail();
             return Err(Failure::TimedOut);
         }

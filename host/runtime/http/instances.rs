@@ -2,7 +2,8 @@
 //!
 //! By default an instance answers one request and is gone, so that nothing of a request is left for the next one. With
 //! `max-instance-reuse-count` one that has answered waits for the next request, the one that answered last first, so that
-//! those that are not needed become old and are dropped.
+//! those that are not needed become old and are dropped. Where the container's memory has no room for one more (`room`), the
+//! request waits for its turn.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use http_body::Body;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex as AsyncMutex, Notify};
 use tokio::time::Instant;
 use wasmtime::{Result, Store};
 use wasmtime_wasi_http::p2::bindings::Proxy;
@@ -18,6 +19,7 @@ use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use wasmtime_wasi_http::{Error, WasiHttpView as _};
 
+use super::room::{Room, Seat};
 use crate::container::guard;
 use crate::host::{ComponentState, Held, Setting};
 use crate::link::Linked;
@@ -40,6 +42,9 @@ pub(crate) struct Instances {
     idle: Mutex<Vec<(Instant, Instance)>>,
     /// Something was put into an empty list.
     first_idle: Notify,
+    room: Arc<Room>,
+    /// Who waits for room: first come first served.
+    queue: AsyncMutex<()>,
 }
 
 /// One instance; its code runs in [`make`](Self::make) and [`answer`](Self::answer) only.
@@ -49,6 +54,8 @@ pub(super) struct Instance {
     proxy: Option<Proxy>,
     uses: u32,
     pub(super) interrupted: Interrupted,
+    /// Left when all else is gone.
+    seat: Seat,
 }
 
 impl Instances {
@@ -56,6 +63,8 @@ impl Instances {
     pub(crate) fn new(linked: Arc<Linked>, setting: Setting, held: Held, max_uses: u32) -> Self {
         Self {
             linked,
+            room: Room::new(setting.memory.clone()),
+            queue: AsyncMutex::default(),
             setting,
             held,
             max_uses,
@@ -64,15 +73,21 @@ impl Instances {
         }
     }
 
-    /// One that waits for a request, or a new one.
+    /// One that waits for a request, or a new one when there is room for it.
     ///
     /// # Errors
     /// A directory of the container cannot be opened.
-    pub(super) fn take(&self) -> std::result::Result<Instance, String> {
-        let waiting = self.idle().pop();
-        match waiting {
-            Some((_, instance)) => Ok(instance),
-            None => self.new_one(),
+    pub(super) async fn take(&self) -> std::result::Result<Instance, String> {
+        let _turn = self.queue.lock().await;
+        loop {
+            let waiting = self.idle().pop();
+            if let Some((_, instance)) = waiting {
+                return Ok(instance);
+            }
+            if let Some(seat) = self.room.try_enter() {
+                return self.new_one(seat);
+            }
+            self.room.changed().await;
         }
     }
 
@@ -80,7 +95,7 @@ impl Instances {
     ///
     /// # Errors
     /// A directory of the container cannot be opened.
-    pub(super) fn new_one(&self) -> std::result::Result<Instance, String> {
+    fn new_one(&self, seat: Seat) -> std::result::Result<Instance, String> {
         let state = ComponentState::new(&self.setting, self.held.clone())?;
         let mut store = Store::new(self.linked.engine(), state);
         let interrupted = Interrupted::default();
@@ -91,6 +106,7 @@ impl Instances {
             proxy: None,
             uses: 0,
             interrupted,
+            seat,
         })
     }
 
@@ -104,6 +120,8 @@ impl Instances {
         if idle.len() == 1 {
             self.first_idle.notify_one();
         }
+        drop(idle);
+        self.room.tell();
     }
 
     /// Drops instances that nobody needs, for ever.
@@ -148,6 +166,7 @@ impl Instance {
             };
             let proxy = component.proxy.instantiate_async(&mut self.store).await?;
             self.proxy = Some(proxy);
+            self.seat.was_made(self.memory_bytes());
         }
         Ok(())
     }
@@ -173,8 +192,14 @@ impl Instance {
         let request = http.new_incoming_request(Scheme::Http, request)?;
         let outparam = http.new_response_outparam_from_callback(answer)?;
         let handler = proxy.wasi_http_incoming_handler();
-        handler
+        let handled = handler
             .call_handle(&mut self.store, request, outparam)
-            .await
+            .await;
+        self.seat.has_answered(self.memory_bytes());
+        handled
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.store.data().limits.memory_bytes()
     }
 }
