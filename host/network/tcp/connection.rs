@@ -398,9 +398,10 @@ impl End {
         if max == 0 {
             return Ok(Bytes::new());
         }
+        let waits_to_write = !state.pipes.of(self.side).writers.is_empty();
         let incoming = state.pipes.of_mut(self.side.other());
         if let Some(data) = incoming.pull(max) {
-            if incoming.should_wake_writers() {
+            if incoming.should_wake_writers(waits_to_write) {
                 let writers = incoming.writers.take();
                 drop(state);
                 writers.wake();
@@ -514,6 +515,13 @@ impl End {
             return Poll::Ready(());
         }
         state.pipes.of_mut(self.side).writers.register(cx.waker());
+        // This end may read no further until it has written.
+        let incoming = state.pipes.of_mut(self.side.other());
+        if incoming.should_wake_writers(true) {
+            let writers = incoming.writers.take();
+            drop(state);
+            writers.wake();
+        }
         Poll::Pending
     }
 

@@ -49,6 +49,7 @@ mod body;
 mod connection;
 mod exchange;
 mod instances;
+mod room;
 mod status;
 
 pub(crate) use instances::Instances;
@@ -217,7 +218,7 @@ impl Server {
     /// gets it.
     async fn check(&self) -> Option<Exit> {
         let shared = &self.shared;
-        let mut instance = match shared.instances.new_one() {
+        let mut instance = match shared.instances.take().await {
             Ok(instance) => instance,
             Err(detail) => return Some(Exit::internal_error(detail)),
         };
