@@ -483,18 +483,29 @@ impl Pod {
         to: SocketAddr,
         options: &TcpOptions,
     ) -> Connecting {
-        let from = Origin {
-            container: Arc::clone(container),
-            address: from,
-            dialed: to,
-            options: options.clone(),
-            budget: Arc::clone(&self.budget),
-            tap: Arc::clone(&self.tap),
-        };
+        let from = self.origin(container, from, to, options);
         if self.addresses.contains(to.ip()) {
             self.connect_here(from, to, None)
         } else {
             self.connect_out(from)
+        }
+    }
+
+    /// Who wants a connection, for `connect`.
+    pub(crate) fn origin(
+        &self,
+        container: &Arc<str>,
+        address: SocketAddr,
+        dialed: SocketAddr,
+        options: &TcpOptions,
+    ) -> Origin {
+        Origin {
+            container: Arc::clone(container),
+            address,
+            dialed,
+            options: options.clone(),
+            budget: Arc::clone(&self.budget),
+            tap: Arc::clone(&self.tap),
         }
     }
 
