@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use crate::address::{GATEWAY, PodAddresses, seen_from_pod};
+use crate::address::{PodAddresses, behind_gateway, seen_from_pod};
 use crate::capture::{Capture, CaptureError, CaptureOptions, Tap};
 use crate::container::{Container, ContainerNetwork, Entry};
 use crate::counters::{ContainerTraffic, Past, Protocol, SocketInfo};
@@ -680,7 +680,7 @@ impl Pod {
         to: SocketAddr,
         errno: Errno,
     ) {
-        if errno == Errno::NetUnreach || to.ip() == IpAddr::V4(GATEWAY) {
+        if errno == Errno::NetUnreach || behind_gateway(to.ip()).is_some() {
             self.hint(|| NetworkEvent::EgressDenied {
                 container: Arc::clone(container),
                 protocol,
