@@ -17,7 +17,7 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::http::Outgoing;
+use super::http::{Outgoing, Trust};
 use super::ipc::{Door, Handles, unmap_all};
 use super::lifecycle::Signals;
 use super::stdio::{Farewell, Stdin, Stdout};
@@ -59,7 +59,7 @@ impl ComponentState {
             table,
             wasi,
             http: WasiHttpCtx::new(),
-            outgoing: Outgoing::new(Arc::clone(&network)),
+            outgoing: Outgoing::new(Arc::clone(&network), setting.trust.clone()),
             network,
             ipc: Door::new(ipc, setting.ipc_wait_for_open),
             signals,
@@ -192,6 +192,8 @@ pub(crate) struct Setting {
     pub(crate) working_dir: String,
     /// The directories that it sees.
     pub(crate) root: ContainerRoot,
+    /// Whose certificates its requests believe.
+    pub(crate) trust: Trust,
     /// The linear memory that it may have.
     pub(crate) memory: MemoryShare,
     /// The TCP ports that it declares.
