@@ -17,6 +17,7 @@
 //! | `programs`, `compile`, `code_store` | where does a program's code come from? |
 //! | `inspect`, `link` | what does a program need, and is it there? |
 //! | `engine`, `ticker` | how is the engine set up, and what interrupts a guest? |
+//! | `pool` | where do instances come from that live as long as a request? |
 //! | `polled`, `fair` | how do guests share a thread, and how is a CPU limit kept? |
 
 mod runtime;
@@ -39,6 +40,7 @@ mod inspect;
 mod link;
 
 mod engine;
+mod pool;
 mod ticker;
 
 mod error;

@@ -1,5 +1,6 @@
 //! Joining programs with what this host offers: the linkers, and the answer to "what is missing?".
 
+use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Engine, Result, StoreContextMut};
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
@@ -10,6 +11,7 @@ use crate::host::{
     link_modules, link_socket_forms, link_sockets,
 };
 use crate::inspect::{Import, Need, Outline};
+use crate::pool::Pooled;
 
 /// What programs of one engine are joined with.
 pub(crate) struct Linkers {
@@ -29,9 +31,14 @@ pub(crate) enum Linked {
     Http(HttpComponent),
 }
 
+/// How the names of interfaces begin through which containers of a pod share queues, semaphores and memory.
+const IPC_PACKAGE: &str = "wasmpod:ipc/";
+
 /// A component that exports `wasi:http/incoming-handler`.
 pub(crate) struct HttpComponent {
     pub(crate) proxy: ProxyPre<ComponentState>,
+    /// The same for instances that answer one request.
+    pub(crate) pooled: Option<Pooled>,
     /// It can be run as a command too.
     command: Option<CommandPre<ComponentState>>,
 }
@@ -44,6 +51,14 @@ impl Linked {
             Self::Component(command) => command.engine(),
             Self::Http(http) => http.proxy.engine(),
         }
+    }
+
+    /// Whether it is an HTTP component that imports interfaces for IPC.
+    pub(crate) fn imports_ipc(&self) -> bool {
+        let Self::Http(http) = self else {
+            return false;
+        };
+        imports_ipc(http.proxy.instance_pre().component())
     }
 
     /// The component as a command, if it can be run as one.
@@ -100,17 +115,26 @@ impl Linkers {
                 Ok(Linked::Module(LinkedModule { code, listeners }))
             }
             Code::Component(component) => {
-                let linked = self.components.instantiate_pre(component)?;
+                let linked = self.component(component)?;
                 let command = CommandPre::new(linked.clone());
                 match ProxyPre::new(linked) {
                     Ok(proxy) => Ok(Linked::Http(HttpComponent {
                         proxy,
+                        pooled: None,
                         command: command.ok(),
                     })),
                     Err(_) => command.map(Linked::Component),
                 }
             }
         }
+    }
+
+    /// The same for a component, whatever it exports.
+    ///
+    /// # Errors
+    /// As for [`link`](Self::link).
+    pub(crate) fn component(&self, component: &Component) -> Result<InstancePre<ComponentState>> {
+        self.components.instantiate_pre(component)
     }
 
     /// What `outline` needs, each with what is missing of it.
@@ -141,6 +165,12 @@ impl Linkers {
         });
         imports.collect()
     }
+}
+
+fn imports_ipc(component: &Component) -> bool {
+    let of_type = component.component_type();
+    let mut imports = of_type.imports(component.engine());
+    imports.any(|(name, _)| name.starts_with(IPC_PACKAGE))
 }
 
 fn missing_of_interface(
@@ -206,6 +236,19 @@ mod tests {
             .into_iter()
             .flat_map(|import| import.missing)
             .collect()
+    }
+
+    #[test]
+    fn a_component_that_imports_ipc_is_known_by_that() {
+        let engine = Engine::default();
+        for (name, is) in [
+            ("wasmpod:ipc/shared-memory@0.1.0", true),
+            ("wasi:http/types@0.2.12", false),
+        ] {
+            let text = format!(r#"(component (import "{name}" (instance)))"#);
+            let component = Component::new(&engine, wat::parse_str(text).unwrap()).unwrap();
+            assert_eq!(imports_ipc(&component), is, "{name}");
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use tokio::runtime::Id;
 use tokio::time::Instant;
 
 use super::budget::{BufferBudget, Reservation};
@@ -78,6 +79,8 @@ pub(super) struct EndInfo {
     pub(super) container: Arc<str>,
     /// Where its pod is captured.
     pub(super) tap: Arc<Tap>,
+    /// The event loop on which it was opened, of a client.
+    pub(super) event_loop: Option<Id>,
 }
 
 /// What a side has done or suffered.
@@ -439,6 +442,11 @@ impl End {
         self.connection.opened_at
     }
 
+    /// The event loop on which the other end was opened.
+    pub(super) fn peer_event_loop(&self) -> Option<Id> {
+        self.connection.ends.of(self.side.other()).event_loop
+    }
+
     pub(super) fn read(&self, max: usize) -> Result<Bytes, Errno> {
         let mut state = lock(&self.connection.state);
         if state.sides.of(self.side).closed {
@@ -447,9 +455,10 @@ impl End {
         if max == 0 {
             return Ok(Bytes::new());
         }
+        let waits_to_write = !state.pipes.of(self.side).writers.is_empty();
         let incoming = state.pipes.of_mut(self.side.other());
         if let Some(data) = incoming.pull(max) {
-            if incoming.should_wake_writers() {
+            if incoming.should_wake_writers(waits_to_write) {
                 let writers = incoming.writers.take();
                 drop(state);
                 writers.wake();
@@ -563,6 +572,13 @@ impl End {
             return Poll::Ready(());
         }
         state.pipes.of_mut(self.side).writers.register(cx.waker());
+        // This end may read no further until it has written.
+        let incoming = state.pipes.of_mut(self.side.other());
+        if incoming.should_wake_writers(true) {
+            let writers = incoming.writers.take();
+            drop(state);
+            writers.wake();
+        }
         Poll::Pending
     }
 

@@ -380,6 +380,31 @@ fn closing_a_listener_resets_what_nobody_accepted() {
 }
 
 #[test]
+fn a_writer_is_woken_by_any_room_when_its_reader_waits_to_write_too() {
+    let (_pod, a, b) = pod();
+    let full = || Bytes::from(vec![1; PIPE_BYTES]);
+    // The reader reads first and waits then, and the other way around.
+    for reads_first in [true, false] {
+        let (near, far) = connection(&a, &b);
+        assert_eq!(near.try_write(&mut full()), Ok(PIPE_BYTES));
+        assert_eq!(far.try_write(&mut full()), Ok(PIPE_BYTES));
+        let (writer, reader) = (CountingWaker::new(), CountingWaker::new());
+        assert!(near.poll_write_ready(&mut writer.context()).is_pending());
+        if reads_first {
+            assert_eq!(far.try_read(100).unwrap().len(), 100);
+            assert_eq!(writer.count(), 0, "the reader may read on");
+        }
+        assert!(far.poll_write_ready(&mut reader.context()).is_pending());
+        if !reads_first {
+            assert_eq!(writer.count(), 0, "there is no room");
+            assert_eq!(far.try_read(100).unwrap().len(), 100);
+        }
+        assert_eq!(writer.count(), 1);
+        assert!(near.poll_write_ready(&mut writer.context()).is_ready());
+    }
+}
+
+#[test]
 fn the_buffer_bounds_what_is_written_and_wakes_the_writer_at_half() {
     let (_pod, a, b) = pod();
     let (near, far) = connection(&a, &b);

@@ -2,7 +2,8 @@
 //!
 //! By default an instance answers one request and is gone, so that nothing of a request is left for the next one. With
 //! `max-instance-reuse-count` one that has answered waits for the next request, the one that answered last first, so that
-//! those that are not needed become old and are dropped.
+//! those that are not needed become old and are dropped. Those that answer few requests come from the pool. Where the
+//! container's memory has no room for one more (`room`), the request waits for its turn.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use http_body::Body;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex as AsyncMutex, Notify};
 use tokio::time::Instant;
 use wasmtime::{Result, Store};
 use wasmtime_wasi_http::p2::bindings::Proxy;
@@ -18,14 +19,20 @@ use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use wasmtime_wasi_http::{Error, WasiHttpView as _};
 
+use super::room::{Room, Seat};
 use crate::container::guard;
 use crate::host::{ComponentState, Held, Setting};
 use crate::link::Linked;
 use crate::polled::Interrupted;
+use crate::pool::{self, Pooled};
 
 /// How long an instance waits for a next request before it is dropped with its memory. Longer than the second of
 /// `wasmtime serve`: what it holds is the container's own memory and nobody else's.
 const IDLE_INSTANCE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Uses of an instance up to which it comes from the pool. One that answers more requests costs each of them little, and
+/// keeps its place while it waits.
+const MAX_POOLED_USES: u32 = 16;
 
 /// What a guest answers.
 pub(super) type Answer = std::result::Result<http::Response<HyperOutgoingBody>, ErrorCode>;
@@ -40,6 +47,9 @@ pub(crate) struct Instances {
     idle: Mutex<Vec<(Instant, Instance)>>,
     /// Something was put into an empty list.
     first_idle: Notify,
+    room: Arc<Room>,
+    /// Who waits for room: first come first served.
+    queue: AsyncMutex<()>,
 }
 
 /// One instance; its code runs in [`make`](Self::make) and [`answer`](Self::answer) only.
@@ -49,40 +59,71 @@ pub(super) struct Instance {
     proxy: Option<Proxy>,
     uses: u32,
     pub(super) interrupted: Interrupted,
+    /// Its place in the pool, if it is there; after the store.
+    pooled: Option<pool::Seat>,
+    /// Left when all else is gone.
+    seat: Seat,
 }
 
 impl Instances {
     /// No instance yet. Each gets what is in `setting` and shares what is `held`.
-    pub(crate) fn new(linked: Arc<Linked>, setting: Setting, held: Held, max_uses: u32) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// A directory of the container cannot be opened.
+    pub(crate) fn new(
+        linked: Arc<Linked>,
+        mut setting: Setting,
+        held: Held,
+        max_uses: u32,
+    ) -> std::result::Result<Self, String> {
+        setting.open()?;
+        Ok(Self {
             linked,
+            room: Room::new(setting.memory.clone()),
+            queue: AsyncMutex::default(),
             setting,
             held,
             max_uses,
             idle: Mutex::default(),
             first_idle: Notify::new(),
-        }
+        })
     }
 
-    /// One that waits for a request, or a new one.
+    /// One that waits for a request, or a new one when there is room for it.
     ///
     /// # Errors
-    /// A directory of the container cannot be opened.
-    pub(super) fn take(&self) -> std::result::Result<Instance, String> {
-        let waiting = self.idle().pop();
-        match waiting {
-            Some((_, instance)) => Ok(instance),
-            None => self.new_one(),
-        }
+    /// What it holds of the host cannot be made.
+    pub(super) async fn take(&self) -> std::result::Result<Instance, String> {
+        let seat = {
+            let _turn = self.queue.lock().await;
+            loop {
+                let waiting = self.idle().pop();
+                if let Some((_, instance)) = waiting {
+                    return Ok(instance);
+                }
+                if let Some(seat) = self.room.try_enter() {
+                    break seat;
+                }
+                self.room.changed().await;
+            }
+        };
+        self.new_one(seat)
     }
 
     /// A new one, of which no code has run.
     ///
     /// # Errors
-    /// A directory of the container cannot be opened.
-    pub(super) fn new_one(&self) -> std::result::Result<Instance, String> {
+    /// What it holds of the host cannot be made.
+    fn new_one(&self, seat: Seat) -> std::result::Result<Instance, String> {
         let state = ComponentState::new(&self.setting, self.held.clone())?;
-        let mut store = Store::new(self.linked.engine(), state);
+        let pooled = self
+            .pooled()
+            .and_then(|pooled| Some((pooled, pooled.seat()?)));
+        let (engine, pooled) = match pooled {
+            Some((pooled, place)) => (pooled.proxy.engine(), Some(place)),
+            None => (self.linked.engine(), None),
+        };
+        let mut store = Store::new(engine, state);
         let interrupted = Interrupted::default();
         guard(&mut store, |state| &mut state.limits, &interrupted);
         Ok(Instance {
@@ -91,7 +132,17 @@ impl Instances {
             proxy: None,
             uses: 0,
             interrupted,
+            pooled,
+            seat,
         })
+    }
+
+    /// The component in the pool, if its instances may be there.
+    fn pooled(&self) -> Option<&Pooled> {
+        match &*self.linked {
+            Linked::Http(http) if self.max_uses <= MAX_POOLED_USES => http.pooled.as_ref(),
+            _ => None,
+        }
     }
 
     /// Keeps one that is whole for the next request, if it may answer another.
@@ -104,6 +155,19 @@ impl Instances {
         if idle.len() == 1 {
             self.first_idle.notify_one();
         }
+        drop(idle);
+        self.room.tell();
+    }
+
+    /// Whether they import what containers of a pod share in memory.
+    pub(super) fn touch_their_pod(&self) -> bool {
+        self.linked.imports_ipc()
+    }
+
+    /// Drops all that wait.
+    pub(super) fn clear(&self) {
+        let idle = std::mem::take(&mut *self.idle());
+        drop(idle);
     }
 
     /// Drops instances that nobody needs, for ever.
@@ -146,8 +210,11 @@ impl Instance {
             let Linked::Http(component) = &*self.linked else {
                 return Err(wasmtime::Error::msg("not an HTTP component"));
             };
-            let proxy = component.proxy.instantiate_async(&mut self.store).await?;
+            let pooled = component.pooled.as_ref().filter(|_| self.pooled.is_some());
+            let proxy = pooled.map_or(&component.proxy, |pooled| &pooled.proxy);
+            let proxy = proxy.instantiate_async(&mut self.store).await?;
             self.proxy = Some(proxy);
+            self.seat.was_made(self.memory_bytes());
         }
         Ok(())
     }
@@ -173,8 +240,14 @@ impl Instance {
         let request = http.new_incoming_request(Scheme::Http, request)?;
         let outparam = http.new_response_outparam_from_callback(answer)?;
         let handler = proxy.wasi_http_incoming_handler();
-        handler
+        let handled = handler
             .call_handle(&mut self.store, request, outparam)
-            .await
+            .await;
+        self.seat.has_answered(self.memory_bytes());
+        handled
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.store.data().limits.memory_bytes()
     }
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use wasmpod_network::{Errno, TcpStream};
+use wasmpod_sandbox::MemoryShare;
 
-use super::{Served, get, rest, serve};
-use crate::tests::fixture::in_time;
+use super::{Served, rest, serve};
+use crate::tests::fixture::{in_time, wait_until};
 
 /// Lets time pass; what is due meanwhile happens.
 async fn pass(seconds: u64) {
@@ -36,6 +37,18 @@ async fn answered(stream: &TcpStream) {
         all.extend_from_slice(&piece);
     }
     assert!(all.starts_with(b"HTTP/1.1 200"));
+}
+
+/// Sends a piece of a chunked body and waits until it has come back.
+async fn echoed(stream: &TcpStream, piece: &str) {
+    let chunk = format!("{:x}\r\n{piece}\r\n", piece.len());
+    stream.write_all(chunk.into()).await.unwrap();
+    let mut all = String::new();
+    while !all.contains(piece) {
+        let bytes = in_time("the piece", stream.read(1024)).await.unwrap();
+        assert!(!bytes.is_empty(), "the connection was closed");
+        all.push_str(std::str::from_utf8(&bytes).unwrap());
+    }
 }
 
 #[tokio::test]
@@ -90,29 +103,68 @@ async fn a_body_that_stops_coming_ends_its_request() {
 }
 
 #[tokio::test]
+async fn a_request_that_waits_for_memory_too_long_is_refused() {
+    let memory = MemoryShare::new(8 << 20);
+    let served = serve(|config| {
+        config.memory = memory.clone();
+        config.http.request_timeout = Duration::from_secs(20);
+    })
+    .await;
+    let head = "POST /length HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nhalf";
+    let slow = begin(&served, head).await;
+    wait_until("one instance is left", || memory.used_bytes() < 2 << 20).await;
+    memory
+        .take(memory.limit_bytes() - memory.used_bytes())
+        .unwrap();
+    let waiting = served.connect().await.unwrap();
+    let room = waiting.write_capacity();
+    waiting
+        .write_all("GET / HTTP/1.0\r\n\r\n".into())
+        .await
+        .unwrap();
+    wait_until("it has come", || waiting.write_capacity() == room).await;
+    pass(15).await;
+    slow.write_all("more".into()).await.unwrap();
+    assert!(waiting.try_read(1).is_err(), "it waits");
+    pass(6).await;
+    let answer = rest(&waiting).await;
+    assert!(
+        answer.starts_with("HTTP/1.0 503 Service Unavailable\r\n"),
+        "{answer}"
+    );
+    let log = served.container.stderr.text();
+    assert!(log.contains("no memory for one more"), "{log}");
+    slow.write_all("!!".into()).await.unwrap();
+    let answer = in_time("the answer", slow.read(1024)).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200"));
+}
+
+#[tokio::test]
 async fn a_request_that_waits_for_its_turn_too_long_is_refused() {
     let served = serve(|config| {
         config.http.max_concurrent_requests = 1;
         config.http.request_timeout = Duration::from_secs(20);
     })
     .await;
-    let mut sender = served.http1().await;
-    let first = served
-        .pod
-        .tasks
-        .handle()
-        .spawn(sender.send_request(get("/sleep/600000")));
-    // A second one, which finds the only place taken.
-    let stream = served.connect().await.unwrap();
-    stream
+    // One takes the only place for as long as it goes on to send.
+    let first = served.connect().await.unwrap();
+    let head = "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
+    first.write_all(head.into()).await.unwrap();
+    echoed(&first, "one").await;
+    let second = served.connect().await.unwrap();
+    second
         .write_all("GET / HTTP/1.0\r\n\r\n".into())
         .await
         .unwrap();
-    tokio::time::pause();
-    let answer = rest(&stream).await;
+    echoed(&first, "two").await;
+    pass(15).await;
+    echoed(&first, "three").await;
+    assert!(second.try_read(1).is_err(), "it has its turn");
+    pass(6).await;
+    let answer = rest(&second).await;
     assert!(
         answer.starts_with("HTTP/1.0 503 Service Unavailable\r\n"),
         "{answer}"
     );
-    drop(first);
+    echoed(&first, "four").await;
 }
