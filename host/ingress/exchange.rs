@@ -1,6 +1,6 @@
 //! A request and its answer over a connection to a pod.
 //!
-//! HTTP/1.1, or HTTP/2 where the port of the service says so. Each connection has one request. The bodies go on in a task of
+//! HTTP/1.1 or HTTP/2, as `spoken` says. Each connection has one request. The bodies go on in a task of
 //! the client's connection, which ends when they are complete or the request's way is lost.
 
 use std::pin::Pin;
@@ -19,11 +19,14 @@ use crate::limits::{
     ANSWER_TIMEOUT, CONNECTION_WINDOW_BYTES, MAX_HEAD_BYTES, MAX_HEADERS, STREAM_WINDOW_BYTES,
 };
 use crate::proxy::{NO_ANSWER, NO_HTTP, Refusal, Way};
+use crate::spoken::Line;
 use crate::tasks::Tasks;
 
 /// Where a request goes.
 pub(crate) struct Exchange<'a> {
     pub(crate) way: &'a Way,
+    pub(crate) line: Box<dyn Line>,
+    /// What the line leads over, to reset it.
     pub(crate) stream: TcpStream,
     /// Those of the client's connection.
     pub(crate) tasks: &'a Tasks,
@@ -38,10 +41,12 @@ impl Exchange<'_> {
         let (mut sender, connection) = http1::Builder::new()
             .max_buf_size(MAX_HEAD_BYTES)
             .max_headers(MAX_HEADERS)
-            .handshake(TokioIo::new(self.stream.clone()))
+            .handshake(TokioIo::new(self.line))
             .await
             .map_err(|_| NO_HTTP)?;
-        self.carry(async move { drop(connection.with_upgrades().await) });
+        carry(self.way, self.stream, self.tasks, async move {
+            drop(connection.with_upgrades().await)
+        });
         answered(request, |request| sender.send_request(request)).await
     }
 
@@ -57,10 +62,10 @@ impl Exchange<'_> {
             .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX))
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-            .handshake(TokioIo::new(self.stream.clone()))
+            .handshake(TokioIo::new(self.line))
             .await
             .map_err(|_| NO_HTTP)?;
-        self.carry(async move {
+        carry(self.way, self.stream, self.tasks, async move {
             let _ending = ending;
             // It is over when no further request can come; the streams that there are go on in its tasks.
             drop(connection.await);
@@ -68,18 +73,23 @@ impl Exchange<'_> {
         });
         answered(request, |request| sender.send_request(request)).await
     }
+}
 
-    /// Lets a connection move its bodies as long as its request may come in. What goes wrong is told to who waits for the
-    /// answer or its body.
-    fn carry(self, connection: impl Future<Output = ()> + Send + 'static) {
-        let (way, stream) = (self.way.clone(), self.stream);
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = connection => {}
-                () = way.lost() => stream.abort(),
-            }
-        });
-    }
+/// Lets a connection move its bodies as long as its request may come in. What goes wrong is told to who waits for the
+/// answer or its body.
+fn carry(
+    way: &Way,
+    stream: TcpStream,
+    tasks: &Tasks,
+    connection: impl Future<Output = ()> + Send + 'static,
+) {
+    let way = way.clone();
+    tasks.spawn(async move {
+        tokio::select! {
+            () = connection => {}
+            () = way.lost() => stream.abort(),
+        }
+    });
 }
 
 /// The head of the answer to a request, in its time.

@@ -12,7 +12,7 @@
 //! * `headers`: what is changed in a message on its way, pure
 //! * `certificate`: the certificate for a name
 //! * `front`: doors, connections, their bounds; `guard` and `tasks` serve it
-//! * `proxy`: one request; `exchange`: over a connection to a pod, HTTP/1.1 or HTTP/2; `tunnel`: a connection that is no longer HTTP
+//! * `proxy`: one request; `spoken`: what its pod speaks; `exchange`: over a connection to it; `tunnel`: a connection that is no longer HTTP
 
 mod certificate;
 mod exchange;
@@ -22,6 +22,7 @@ mod headers;
 pub mod limits;
 mod proxy;
 mod route;
+mod spoken;
 mod tasks;
 #[cfg(test)]
 mod tests;

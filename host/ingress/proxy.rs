@@ -8,7 +8,7 @@
 //! | 400 | there is no host, or several; `CONNECT` |
 //! | 404 | no rule, and no default backend |
 //! | 503 | the service has no such port, or no endpoint that is ready |
-//! | 502 | nobody listens there, or what comes back is no HTTP |
+//! | 502 | nobody listens there, or what comes back is no HTTP, or no TLS |
 //! | 504 | the pod takes no connection, or does not begin to answer |
 
 use std::convert::Infallible;
@@ -29,12 +29,9 @@ use crate::guard::IdleLimit;
 use crate::headers::{self, Came};
 use crate::limits::{DIAL_TIMEOUT, MAX_DIALS};
 use crate::route::{Backend, BackendPort};
+use crate::spoken::Spoken;
 use crate::tasks::Tasks;
 use crate::tunnel;
-
-/// HTTP/2 without TLS, begun at once (KEP-3726, RFC 9113 3.3). Of the other names that the KEP has, `kubernetes.io/ws` is
-/// what every port may speak here.
-const H2C: &str = "kubernetes.io/h2c";
 
 /// The body of an answer: a pod's, or ours.
 pub(crate) type Answer = Response<Either<Incoming, Full<Bytes>>>;
@@ -74,6 +71,7 @@ const NO_ENDPOINT: Refusal = Refusal(
 const REFUSED: Refusal = Refusal(StatusCode::BAD_GATEWAY, "the pod refuses the connection");
 pub(crate) const NO_HTTP: Refusal =
     Refusal(StatusCode::BAD_GATEWAY, "the pod did not answer in HTTP");
+const NO_TLS: Refusal = Refusal(StatusCode::BAD_GATEWAY, "the pod does not speak TLS");
 const NOT_ACCEPTED: Refusal = Refusal(
     StatusCode::GATEWAY_TIMEOUT,
     "the pod does not take the connection",
@@ -107,7 +105,9 @@ impl Proxy {
         }
         let authority = headers::authority(request.uri(), request.headers()).ok_or(NO_HOST)?;
         let way = self.way(&authority, request.uri().path()).ok_or(NO_RULE)?;
-        let (stream, version) = self.dial(&way.backend).await?;
+        let (stream, spoken) = self.dial(&way.backend).await?;
+        let begun = spoken.begin(stream.clone(), &way.host).await;
+        let (line, version) = begun.ok_or(NO_TLS)?;
 
         // HTTP/2 has no upgrades of this kind (RFC 9113 8.6).
         let may_upgrade = request.version() == Version::HTTP_11 && version == Version::HTTP_11;
@@ -127,6 +127,7 @@ impl Proxy {
         *request.version_mut() = version;
         let exchange = Exchange {
             way: &way,
+            line,
             stream: stream.clone(),
             tasks: &self.tasks,
         };
@@ -169,13 +170,13 @@ impl Proxy {
         })
     }
 
-    /// A connection to an endpoint of the service, and the version of HTTP that is spoken there.
-    async fn dial(&self, backend: &Backend) -> Result<(TcpStream, Version), Refusal> {
+    /// A connection to an endpoint of the service, and what is spoken there.
+    async fn dial(&self, backend: &Backend) -> Result<(TcpStream, Spoken), Refusal> {
         let (network, client) = (&self.shared.network, self.came.from);
         for _ in 0..MAX_DIALS {
             let port = self.shared.port(backend).ok_or(NO_ENDPOINT)?;
             let spoken = network.app_protocol(&backend.service, port, Protocol::Tcp);
-            let version = version_of(spoken.as_deref());
+            let spoken = Spoken::of(spoken.as_deref());
             let at = network.endpoint(&backend.service, port, Protocol::Tcp, client.ip());
             let found = at.and_then(|at| match at.ip() {
                 std::net::IpAddr::V4(ip) => Some((network.pod(ip)?, at.port())),
@@ -183,21 +184,13 @@ impl Proxy {
             });
             let (pod, port) = found.ok_or(NO_ENDPOINT)?;
             match timeout(DIAL_TIMEOUT, pod.dial_for(client, port)).await {
-                Ok(Ok(stream)) => return Ok((stream, version)),
+                Ok(Ok(stream)) => return Ok((stream, spoken)),
                 // It has just ended, or does not listen yet: another one may.
                 Ok(Err(_)) => {}
                 Err(_) => return Err(NOT_ACCEPTED),
             }
         }
         Err(REFUSED)
-    }
-}
-
-/// The version of HTTP for an `appProtocol`: one of 1.1 for what is none of HTTP/2, as for none at all.
-fn version_of(app_protocol: Option<&str>) -> Version {
-    match app_protocol {
-        Some(H2C) => Version::HTTP_2,
-        _ => Version::HTTP_11,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The proxy between real clients and pods of a virtual network.
 
-mod h2c;
 mod requests;
+mod spoken;
 mod time;
 mod tls;
 mod tunnels;

@@ -1,4 +1,4 @@
-//! HTTP/2 towards pods whose service says so (`appProtocol: kubernetes.io/h2c`), as gRPC needs it.
+//! HTTP/2 and TLS towards pods whose service says so (`appProtocol`), as gRPC needs it.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -8,6 +8,10 @@ use hyper::body::{Body, Frame};
 use hyper::{HeaderMap, Version};
 use hyper_util::rt::TokioExecutor;
 use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use super::tls::{connect, made_for};
 use super::*;
@@ -226,6 +230,88 @@ async fn http_1_1_is_spoken_where_nothing_else_is_said_and_a_wrong_word_is_a_502
         world.service_of("web", &[&pod], app_protocol);
         assert_eq!(world.get("a", "/").await.0, says, "{app_protocol:?}");
     }
+}
+
+/// A pod that speaks TLS with this ALPN, and says which version of HTTP and which server name it was asked by.
+async fn with_tls(world: &mut World, protocols: &[&str]) -> Pod {
+    let pod = world.pod("web");
+    world.set(rules(&[("/", "web")]));
+    let own = rcgen::generate_simple_self_signed(["unknown".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![own.cert.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = protocols
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let connections = pod.connections();
+    world.tasks.spawn(async move {
+        let mut serving = JoinSet::new();
+        loop {
+            let (stream, acceptor) = (connections.next().await, acceptor.clone());
+            serving.spawn(async move {
+                let Ok(stream) = acceptor.accept(stream).await else {
+                    return;
+                };
+                let name = stream.get_ref().1.server_name().map(str::to_owned);
+                let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+                    let text = format!("{:?} {name:?}", request.version());
+                    async move { Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(text))) }
+                });
+                let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                let stream = TokioIo::new(stream);
+                if is_http2 {
+                    let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+                    drop(server.serve_connection(stream, service).await);
+                } else {
+                    let server = hyper::server::conn::http1::Builder::new();
+                    drop(server.serve_connection(stream, service).await);
+                }
+            });
+        }
+    });
+    pod
+}
+
+#[tokio::test]
+async fn tls_is_spoken_where_the_port_says_so() {
+    for (app_protocol, protocols, says) in [
+        (
+            "https",
+            &["h2", "http/1.1"][..],
+            "HTTP/2.0 Some(\"a.example\")",
+        ),
+        ("https", &["http/1.1"], "HTTP/1.1 Some(\"a.example\")"),
+        ("https", &[], "HTTP/1.1 Some(\"a.example\")"),
+        (
+            "kubernetes.io/wss",
+            &["h2", "http/1.1"],
+            "HTTP/1.1 Some(\"a.example\")",
+        ),
+    ] {
+        let mut world = World::new();
+        let pod = with_tls(&mut world, protocols).await;
+        world.service_of("web", &[&pod], Some(app_protocol));
+        let answer = world.get("a.example", "/").await;
+        assert_eq!(
+            answer,
+            (200, says.to_owned()),
+            "{app_protocol} {protocols:?}"
+        );
+        // An address is no server name.
+        let (status, text) = world.get("127.0.0.1", "/").await;
+        assert!(status == 200 && text.ends_with("None"), "{text}");
+    }
+    let mut world = World::new();
+    let pod = world.with_web(|_| async { Response::new(Full::from("plain")) });
+    world.service_of("web", &[&pod], Some("https"));
+    let refused = (502, "502 the pod does not speak TLS\n".to_owned());
+    assert_eq!(world.get("a.example", "/").await, refused);
 }
 
 #[tokio::test]
