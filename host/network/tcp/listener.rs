@@ -336,6 +336,33 @@ impl Connecting {
         (Self(Inner::Attempt { attempt, listener }), attempted)
     }
 
+    /// An attempt that has come to something at once: the socket that makes it is bound to where it goes.
+    pub(super) fn to_itself(from: Origin) -> Self {
+        let own = EndInfo {
+            address: from.address,
+            container: Arc::clone(&from.container),
+            tap: Arc::clone(&from.tap),
+            event_loop: event_loops::here(),
+        };
+        let end = Connection::with_itself((own, &from.options), &from.budget);
+        let (to, server, tap) = (
+            from.address,
+            Arc::clone(&from.container),
+            Arc::clone(&from.tap),
+        );
+        let outcome = Mutex::new((Outcome::Done(Ok(end)), Wakers::default()));
+        let attempt = Arc::new(Attempt {
+            from,
+            to,
+            server,
+            tap,
+            opened_on: None,
+            outcome,
+        });
+        let listener = Weak::new();
+        Self(Inner::Attempt { attempt, listener })
+    }
+
     /// An attempt that nobody answers.
     pub(crate) fn unanswered() -> Self {
         match Unanswered::new() {

@@ -3,7 +3,7 @@
 //!
 //! * `answers`: bodies, trailers, both versions of HTTP, many requests at a time. `instances`: which instance answers. `threads`: where.
 //! * `failures`: what ends one request and nothing else. `times`: time-outs. `ends`: how a server begins and ends.
-//! * `outgoing`: requests that guests send.
+//! * `outgoing`: requests that guests send; `tls`: those over TLS.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -30,6 +30,7 @@ mod instances;
 mod outgoing;
 mod threads;
 mod times;
+mod tls;
 
 /// The port of the container, unless a test says otherwise.
 const PORT: u16 = 8000;
