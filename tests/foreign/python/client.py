@@ -32,7 +32,8 @@ def ask(address: str, deadline: float) -> bytes:
 def echo(address: str) -> None:
     """What is sent in pieces comes back whole, over a plain socket."""
     target = urllib.parse.urlsplit(address)
-    body = bytes(range(256)) * 2048
+    # No more than a connection holds in one direction, because nothing is read before all is sent.
+    body = bytes(range(256)) * 1024
     with socket.create_connection((target.hostname, target.port), timeout=30) as connection:
         head = f"POST /echo HTTP/1.1\r\nHost: {target.netloc}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         connection.sendall(head.encode())
