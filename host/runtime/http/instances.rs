@@ -5,6 +5,7 @@
 //! those that are not needed become old and are dropped. Those that answer few requests come from the pool. Where the
 //! container's memory has no room for one more (`room`), the request waits for its turn.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +51,14 @@ pub(crate) struct Instances {
     room: Arc<Room>,
     /// Who waits for room: first come first served.
     queue: AsyncMutex<()>,
+    /// How many they are. While there are none the queue is left alone: each thread would wait for the others in it.
+    waiting: AtomicUsize,
+}
+
+/// Which instance answers a request.
+enum Place {
+    Idle(Instance),
+    New(Seat),
 }
 
 /// One instance; its code runs in [`make`](Self::make) and [`answer`](Self::answer) only.
@@ -81,6 +90,7 @@ impl Instances {
             linked,
             room: Room::new(setting.memory.clone()),
             queue: AsyncMutex::default(),
+            waiting: AtomicUsize::new(0),
             setting,
             held,
             max_uses,
@@ -94,20 +104,36 @@ impl Instances {
     /// # Errors
     /// What it holds of the host cannot be made.
     pub(super) async fn take(&self) -> std::result::Result<Instance, String> {
-        let seat = {
-            let _turn = self.queue.lock().await;
-            loop {
-                let waiting = self.idle().pop();
-                if let Some((_, instance)) = waiting {
-                    return Ok(instance);
-                }
-                if let Some(seat) = self.room.try_enter() {
-                    break seat;
-                }
-                self.room.changed().await;
-            }
+        let nobody_waits = self.waiting.load(Ordering::Relaxed) == 0;
+        let place = nobody_waits.then(|| self.place()).flatten();
+        let place = match place {
+            Some(place) => place,
+            None => self.wait().await,
         };
-        self.new_one(seat)
+        match place {
+            Place::Idle(instance) => Ok(instance),
+            Place::New(seat) => self.new_one(seat),
+        }
+    }
+
+    fn place(&self) -> Option<Place> {
+        let idle = self.idle().pop();
+        match idle {
+            Some((_, instance)) => Some(Place::Idle(instance)),
+            None => self.room.try_enter().map(Place::New),
+        }
+    }
+
+    /// Waits for a place, behind all who came before.
+    async fn wait(&self) -> Place {
+        let _waiting = Waiting::new(&self.waiting);
+        let _turn = self.queue.lock().await;
+        loop {
+            if let Some(place) = self.place() {
+                return place;
+            }
+            self.room.changed().await;
+        }
     }
 
     /// A new one, of which no code has run.
@@ -192,6 +218,22 @@ impl Instances {
 
     fn idle(&self) -> MutexGuard<'_, Vec<(Instant, Instance)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One who waits for room, until this is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
