@@ -83,7 +83,7 @@ impl Engines {
         }
     }
 
-    /// The clock that interrupts the guests of both engines.
+    /// The clock that interrupts the guests of all engines.
     pub(crate) fn ticker(&self) -> &Arc<Ticker> {
         &self.ticker
     }
@@ -100,7 +100,8 @@ impl Engines {
     }
 }
 
-fn config(tier: Tier) -> Config {
+/// The settings that code is made for.
+pub(crate) fn config(tier: Tier) -> Config {
     let mut config = Config::new();
     config.strategy(match tier {
         Tier::Optimised => Strategy::Cranelift,
@@ -109,7 +110,7 @@ fn config(tier: Tier) -> Config {
     // A guest that never calls the host must still let its neighbours run and be stoppable: the ticker
     // raises the epoch, the guest yields at its next loop or function entry.
     config.epoch_interruption(true);
-    // Only WASI 0.3 needs this, and it makes each component call dearer.
+    // Only WASI 0.3 needs this (see `wasi_0_3`), and it makes each component call dearer.
     config.concurrency_support(false);
     config
         .max_wasm_stack(MAX_WASM_STACK_BYTES)

@@ -17,6 +17,7 @@
 //! | `programs`, `compile`, `code_store` | where does a program's code come from? |
 //! | `inspect`, `link` | what does a program need, and is it there? |
 //! | `engine`, `ticker` | how is the engine set up, and what interrupts a guest? |
+//! | `wasi_0_3` | what do components of WASI 0.3 need apart from the others? (With the feature of that name) |
 //! | `polled`, `fair` | how do guests share a thread, and how is a CPU limit kept? |
 
 mod runtime;
@@ -40,6 +41,8 @@ mod link;
 
 mod engine;
 mod ticker;
+#[cfg(feature = "wasi-0-3")]
+mod wasi_0_3;
 
 mod error;
 mod notice;
@@ -48,6 +51,8 @@ mod notice;
 mod tests;
 
 pub use error::SetupError;
+#[cfg(feature = "wasi-0-3")]
+pub use host::COMPONENT_CAPABILITIES_0_3;
 pub use host::{COMPONENT_CAPABILITIES, Capability, MODULE_CAPABILITIES};
 pub use inspect::{Import, Inspection, Kind};
 pub use notice::{Notice, NoticeFn};

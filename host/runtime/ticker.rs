@@ -13,8 +13,8 @@
 //! milliseconds, so the ticker keeps away from those (see [`crate::processors`]), and a worker that wakes it offers it its
 //! processor first (sched_yield(2)).
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
@@ -45,8 +45,10 @@ enum Pace {
     Hasty,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shared {
+    /// Whose epoch is raised.
+    engines: Mutex<Vec<EngineWeak>>,
     /// Guests that are being polled right now, on all workers.
     running: AtomicUsize,
     /// How many ask for haste.
@@ -68,7 +70,6 @@ impl Shared {
 }
 
 /// Handle of the ticker's thread; dropping it ends the thread.
-#[derive(Debug)]
 pub(crate) struct Ticker {
     shared: Arc<Shared>,
     thread: Thread,
@@ -81,11 +82,14 @@ impl Ticker {
     /// # Errors
     /// The operating system refuses another thread.
     pub(crate) fn start(engines: Vec<EngineWeak>) -> Result<Self, SetupError> {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared {
+            engines: Mutex::new(engines),
+            ..Shared::default()
+        });
         let for_thread = Arc::clone(&shared);
         let handle = std::thread::Builder::new()
             .name("wasmpod-epoch".to_owned())
-            .spawn(move || tick(&for_thread, &engines))
+            .spawn(move || tick(&for_thread))
             .map_err(|source| SetupError::Thread {
                 name: "wasmpod-epoch",
                 source,
@@ -95,6 +99,13 @@ impl Ticker {
             thread: handle.thread().clone(),
             handle: Some(handle),
         })
+    }
+
+    /// Interrupts the guests of one more engine.
+    #[cfg(feature = "wasi-0-3")]
+    pub(crate) fn interrupt(&self, engine: EngineWeak) {
+        let engines = self.shared.engines.lock();
+        engines.unwrap_or_else(PoisonError::into_inner).push(engine);
     }
 
     /// Says that a guest is being polled until the returned guard is dropped.
@@ -141,7 +152,6 @@ impl Drop for Ticker {
 }
 
 /// Proof that a guest is being polled.
-#[derive(Debug)]
 pub(crate) struct Running<'a> {
     shared: &'a Shared,
 }
@@ -153,7 +163,6 @@ impl Drop for Running<'_> {
 }
 
 /// Proof that somebody wants more ticks.
-#[derive(Debug)]
 pub(crate) struct Haste {
     shared: Arc<Shared>,
     /// The ticker.
@@ -188,7 +197,7 @@ impl Drop for Haste {
     }
 }
 
-fn tick(shared: &Shared, engines: &[EngineWeak]) {
+fn tick(shared: &Shared) {
     let elsewhere = Elsewhere::new();
     let (mut ticked, mut busy) = (Instant::now(), None);
     while !shared.stopping.load(Ordering::SeqCst) {
@@ -226,6 +235,8 @@ fn tick(shared: &Shared, engines: &[EngineWeak]) {
         }
         ticked = now;
         shared.ticks.fetch_add(1, Ordering::SeqCst);
+        let engines = shared.engines.lock();
+        let engines = engines.unwrap_or_else(PoisonError::into_inner);
         for engine in engines.iter().filter_map(EngineWeak::upgrade) {
             engine.increment_epoch();
         }

@@ -1,4 +1,4 @@
-//! `wasi:http` 0.2 over the pod's virtual network: requests that a guest sends.
+//! `wasi:http` over the pod's virtual network: requests that a guest sends.
 //!
 //! The types are wasmtime-wasi-http's; what is ours is the way of a request ([`Outgoing`]): the name is looked up as the
 //! pod's other programs do it, the connection is one of the container's sockets, and HTTP/1.1 is spoken over it. Each
@@ -28,6 +28,8 @@ use wasmtime::component::Linker;
 use wasmtime_wasi_http::p2::bindings::LinkOptions;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::p2::bindings::http::{outgoing_handler, types};
+#[cfg(feature = "wasi-0-3")]
+use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode as ErrorCode03;
 use wasmtime_wasi_http::{
     Error, RequestOptions, WasiBody, WasiHttp, WasiHttpHooks, WasiHttpView as _,
 };
@@ -89,8 +91,27 @@ impl WasiHttpHooks for Outgoing {
         BODY_CHUNK_BYTES
     }
 
+    #[cfg(feature = "wasi-0-3")]
+    fn p3_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_CHUNK_BYTES
+    }
+
+    #[cfg(feature = "wasi-0-3")]
+    fn p3_error_from_hyper(&mut self, error: &hyper::Error) -> ErrorCode03 {
+        if is_end_of_connection(error) {
+            ErrorCode03::ConnectionTerminated
+        } else {
+            ErrorCode03::HttpProtocolError
+        }
+    }
+
+    #[cfg(feature = "wasi-0-3")]
+    fn p3_error_from_connect(&mut self, _: &std::io::Error) -> ErrorCode03 {
+        ErrorCode03::ConnectionRefused
+    }
+
     fn p2_error_from_hyper(&mut self, error: &hyper::Error) -> ErrorCode {
-        if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+        if is_end_of_connection(error) {
             ErrorCode::ConnectionTerminated
         } else {
             ErrorCode::HttpProtocolError
@@ -100,6 +121,10 @@ impl WasiHttpHooks for Outgoing {
     fn p2_error_from_connect(&mut self, _: &std::io::Error) -> ErrorCode {
         ErrorCode::ConnectionRefused
     }
+}
+
+fn is_end_of_connection(error: &hyper::Error) -> bool {
+    error.is_incomplete_message() || error.is_closed() || error.is_canceled()
 }
 
 async fn send(

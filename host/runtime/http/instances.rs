@@ -7,17 +7,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Request;
-use http_body::Body;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use wasmtime::{Result, Store};
-use wasmtime_wasi_http::p2::bindings::Proxy;
-use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
-use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
-use wasmtime_wasi_http::{Error, WasiHttpView as _};
 
+use super::body::RequestBody;
+use super::handler::{Answer, Handler};
 use crate::container::guard;
 use crate::host::{ComponentState, Held, Setting};
 use crate::link::Linked;
@@ -26,9 +22,6 @@ use crate::polled::Interrupted;
 /// How long an instance waits for a next request before it is dropped with its memory. Longer than the second of
 /// `wasmtime serve`: what it holds is the container's own memory and nobody else's.
 const IDLE_INSTANCE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What a guest answers.
-pub(super) type Answer = std::result::Result<http::Response<HyperOutgoingBody>, ErrorCode>;
 
 /// All instances of a component, except those that answer now.
 pub(crate) struct Instances {
@@ -46,7 +39,7 @@ pub(crate) struct Instances {
 pub(super) struct Instance {
     linked: Arc<Linked>,
     store: Store<ComponentState>,
-    proxy: Option<Proxy>,
+    proxy: Option<Handler>,
     uses: u32,
     pub(super) interrupted: Interrupted,
 }
@@ -156,25 +149,15 @@ impl Instance {
     ///
     /// # Errors
     /// The guest trapped or exited.
-    pub(super) async fn answer<B>(
+    pub(super) async fn answer(
         &mut self,
-        request: Request<B>,
+        request: Request<RequestBody>,
         answer: impl FnOnce(Answer) + Send + Sync + 'static,
-    ) -> Result<()>
-    where
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<Error>,
-    {
+    ) -> Result<()> {
         self.uses = self.uses.saturating_add(1);
         let Some(proxy) = &self.proxy else {
             return Err(wasmtime::Error::msg("the instance was not made"));
         };
-        let mut http = self.store.data_mut().http();
-        let request = http.new_incoming_request(Scheme::Http, request)?;
-        let outparam = http.new_response_outparam_from_callback(answer)?;
-        let handler = proxy.wasi_http_incoming_handler();
-        handler
-            .call_handle(&mut self.store, request, outparam)
-            .await
+        proxy.answer(&mut self.store, request, answer).await
     }
 }
