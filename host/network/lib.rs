@@ -56,6 +56,7 @@ mod capture;
 mod counters;
 mod errno;
 mod event;
+mod event_loops;
 pub mod limits;
 mod names;
 
@@ -81,6 +82,7 @@ pub use egress::{
 };
 pub use errno::Errno;
 pub use event::NetworkEvent;
+pub use event_loops::EventLoops;
 pub use fabric::{NAMESERVER, POD_CIDR, SERVICE_CIDR};
 pub use names::ResolveError;
 pub use network::{Network, NetworkError};

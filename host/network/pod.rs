@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use tokio::runtime;
 
 use crate::address::{GATEWAY, PodAddresses, seen_from_pod};
 use crate::capture::{Capture, CaptureError, CaptureOptions, Tap};
@@ -496,6 +497,13 @@ impl Pod {
         } else {
             self.connect_out(from)
         }
+    }
+
+    /// Where the next connection to `port` of this pod is to be carried, if not with the pod.
+    pub(crate) fn event_loop(&self, port: u16) -> Option<runtime::Handle> {
+        let to = SocketAddr::new(IpAddr::V4(self.addresses.ip), port);
+        let listener = lock(&self.tcp).lookup(to).cloned();
+        listener?.event_loop()
     }
 
     /// A connection to an address of this pod; `seen` is what the client sees as the peer's pod, if that is not its own.

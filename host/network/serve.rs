@@ -31,7 +31,12 @@ pub(crate) async fn serve(network: &PodNetwork) {
             handed = poll_fn(|cx| pod.handovers.poll_next(cx)),
                 if carried.len() < MAX_PUBLISHED_CONNECTIONS =>
             {
-                carried.spawn(carry_handed(handed, network.clone()));
+                let event_loop = pod.event_loop(handed.port());
+                let carrying = carry_handed(handed, network.clone());
+                match event_loop {
+                    Some(event_loop) => carried.spawn_on(carrying, &event_loop),
+                    None => carried.spawn(carrying),
+                };
             }
             () = poll_fn(|cx| pod.name_server.poll_acceptable(cx)),
                 if talks.len() < MAX_DNS_CONNECTIONS =>

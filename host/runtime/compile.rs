@@ -155,7 +155,7 @@ impl Compiler {
         let code = self
             .keep(program, tier, kind, &compiled)
             .map_err(|error| internal(&error))?;
-        let linked = self.linkers(tier).link(&code);
+        let linked = self.link(program, tier, &code, Some((kind, &compiled)));
         let linked = linked.map_err(|error| invalid(program, &format!("{error:#}")))?;
         Ok(Made { linked, tier })
     }
@@ -209,11 +209,11 @@ impl Compiler {
         if let Some(store) = &self.store {
             store.remove(&self.key(program, Tier::Baseline));
         }
-        let linked = self.optimised.link(&code).map_err(describe)?;
-        Ok(Made {
-            linked,
-            tier: Tier::Optimised,
-        })
+        let tier = Tier::Optimised;
+        let linked = self
+            .link(program, tier, &code, Some((kind, &compiled)))
+            .map_err(describe)?;
+        Ok(Made { linked, tier })
     }
 
     /// Puts new code into the store and takes it from there, or from memory where there is no store.
@@ -242,12 +242,37 @@ impl Compiler {
         tiers.iter().find_map(|tier| {
             let code = store.load(self.engines.of(*tier), &self.key(program, *tier))?;
             // What was stored by a host that offered more is checked again from its bytes, for a full answer.
-            let linked = self.linkers(*tier).link(&code).ok()?;
+            let linked = self.link(program, *tier, &code, None).ok()?;
             Some(Made {
                 linked,
                 tier: *tier,
             })
         })
+    }
+
+    /// Joins code with this host; that of an HTTP component is loaded for the pool as well, out of the store or from
+    /// what was compiled just now.
+    fn link(
+        &self,
+        program: &Program,
+        tier: Tier,
+        code: &Code,
+        compiled: Option<(Kind, &Compiled)>,
+    ) -> wasmtime::Result<Linked> {
+        let mut linked = self.linkers(tier).link(code)?;
+        if let (Linked::Http(http), Tier::Optimised) = (&mut linked, tier) {
+            http.pooled = self.engines.pool().and_then(|pool| {
+                let stored = self.store.as_ref().and_then(|store| {
+                    store.load_again(pool.engine(), &self.key(program, tier), Kind::Component)
+                });
+                let code = stored.or_else(|| {
+                    let (kind, compiled) = compiled?;
+                    load_bytes(pool.engine(), kind, compiled).ok()
+                });
+                pool.link(&code?)
+            });
+        }
+        Ok(linked)
     }
 
     /// Refuses a program that could not start, before time is spent on compiling it.

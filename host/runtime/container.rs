@@ -126,6 +126,7 @@ impl Container {
             env,
             working_dir,
             root,
+            opened: None,
             ports,
             memory: memory.clone(),
             stdin: stdin.clone(),
@@ -161,7 +162,7 @@ impl Container {
                 };
                 let max_uses = surroundings.settings.max_instance_reuse_count;
                 let instances = Instances::new(linked, setting, held, max_uses);
-                Ok(Instance::Http(Server::new(instances, surroundings)))
+                instances.map(|instances| Instance::Http(Server::new(instances, surroundings)))
             }
             _ => Instance::new(linked, &setting, held, &interrupted),
         };

@@ -1,19 +1,22 @@
 //! The engines: the settings under which every guest is compiled and run.
 //!
-//! There are two, because code of one compiler cannot run in the other's engine: the *optimised* one
+//! There are two for containers, because code of one compiler cannot run in the other's engine: the *optimised* one
 //! (Cranelift) runs everything; the *baseline* one (Winch, about four times faster to compile, slower code)
 //! runs the first start of a big built-in program, until the optimised code is in the code store.
 //! Baseline code is made only from programs that this project built itself: a one-pass compiler has had
 //! more sandbox escapes than an optimising one, so foreign programs never meet it.
 //!
+//! A third one is for instances that live as long as a request (see `pool`), and is made when there is something for it.
+//!
 //! What it deliberately does not do: compile (see `compile`), keep code (see `code_store`).
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use wasmtime::{Config, Engine, Strategy};
 
 use crate::error::SetupError;
+use crate::pool::Pool;
 use crate::ticker::Ticker;
 
 /// Stack that a guest's own functions may use, in bytes.
@@ -52,15 +55,17 @@ impl Tier {
     }
 }
 
-/// The two engines and the clock that interrupts their guests.
+/// The engines and the clock that interrupts their guests.
 pub(crate) struct Engines {
     optimised: Engine,
     baseline: Engine,
+    /// Nothing where this machine cannot have one.
+    pool: OnceLock<Option<Pool>>,
     ticker: Arc<Ticker>,
 }
 
 impl Engines {
-    /// Builds both engines and starts the (parked) ticker.
+    /// Builds the engines for containers and starts the (parked) ticker.
     ///
     /// # Errors
     /// The host's processor or operating system lacks something that the engine needs.
@@ -71,8 +76,20 @@ impl Engines {
         Ok(Self {
             optimised,
             baseline,
+            pool: OnceLock::new(),
             ticker: Arc::new(ticker),
         })
+    }
+
+    /// The pool for instances of a request, which is made now if nobody has asked for it; nothing where this machine does
+    /// not give it the address space.
+    pub(crate) fn pool(&self) -> Option<&Pool> {
+        let make = || {
+            let pool = Pool::new().ok()?;
+            self.ticker.interrupt(pool.engine().weak());
+            Some(pool)
+        };
+        self.pool.get_or_init(make).as_ref()
     }
 
     /// The engine that runs code of `tier`.

@@ -17,6 +17,7 @@
 //! | `programs`, `compile`, `code_store` | where does a program's code come from? |
 //! | `inspect`, `link` | what does a program need, and is it there? |
 //! | `engine`, `ticker` | how is the engine set up, and what interrupts a guest? |
+//! | `pool` | where do instances come from that live as long as a request? |
 //! | `wasi_0_3` | what do components of WASI 0.3 need apart from the others? (With the feature of that name) |
 //! | `polled`, `fair` | how do guests share a thread, and how is a CPU limit kept? |
 
@@ -40,6 +41,7 @@ mod inspect;
 mod link;
 
 mod engine;
+mod pool;
 mod ticker;
 #[cfg(feature = "wasi-0-3")]
 mod wasi_0_3;

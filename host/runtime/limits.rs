@@ -12,11 +12,11 @@ use wasmtime::{ResourceLimiter, Result};
 /// Elements that all tables of a container may hold together; each costs the host 8 bytes. Beyond it
 /// `table.grow` returns -1, and a module that declares more is not started. Source: a large C++ program
 /// has some 100,000 indirectly called functions.
-const MAX_TABLE_ELEMENTS: usize = 1 << 20;
+pub(crate) const MAX_TABLE_ELEMENTS: usize = 1 << 20;
 
 /// Core instances of one container. A component made of dynamically linked libraries (Python and its
 /// extension modules) has about a hundred. Beyond it the container is not started.
-const MAX_INSTANCES: usize = 1_000;
+pub(crate) const MAX_INSTANCES: usize = 1_000;
 
 /// Tables of one container; beyond it the container is not started.
 const MAX_TABLES: usize = 1_000;

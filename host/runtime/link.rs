@@ -12,6 +12,7 @@ use crate::host::{
 };
 use crate::http::HandlerPre;
 use crate::inspect::{Import, Need, Outline};
+use crate::pool::Pooled;
 
 /// What programs of one engine are joined with.
 pub(crate) struct Linkers {
@@ -33,9 +34,14 @@ pub(crate) enum Linked {
     Http(HttpComponent),
 }
 
+/// How the names of interfaces begin through which containers of a pod share queues, semaphores and memory.
+const IPC_PACKAGE: &str = "wasmpod:ipc/";
+
 /// A component that exports `wasi:http/incoming-handler`, or `wasi:http/handler` of WASI 0.3.
 pub(crate) struct HttpComponent {
     pub(crate) proxy: HandlerPre,
+    /// The same for instances that answer one request.
+    pub(crate) pooled: Option<Pooled>,
     /// It can be run as a command too.
     command: Option<CommandPre<ComponentState>>,
 }
@@ -48,6 +54,14 @@ impl Linked {
             Self::Component(command) => command.engine(),
             Self::Http(http) => http.proxy.engine(),
         }
+    }
+
+    /// Whether it is an HTTP component that imports interfaces for IPC.
+    pub(crate) fn imports_ipc(&self) -> bool {
+        let Self::Http(http) = self else {
+            return false;
+        };
+        imports_ipc(http.proxy.component())
     }
 
     /// The component as a command, if it can be run as one.
@@ -124,6 +138,7 @@ impl Linkers {
                 match ProxyPre::new(linked) {
                     Ok(proxy) => Ok(Linked::Http(HttpComponent {
                         proxy: HandlerPre::V0_2(proxy),
+                        pooled: None,
                         command: command.ok(),
                     })),
                     Err(_) => command.map(Linked::Component),
@@ -148,6 +163,7 @@ impl Linkers {
     pub(crate) fn link_0_3(&self, component: &Component) -> Result<Linked> {
         let linked = self.component(component)?;
         Ok(Linked::Http(HttpComponent {
+            pooled: None,
             command: CommandPre::new(linked.clone()).ok(),
             proxy: HandlerPre::V0_3(wasmtime_wasi_http::p3::bindings::ServicePre::new(linked)?),
         }))
@@ -181,6 +197,12 @@ impl Linkers {
         });
         imports.collect()
     }
+}
+
+fn imports_ipc(component: &Component) -> bool {
+    let of_type = component.component_type();
+    let mut imports = of_type.imports(component.engine());
+    imports.any(|(name, _)| name.starts_with(IPC_PACKAGE))
 }
 
 fn missing_of(
@@ -247,6 +269,19 @@ mod tests {
             .into_iter()
             .flat_map(|import| import.missing)
             .collect()
+    }
+
+    #[test]
+    fn a_component_that_imports_ipc_is_known_by_that() {
+        let engine = Engine::default();
+        for (name, is) in [
+            ("wasmpod:ipc/shared-memory@0.1.0", true),
+            ("wasi:http/types@0.2.12", false),
+        ] {
+            let text = format!(r#"(component (import "{name}" (instance)))"#);
+            let component = Component::new(&engine, wat::parse_str(text).unwrap()).unwrap();
+            assert_eq!(imports_ipc(&component), is, "{name}");
+        }
     }
 
     #[test]

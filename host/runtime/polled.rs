@@ -15,17 +15,18 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
-use wasmpod_sandbox::CpuShare;
+use wasmpod_sandbox::{CpuShare, TASKS_BETWEEN_EVENTS};
 
 use crate::fair::Seat;
 use crate::ticker::{Haste, TICK, Ticker};
 
-/// Turns that a guest gives up after it was interrupted in a computation.
+/// Turns that a guest which was interrupted in a computation gives up before it goes on.
 ///
 /// What its neighbours wait for takes several tasks, one waking the next: a request that comes by a published port goes
 /// through the port's task to the guest that answers, and back. If the computing guest ran between any two of them,
-/// each would wait for a tick. A turn costs it about a microsecond of a millisecond when nobody else has anything to do.
-const TURNS_GIVEN_UP: u32 = 6;
+/// each would wait for a tick. And only after some turns is it seen that the request came (`TASKS_BETWEEN_EVENTS`).
+/// A turn costs it about a microsecond of a millisecond when nobody else has anything to do.
+const TURNS_GIVEN_UP: u32 = 2 * TASKS_BETWEEN_EVENTS;
 
 /// Running time without waiting from which on a guest counts as one that computes: the time between two ticks of the
 /// epoch clock. A tick may hit a guest that answers in microseconds too, and such a one must not be made to wait for
@@ -90,11 +91,6 @@ impl<F: Future> Polled<F> {
 
     /// Whether the guest may run now; otherwise its waker will be called when it is worth asking again.
     fn may_run(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.turns_to_give_up > 0 {
-            self.turns_to_give_up -= 1;
-            cx.waker().wake_by_ref();
-            return false;
-        }
         while let Some(wait) = self.cpu.wait_for() {
             // Who may not run must not hold up those who may.
             self.computing = None;
@@ -110,10 +106,16 @@ impl<F: Future> Polled<F> {
                 return false;
             }
         }
-        if !self.computes() {
-            return true;
+        if self.computes() && !self.computing(cx).seat.is_next(cx.waker()) {
+            return false;
         }
-        self.computing(cx).seat.is_next(cx.waker())
+        // After its turn among those that compute has come: there are no two computations without these turns between.
+        if self.turns_to_give_up > 0 {
+            self.turns_to_give_up -= 1;
+            cx.waker().wake_by_ref();
+            return false;
+        }
+        true
     }
 
     /// Its place among those that compute.

@@ -106,6 +106,12 @@ impl Runtime {
         self.programs.compiler().inspect(program)
     }
 
+    /// Seats of the pool that nobody has.
+    #[cfg(test)]
+    pub(crate) fn free_seats(&self) -> Option<usize> {
+        self.engines.pool().map(crate::pool::Pool::free_seats)
+    }
+
     fn containers(&self) -> MutexGuard<'_, HashMap<ContainerId, Arc<Container>>> {
         self.containers
             .lock()

@@ -102,7 +102,6 @@ impl Ticker {
     }
 
     /// Interrupts the guests of one more engine.
-    #[cfg(feature = "wasi-0-3")]
     pub(crate) fn interrupt(&self, engine: EngineWeak) {
         let engines = self.shared.engines.lock();
         engines.unwrap_or_else(PoisonError::into_inner).push(engine);

@@ -10,7 +10,8 @@
 //! most [`BURST`]; a turn that took longer than the bucket held is a debt that is waited off.
 //!
 //! Requests are weights (`cpu.shares`) between guests that want to compute on the same worker thread. A pod lives on one
-//! thread: however high its containers' limits are, together they get no more than one core.
+//! thread: however high its containers' limits are, together they get no more than one core. Only the instances of an HTTP
+//! component get more ([`CpuShare::processors`]); what they use on several threads is charged to the one share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -114,6 +115,18 @@ impl CpuShare {
         self.account.limit_millicores
     }
 
+    /// How many processors the container could use up at a time: its limit and its pod's, rounded up; `None`: all.
+    #[must_use]
+    pub fn processors(&self) -> Option<u64> {
+        let own = self.account.limit_millicores;
+        let own = own.map(|limit| limit.div_ceil(MILLICORES_PER_CORE));
+        let pod = self.account.pod.as_ref().and_then(Self::processors);
+        match (own, pod) {
+            (Some(own), Some(pod)) => Some(own.min(pod)),
+            (own, pod) => own.or(pod),
+        }
+    }
+
     /// Used time divided by weight, in nanoseconds of a container with one core of request: between guests that want
     /// to compute it is the turn of the one with the least.
     #[must_use]
@@ -215,6 +228,18 @@ mod tests {
         ] {
             assert_eq!(CpuShare::new(None, request).shares(), shares, "{request}m");
         }
+    }
+
+    #[test]
+    fn a_limit_says_how_many_processors_can_be_of_use() {
+        for (limit, processors) in [(1, 1), (1000, 1), (1001, 2), (4000, 4)] {
+            assert_eq!(CpuShare::new(Some(limit), 0).processors(), Some(processors));
+        }
+        assert_eq!(CpuShare::unlimited().processors(), None);
+        let pod = CpuShare::new(Some(2000), 0);
+        assert_eq!(pod.within(None, 0).processors(), Some(2));
+        assert_eq!(pod.within(Some(3500), 0).processors(), Some(2));
+        assert_eq!(pod.within(Some(500), 0).processors(), Some(1));
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,6 +15,8 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
 
+use crate::workers::Worker;
+
 /// How many tasks one pod may have at a time, over all its containers. At the limit [`PodTasks::spawn`] refuses.
 /// Each container needs one, each published connection one: this is room for 4,096 connections with the containers
 /// of the biggest pods in use.
@@ -35,6 +37,8 @@ pub struct PodTasks {
 #[derive(Debug)]
 struct Shared {
     worker: Handle,
+    /// Event loops of other workers, which tasks may use as well.
+    others: Vec<Handle>,
     /// `None` once the pod has ended: a task spawned later would outlive it.
     set: Mutex<Option<JoinSet<()>>>,
 }
@@ -75,8 +79,19 @@ impl PodTaskSet {
     /// An empty set whose tasks will run on `worker`.
     #[must_use]
     pub fn new(worker: Handle) -> Self {
+        Self::among(worker, Vec::new())
+    }
+
+    /// An empty set of a pod on `worker`.
+    #[must_use]
+    pub fn of_worker(worker: &Worker) -> Self {
+        Self::among(worker.handle().clone(), worker.others().to_vec())
+    }
+
+    fn among(worker: Handle, others: Vec<Handle>) -> Self {
         let shared = Shared {
             worker,
+            others,
             set: Mutex::new(Some(JoinSet::new())),
         };
         Self {
@@ -119,6 +134,43 @@ impl PodTasks {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        self.spawn_on(&self.shared.worker, future)
+    }
+
+    /// As [`spawn`](Self::spawn), on the thread of the caller if that is one of [`event_loops`](Self::event_loops).
+    ///
+    /// # Errors
+    /// As [`spawn`](Self::spawn).
+    pub fn spawn_here<F>(&self, future: F) -> Result<PodTask<F::Output>, SpawnError>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let here = Handle::try_current().ok();
+        let event_loop =
+            here.and_then(|here| self.event_loops().find(|other| other.id() == here.id()));
+        self.spawn_on(event_loop.unwrap_or(&self.shared.worker), future)
+    }
+
+    /// The event loops that the pod's tasks may use: that of its worker, and then those of the others. What is spawned on
+    /// another than the first runs at the same time as the pod's guests.
+    pub fn event_loops(&self) -> impl Iterator<Item = &Handle> {
+        std::iter::once(&self.shared.worker).chain(&self.shared.others)
+    }
+
+    /// As [`spawn`](Self::spawn), on the thread of `event_loop`, one of [`event_loops`](Self::event_loops).
+    ///
+    /// # Errors
+    /// As [`spawn`](Self::spawn).
+    pub fn spawn_on<F>(
+        &self,
+        event_loop: &Handle,
+        future: F,
+    ) -> Result<PodTask<F::Output>, SpawnError>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
         let (tell, result) = oneshot::channel();
         let mut guard = self.lock();
         let set = guard.as_mut().ok_or(SpawnError::Ended)?;
@@ -134,7 +186,7 @@ impl PodTasks {
             // Nobody may be waiting, which is fine.
             drop(tell.send(outcome));
         };
-        let abort = set.spawn_on(task, &self.shared.worker);
+        let abort = set.spawn_on(task, event_loop);
         Ok(PodTask { result, abort })
     }
 

@@ -3,10 +3,11 @@
 //! N threads, each with its own single-threaded tokio runtime. A pod lives on one of them with all its tasks: its
 //! containers never run at the same time as each other, the sockets between them are touched by one thread only, and
 //! waking a neighbour costs no other core (measured: two to seven times faster than spreading one pod's containers).
-//! Different pods use different cores.
+//! Different pods use different cores. The one exception are answers of HTTP components, which have nothing to do with
+//! each other: they may use all workers, as far as the container's CPU limit goes.
 //!
-//! The runtimes look at timers and sockets after every single task (`event_interval` 1) and at tasks woken from
-//! elsewhere likewise (`global_queue_interval` 1): a guest may compute for a whole epoch slice before it yields, and
+//! The runtimes look at timers and sockets after every few tasks ([`TASKS_BETWEEN_EVENTS`]) and at tasks woken from
+//! elsewhere after each one (`global_queue_interval` 1): a guest may compute for a whole epoch slice before it yields, and
 //! with tokio's defaults (61 and 31 tasks) a neighbour's socket would wait for as many of these.
 
 use std::io;
@@ -20,6 +21,13 @@ use tokio::sync::oneshot;
 /// The most workers that are ever made, whatever the machine has. Each costs a thread and an epoll handle; beyond
 /// this the accounting of placement, which looks at all of them, would begin to show.
 pub const MAX_WORKERS: usize = 256;
+
+/// After how many tasks in a row a worker looks at timers and sockets; it also does when it has nothing else to do.
+///
+/// A look takes a system call and three readings of the clock, about a third of what it takes to wake a guest for a
+/// message; so containers that wake each other should not pay for one each time. A guest that computes lets more tasks
+/// than this go first each time that it was interrupted, hence nobody waits for two of its turns.
+pub const TASKS_BETWEEN_EVENTS: u32 = 4;
 
 /// The worker threads of the process. Dropping it ends them, with all that runs there.
 #[derive(Debug)]
@@ -40,6 +48,8 @@ pub struct Worker {
     index: usize,
     handle: Handle,
     pods: Arc<AtomicUsize>,
+    /// The event loops of the others, those behind this one first; told when all have started.
+    others: Arc<OnceLock<Vec<Handle>>>,
 }
 
 /// A pod's seat on a worker; dropping it frees the seat.
@@ -63,7 +73,14 @@ impl Workers {
     /// The host refuses a thread or what an event loop needs.
     pub fn start(count: usize) -> io::Result<Self> {
         let count = count.clamp(1, MAX_WORKERS);
-        let threads = (0..count).map(Thread::start).collect::<io::Result<_>>()?;
+        let threads: Vec<_> = (0..count).map(Thread::start).collect::<io::Result<_>>()?;
+        for (index, thread) in threads.iter().enumerate() {
+            let (before, behind) = threads.split_at(index);
+            let others = behind.iter().skip(1).chain(before);
+            let others = others.map(|other| other.worker.handle.clone()).collect();
+            // Nobody has told it before.
+            drop(thread.worker.others.set(others));
+        }
         Ok(Self { threads })
     }
 
@@ -144,7 +161,7 @@ impl Thread {
         let mut builder = Builder::new_current_thread();
         builder
             .enable_all()
-            .event_interval(1)
+            .event_interval(TASKS_BETWEEN_EVENTS)
             .global_queue_interval(1)
             .thread_name(format!("worker-{index}-blocking"));
         let runtime = configure(&mut builder).build()?;
@@ -152,6 +169,7 @@ impl Thread {
             index,
             handle: runtime.handle().clone(),
             pods: Arc::new(AtomicUsize::new(0)),
+            others: Arc::default(),
         };
         let (end, ended) = oneshot::channel::<()>();
         let join = thread::Builder::new()
@@ -180,6 +198,13 @@ impl Worker {
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
+
+    /// The event loops of the other workers. A pod whose containers do work that has nothing to do with each other may
+    /// have some of it done there.
+    #[must_use]
+    pub fn others(&self) -> &[Handle] {
+        self.others.get().map_or(&[], Vec::as_slice)
+    }
 }
 
 impl Placement {
@@ -195,6 +220,7 @@ impl Placement {
                 index: 0,
                 handle,
                 pods: Arc::new(AtomicUsize::new(1)),
+                others: Arc::default(),
             },
         }
     }
@@ -263,6 +289,38 @@ mod tests {
             drop(tasks.spawn(std::future::pending::<()>()).unwrap());
         }
         assert_eq!(tasks.spawn(async {}).unwrap_err(), SpawnError::TooMany);
+    }
+
+    #[test]
+    fn a_pods_tasks_on_other_workers_end_with_it() {
+        let workers = Workers::start(3).unwrap();
+        let seat = workers.place().unwrap();
+        let set = PodTaskSet::of_worker(seat.worker());
+        let tasks = set.handle();
+        let loops: Vec<_> = tasks.event_loops().cloned().collect();
+        assert_eq!(loops.len(), 3);
+        let alive = Arc::new(());
+        for (index, event_loop) in loops.iter().enumerate() {
+            let (nested, alive) = (tasks.clone(), Arc::clone(&alive));
+            let name = tasks.spawn_on(event_loop, async move {
+                let endless = async move {
+                    let _alive = alive;
+                    std::future::pending::<()>().await;
+                };
+                drop(nested.spawn_here(endless).unwrap());
+                let here = nested.spawn_here(async { thread::current().name().map(str::to_owned) });
+                here.unwrap().await.unwrap()
+            });
+            let name = wait(name.unwrap()).unwrap();
+            assert_eq!(name, Some(format!("worker-{index}")));
+        }
+        assert_eq!(Arc::strong_count(&alive), 4);
+        wait(set.end());
+        assert_eq!(Arc::strong_count(&alive), 1);
+        assert_eq!(
+            tasks.spawn_on(&loops[1], async {}).err(),
+            Some(SpawnError::Ended)
+        );
     }
 
     #[test]

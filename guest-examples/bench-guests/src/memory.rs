@@ -1,5 +1,7 @@
 //! Loads on shared memory.
 
+#[cfg(not(all(target_os = "wasi", target_env = "p2")))]
+use wasmpod_ipc::Mapping;
 use wasmpod_ipc::{OpenOptions, SharedMemory};
 
 use crate::Failure;
@@ -14,12 +16,24 @@ const RANDOM_SIZE: usize = 64;
 /// Random reads in one step: reading the clock costs more than one of them.
 #[cfg(not(all(target_os = "wasi", target_env = "p2")))]
 const STEP: usize = 1000;
+/// Random reads in one turn of the loop: a guest asks in each turn whether it has to stop, which takes loads of its own.
+#[cfg(not(all(target_os = "wasi", target_env = "p2")))]
+const TURN: usize = 4;
 
 fn make(name: &str, size: usize) -> Result<SharedMemory, Failure> {
     let options = OpenOptions::new().write(true).create(true).truncate(true);
     let memory = SharedMemory::open(name, options)?;
     memory.truncate(u64::try_from(size)?)?;
     Ok(memory)
+}
+
+/// What both sides' memory begins at a multiple of, in bytes: how fast a copy is depends on where its ends are, which
+/// each allocator decides differently.
+const PAGE: usize = 4096;
+
+fn whole_pages(memory: &mut [u8], size: usize) -> &mut [u8] {
+    let start = memory.as_ptr().align_offset(PAGE);
+    memory.get_mut(start..start + size).unwrap_or_default()
 }
 
 /// Bytes in one step of copying, at least: reading the clock costs as much as a short copy.
@@ -32,17 +46,18 @@ fn copies(
     mut put: impl FnMut(&[u8]) -> Result<(), Failure>,
     mut get: impl FnMut(&mut [u8]) -> Result<(), Failure>,
 ) -> Result<Figures, Failure> {
-    let (data, mut copy) = (vec![0x5a; size], vec![0; size]);
+    let (mut data, mut copy) = (vec![0x5a; size + PAGE], vec![0; size + PAGE]);
+    let (data, copy) = (whole_pages(&mut data, size), whole_pages(&mut copy, size));
     // The first round touches every page.
-    put(&data)?;
-    get(&mut copy)?;
+    put(data)?;
+    get(copy)?;
     let step = STEP_BYTES.div_ceil(size.max(1));
     let mut watch = Stopwatch::start(count / step);
     for number in 1..=count {
         if number.is_multiple_of(2) {
-            put(&data)?;
+            put(data)?;
         } else {
-            get(&mut copy)?;
+            get(copy)?;
         }
         if number.is_multiple_of(step) {
             watch.step();
@@ -84,6 +99,69 @@ pub(crate) fn mapped(name: &str, size: usize, count: usize) -> Result<Figures, F
     Ok(figures)
 }
 
+/// Reads one step's records and adds up their numbers. Apart from the clock, so that no compiler keeps its results in
+/// memory over a call.
+#[cfg(not(all(target_os = "wasi", target_env = "p2")))]
+#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+#[inline(never)]
+fn read_records(map: &Mapping, place: &mut u32) -> Result<u64, Failure> {
+    const PLACES: usize = RANDOM_BYTES / RANDOM_SIZE;
+    let mut sum = lanes::ZERO;
+    for _ in 0..STEP / TURN {
+        for _ in 0..TURN {
+            // Numerical Recipes' generator; the upper bits are random enough for places.
+            *place = place.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let start = (*place >> 8) as usize % PLACES * RANDOM_SIZE;
+            let words: [u64; RANDOM_SIZE / size_of::<u64>()] = map.read_numbers(start)?;
+            sum = lanes::add(sum, words);
+        }
+    }
+    Ok(lanes::sum(sum))
+}
+
+/// Sums of numbers at even and at odd places: a vector of 16 bytes, which compilers use by themselves in programs for
+/// 64-bit processors.
+#[cfg(not(target_arch = "wasm32"))]
+mod lanes {
+    pub(super) const ZERO: [u64; 2] = [0; 2];
+
+    pub(super) fn add<const N: usize>(sum: [u64; 2], words: [u64; N]) -> [u64; 2] {
+        words
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .fold(sum, |[even, odd], [a, b]| {
+                [even.wrapping_add(*a), odd.wrapping_add(*b)]
+            })
+    }
+
+    pub(super) fn sum([even, odd]: [u64; 2]) -> u64 {
+        even.wrapping_add(odd)
+    }
+}
+
+/// The same for Wasm, whose compiler must be told: with twice as many loads half as many records are under way at a time.
+#[cfg(all(
+    target_arch = "wasm32",
+    not(all(target_os = "wasi", target_env = "p2"))
+))]
+mod lanes {
+    use core::arch::wasm32::{i64x2_add, u64x2, u64x2_extract_lane, v128};
+
+    pub(super) const ZERO: v128 = u64x2(0, 0);
+
+    #[target_feature(enable = "simd128")]
+    pub(super) fn add<const N: usize>(sum: v128, words: [u64; N]) -> v128 {
+        let pairs = words.as_chunks::<2>().0.iter();
+        pairs.fold(sum, |sum, [a, b]| i64x2_add(sum, u64x2(*a, *b)))
+    }
+
+    #[target_feature(enable = "simd128")]
+    pub(super) fn sum(sum: v128) -> u64 {
+        u64x2_extract_lane::<0>(sum).wrapping_add(u64x2_extract_lane::<1>(sum))
+    }
+}
+
 #[cfg(not(all(target_os = "wasi", target_env = "p2")))]
 pub(crate) fn random(name: &str, size: usize, count: usize) -> Result<Figures, Failure> {
     if size != RANDOM_SIZE {
@@ -91,19 +169,13 @@ pub(crate) fn random(name: &str, size: usize, count: usize) -> Result<Figures, F
     }
     let map = make(name, RANDOM_BYTES)?.map(true)?;
     map.write(0, &vec![1; RANDOM_BYTES])?;
-    let (mut sum, mut place) = (0_u64, 1_usize);
-    let places = RANDOM_BYTES / RANDOM_SIZE;
+    let (mut sum, mut place) = (0_u64, 1);
     let mut watch = Stopwatch::start(count / STEP);
-    for number in 1..=count {
-        // Numerical Recipes' generator of 32 bits; the upper ones are random enough for places.
-        place = place.wrapping_mul(1_664_525).wrapping_add(1_013_904_223) & 0xffff_ffff;
-        let start = ((place >> 8) % places) * RANDOM_SIZE;
-        let words: [u64; RANDOM_SIZE / size_of::<u64>()] = map.read_numbers(start)?;
-        sum = words.into_iter().fold(sum, u64::wrapping_add);
-        if number.is_multiple_of(STEP) {
-            watch.step();
-        }
+    for _ in 0..count / STEP {
+        sum = sum.wrapping_add(read_records(&map, &mut place)?);
+        watch.step();
     }
+    let count = count / STEP * STEP;
     let figures = watch.finish(size, count, STEP);
     SharedMemory::unlink(name)?;
     let words = u64::try_from(count * size.div_ceil(size_of::<u64>()))?;

@@ -1,6 +1,6 @@
-//! The way of an accepted connection to the thread of the pod that gets it.
+//! The way of an accepted connection to the thread on which it is carried.
 //!
-//! It goes through the pod's [mailbox](crate::mailbox); what is left in there when the pod ends is closed with it.
+//! That of a service goes through the pod's [mailbox](crate::mailbox); what is left in there when the pod ends is closed with it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,4 +20,11 @@ pub(crate) struct Handover {
     pub(super) proxy: Option<ProxyProtocol>,
     /// Ends with the publication.
     pub(super) permission: watch::Receiver<()>,
+}
+
+impl Handover {
+    /// The pod's port.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
 }

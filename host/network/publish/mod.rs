@@ -5,7 +5,8 @@
 //! that future (or the [`Published`]) frees the host port and resets every connection that came in by it.
 //!
 //! A service's publication only chooses: an accepted connection is handed over to the chosen pod, whose own task carries it
-//! on the pod's own thread and ends it with the pod or the publication.
+//! on the pod's own thread and ends it with the pod or the publication. A server may ask for other threads
+//! ([`EventLoops`](crate::EventLoops)).
 //!
 //! `tcp` accepts, `carry` pipes connections with backpressure and half-close both ways, `handover` brings them to another
 //! thread, `udp` keeps a flow for each client, `proxy_protocol` tells the pod who its client is.

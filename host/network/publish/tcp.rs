@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream as HostStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::carry::{carry, reset};
+use super::carry::{carry, carry_handed, reset};
 use super::handover::Handover;
 use super::target::Target;
 use super::{Counters, ProxyProtocol};
@@ -71,6 +71,13 @@ impl Publication {
             match self.listener.accept().await {
                 Ok((host, client)) => match &self.target {
                     Target::Pod { pod, port } => {
+                        if let Some(event_loop) = pod.pod().event_loop(*port) {
+                            if let Some(handover) = self.handover(host, client, *port) {
+                                let carrying = carry_handed(handover, pod.clone());
+                                connections.spawn_on(carrying, &event_loop);
+                            }
+                            continue;
+                        }
                         let counters = Arc::clone(&self.counters);
                         let to = (pod.clone(), *port);
                         connections.spawn(carry(host, client, to, self.proxy, counters));
@@ -107,20 +114,26 @@ impl Publication {
             self.refuse(&host);
             return;
         };
-        let Ok(stream) = host.into_std() else { return };
-        let handover = Handover {
-            stream,
-            client,
-            port,
-            counters: Arc::clone(&self.counters),
-            proxy: self.proxy,
-            permission: self.permission.subscribe(),
+        let Some(handover) = self.handover(host, client, port) else {
+            return;
         };
         if let Err(handover) = pod.pod().handovers.push(handover)
             && let Ok(host) = HostStream::from_std(handover.stream)
         {
             self.refuse(&host);
         }
+    }
+
+    /// A connection on its way to another thread; nothing if this thread's event loop does not let go of it.
+    fn handover(&self, host: HostStream, client: SocketAddr, port: u16) -> Option<Handover> {
+        Some(Handover {
+            stream: host.into_std().ok()?,
+            client,
+            port,
+            counters: Arc::clone(&self.counters),
+            proxy: self.proxy,
+            permission: self.permission.subscribe(),
+        })
     }
 
     fn refuse(&self, host: &HostStream) {

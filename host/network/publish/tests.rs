@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::{PublishConfig, PublishError, PublishedTraffic, publish};
 use crate::tests::{listen, pattern, pod};
-use crate::{AddressFamily, PodNetwork, Protocol, Shutdown, TcpSocket, TcpStream};
+use crate::{AddressFamily, EventLoops, PodNetwork, Protocol, Shutdown, TcpSocket, TcpStream};
 
 /// Longest that a test waits for anything.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -63,6 +63,45 @@ async fn until(condition: impl Fn() -> bool) {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn connections_are_carried_on_the_threads_that_a_server_asks_for() {
+    let threads = [(), ()].map(|()| {
+        let builder = &mut tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(1).enable_all().build().unwrap()
+    });
+    let (pod, _a, b) = pod();
+    let listener = listen(&b, "0.0.0.0:80");
+    let loops = EventLoops::new(threads.iter().map(|thread| thread.handle().clone()));
+    listener.carry_on(loops).unwrap();
+    let (at, traffic, task) = serve(&pod, 80, Protocol::Tcp).await;
+    let mut clients = Vec::new();
+    for turn in 0..4 {
+        let mut client = HostStream::connect(at).await.unwrap();
+        let inside = accept(&listener).await;
+        let expected = threads[turn % 2].handle().id();
+        assert_eq!(inside.peer_event_loop(), Some(expected));
+        client.write_all(b"question").await.unwrap();
+        assert_eq!(limited(inside.read(99)).await.unwrap(), "question");
+        inside
+            .write_all(Bytes::from_static(b"answer"))
+            .await
+            .unwrap();
+        let mut answer = [0; 6];
+        limited(client.read_exact(&mut answer)).await.unwrap();
+        assert_eq!(&answer, b"answer");
+        clients.push((client, inside));
+    }
+    assert_eq!(traffic.connections(), 4);
+    // Wherever they are carried, they end with what let them in.
+    task.abort();
+    for (client, _) in &mut clients {
+        assert!(is_reset(client).await);
+    }
+    for thread in threads {
+        thread.shutdown_background();
+    }
 }
 
 #[tokio::test]

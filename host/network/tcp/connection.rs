@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use tokio::runtime::Id;
 use tokio::time::Instant;
 
 use super::budget::{BufferBudget, Reservation};
@@ -72,6 +73,8 @@ pub(super) struct EndInfo {
     pub(super) container: Arc<str>,
     /// Where its pod is captured.
     pub(super) tap: Arc<Tap>,
+    /// The event loop on which it was opened, of a client.
+    pub(super) event_loop: Option<Id>,
 }
 
 /// What a side has done or suffered.
@@ -380,6 +383,11 @@ impl End {
 
     pub(super) fn opened_at(&self) -> Instant {
         self.connection.opened_at
+    }
+
+    /// The event loop on which the other end was opened.
+    pub(super) fn peer_event_loop(&self) -> Option<Id> {
+        self.connection.ends.of(self.side.other()).event_loop
     }
 
     pub(super) fn read(&self, max: usize) -> Result<Bytes, Errno> {

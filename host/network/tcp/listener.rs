@@ -8,9 +8,10 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::task::{Context, Poll};
 
+use tokio::runtime::{Handle, Id};
 use tokio::time::Instant;
 
 use super::budget::BufferBudget;
@@ -19,6 +20,7 @@ use super::options::TcpOptions;
 use super::unanswered::Unanswered;
 use crate::capture::{Place, Segment, Tap, TcpEnd, show_tcp};
 use crate::counters::Listening;
+use crate::event_loops::{self, EventLoops};
 use crate::lock::lock;
 use crate::wakers::Wakers;
 use crate::{Errno, HOST};
@@ -28,6 +30,8 @@ pub(crate) struct Listener {
     container: Arc<str>,
     options: Arc<Mutex<TcpOptions>>,
     tap: Arc<Tap>,
+    /// Where connections may be carried that come by published ports; without any, with the pod.
+    event_loops: OnceLock<EventLoops>,
     state: Mutex<State>,
 }
 
@@ -102,6 +106,8 @@ struct Attempt {
     server: Arc<str>,
     /// Where the listener's pod is captured.
     tap: Arc<Tap>,
+    /// The client's event loop.
+    opened_on: Option<Id>,
     outcome: Mutex<(Outcome, Wakers)>,
 }
 
@@ -124,8 +130,19 @@ impl Listener {
             container,
             options,
             tap: Arc::clone(tap),
+            event_loops: OnceLock::new(),
             state: Mutex::default(),
         }
+    }
+
+    /// Lets connections be carried on these event loops. The first word counts.
+    pub(super) fn carry_on(&self, event_loops: EventLoops) {
+        drop(self.event_loops.set(event_loops));
+    }
+
+    /// Where the next connection is to be carried, if not with the pod.
+    pub(crate) fn event_loop(&self) -> Option<Handle> {
+        self.event_loops.get()?.next().cloned()
     }
 
     /// Starts a connection to this listener. `pod` is the listener's, where the client is of another one.
@@ -143,6 +160,7 @@ impl Listener {
                 None => Arc::clone(&self.container),
             },
             tap: Arc::clone(&self.tap),
+            opened_on: event_loops::here(),
             outcome: Mutex::new((Outcome::Waiting, Wakers::default())),
         });
         let mut state = lock(&self.state);
@@ -254,11 +272,13 @@ impl Attempt {
             address: self.to,
             container: Arc::clone(&self.server),
             tap: Arc::clone(&self.tap),
+            event_loop: None,
         };
         let client = EndInfo {
             address: from.address,
             container: Arc::clone(&from.container),
             tap: Arc::clone(&from.tap),
+            event_loop: self.opened_on,
         };
         Connection::establish(
             (client, &from.options),
@@ -307,6 +327,7 @@ impl Connecting {
             to,
             server: Arc::from(server),
             tap,
+            opened_on: None,
             outcome: Mutex::new((Outcome::Waiting, Wakers::default())),
         });
         let attempted = Attempted(Arc::clone(&attempt));

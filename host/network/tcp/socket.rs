@@ -15,6 +15,7 @@ use super::stream::{Shutdown, StreamShared, TcpStream};
 use crate::address::check_peer;
 use crate::container::{Entry, Registration};
 use crate::counters::{Protocol, SocketInfo, SocketState, Traffic};
+use crate::event_loops::EventLoops;
 use crate::lock::lock;
 use crate::pod::PortLease;
 use crate::policy::{Opened, Opener};
@@ -141,6 +142,15 @@ impl TcpSocket {
         ));
         lease.set_listener(Some(Arc::clone(&listener)));
         *state = State::Listening { listener, lease };
+        Ok(())
+    }
+
+    /// Lets connections that come by published ports be carried on these event loops, instead of on the pod's.
+    ///
+    /// # Errors
+    /// `EINVAL` unless listening.
+    pub fn carry_on(&self, event_loops: EventLoops) -> Result<(), Errno> {
+        self.listener()?.carry_on(event_loops);
         Ok(())
     }
 

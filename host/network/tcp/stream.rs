@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use tokio::runtime::Id;
 
 use super::connection::End;
 use super::options::TcpOptions;
@@ -286,6 +287,12 @@ impl TcpStream {
     #[must_use]
     pub fn peer_addr(&self) -> SocketAddr {
         self.shared.end.peer_address()
+    }
+
+    /// The event loop on whose thread the peer has opened the connection, on a server's end: it is probably there still.
+    #[must_use]
+    pub fn peer_event_loop(&self) -> Option<Id> {
+        self.shared.end.peer_event_loop()
     }
 
     /// What went over this connection so far, as this end sees it.

@@ -96,6 +96,11 @@ impl CodeStore {
         }
     }
 
+    /// The code that was loaded or stored for `key` just now, for another engine with the same settings.
+    pub(crate) fn load_again(&self, engine: &Engine, key: &Key, kind: Kind) -> Option<Code> {
+        load::map_file(engine, &self.find(key)?, kind).ok()
+    }
+
     /// Keeps `code`, which was compiled just now for `key`, and gives it back as [`Self::load`] would. Failing to is no
     /// error: the next start compiles again.
     pub(crate) fn store(

@@ -13,6 +13,7 @@ use wasmpod_sandbox::{Clock, DeclaredPort, GuestInput, GuestOutput, MemoryShare}
 use wasmpod_volume::ContainerRoot;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Memory, Store};
+use wasmtime_wasi::filesystem::WasiFilesystemCtx;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -49,7 +50,10 @@ impl ComponentState {
     pub(crate) fn new(setting: &Setting, held: Held) -> Result<Self, String> {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HOST_OBJECTS);
-        let wasi = configure(WasiCtxBuilder::new(), setting, Farewell::Closed)?.build();
+        let mut wasi = configure(WasiCtxBuilder::new(), setting, Farewell::Closed)?.build();
+        if let Some(opened) = &setting.opened {
+            wasi.filesystem().clone_from(opened);
+        }
         let Held {
             network,
             ipc,
@@ -192,6 +196,8 @@ pub(crate) struct Setting {
     pub(crate) working_dir: String,
     /// The directories that it sees.
     pub(crate) root: ContainerRoot,
+    /// The same, opened, for instances that come one after the other; instead of `root`.
+    pub(crate) opened: Option<WasiFilesystemCtx>,
     /// The linear memory that it may have.
     pub(crate) memory: MemoryShare,
     /// The TCP ports that it declares.
@@ -206,6 +212,20 @@ pub(crate) struct Setting {
     pub(crate) clock: Clock,
     /// How long opening an IPC object waits for what is not there yet; zero for not at all.
     pub(crate) ipc_wait_for_open: Duration,
+}
+
+impl Setting {
+    /// Opens the directories once for all components that are made of this: opening takes as long as a small request.
+    ///
+    /// # Errors
+    /// A directory cannot be opened.
+    pub(crate) fn open(&mut self) -> Result<(), String> {
+        let mut wasi = configure(WasiCtxBuilder::new(), self, Farewell::Closed)?.build();
+        self.opened = Some(wasi.filesystem().clone());
+        // What stays is open.
+        self.root.preopens.clear();
+        Ok(())
+    }
 }
 
 /// What a container owns in its pod and gives back when it ends. Instances that answer HTTP requests share it.

@@ -5,6 +5,7 @@
 //! server drains. What a slow client has not read waits in the connection's bounded buffers and makes the guest wait; the
 //! request's own clock (`super::body::Progress`) ends that.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -72,7 +73,7 @@ pub(super) async fn serve(
         tokio::select! {
             biased;
             // How it ended is the client's affair.
-            _ = connection.as_mut() => return,
+            _ = poll_fn(|cx| { activity.begin_turn(); connection.as_mut().poll(cx) }) => return,
             () = idle.over() => {
                 if is_draining || !activity.is_http2() {
                     return;
@@ -117,7 +118,7 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     fn execute(&self, stream: F) {
         let mut phase = self.0.phase.subscribe();
         // One that the pod has no task for is reset.
-        drop(self.0.tasks.spawn(async move {
+        drop(self.0.tasks.spawn_here(async move {
             tokio::select! {
                 biased;
                 () = stream => {}
@@ -138,6 +139,8 @@ struct Doing {
     in_head: bool,
     has_begun: bool,
     is_http2: bool,
+    /// No request has begun in this turn of the connection's task.
+    may_begin_here: bool,
 }
 
 impl Activity {
@@ -148,6 +151,7 @@ impl Activity {
             in_head: false,
             has_begun: false,
             is_http2: false,
+            may_begin_here: false,
         }))
     }
 
@@ -157,6 +161,12 @@ impl Activity {
 
     fn is_http2(&self) -> bool {
         self.doing().is_http2
+    }
+
+    /// The connection's task has a turn. One guest may have it, as long as a guest may keep its worker; those of further
+    /// requests that have come at once have turns of their own, so that nobody else waits for all of them.
+    fn begin_turn(&self) {
+        self.doing().may_begin_here = true;
     }
 
     /// The client has sent this.
@@ -186,21 +196,33 @@ impl Activity {
 }
 
 /// A request of a connection, until its answer has gone.
-pub(super) struct InRequest(Arc<Activity>);
+pub(super) struct InRequest {
+    activity: Arc<Activity>,
+    may_begin_here: bool,
+}
 
 impl InRequest {
     fn new(activity: &Arc<Activity>) -> Self {
         let mut doing = activity.doing();
         doing.requests = doing.requests.saturating_add(1);
         doing.in_head = false;
+        let may_begin_here = std::mem::replace(&mut doing.may_begin_here, false);
         drop(doing);
-        Self(Arc::clone(activity))
+        Self {
+            activity: Arc::clone(activity),
+            may_begin_here,
+        }
+    }
+
+    /// Whether its guest may begin on the task of the connection.
+    pub(super) const fn may_begin_here(&self) -> bool {
+        self.may_begin_here
     }
 }
 
 impl Drop for InRequest {
     fn drop(&mut self) {
-        let mut doing = self.0.doing();
+        let mut doing = self.activity.doing();
         doing.requests = doing.requests.saturating_sub(1);
         doing.since = Instant::now();
     }
@@ -224,7 +246,7 @@ impl<'a> Idle<'a> {
     }
 
     async fn over(&mut self) {
-        std::future::poll_fn(|cx| self.poll_over(cx)).await;
+        poll_fn(|cx| self.poll_over(cx)).await;
     }
 
     fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {

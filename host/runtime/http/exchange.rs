@@ -1,13 +1,16 @@
 //! One request and its answer.
 //!
-//! The guest runs as a task of the pod, beside the connection: it may answer before it has read the whole request, go on
+//! The guest begins on the connection's own task, where most are done at once; one that has to wait becomes a task of the
+//! pod, beside the connection: it may answer before it has read the whole request, go on
 //! to send while the client reads, and work on after its answer. A failure of it (a trap, no progress, no memory) ends
 //! this request alone: the client gets a status, or, when the answer had begun, sees it break off; the container's log
 //! says what happened.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method, Request, Response, Uri, Version};
@@ -38,7 +41,8 @@ pub(super) async fn answer(
     in_request: InRequest,
 ) -> Result<Response<ResponseBody>, Infallible> {
     let progress = Progress::new();
-    let outcome = outcome(&shared, request, local, &progress).await;
+    let begins_here = in_request.may_begin_here();
+    let outcome = outcome(&shared, request, local, &progress, begins_here).await;
     Ok(match outcome {
         Ok(response) => response.map(|body| ResponseBody::of_guest(body, progress, in_request)),
         Err(failure) => {
@@ -62,6 +66,7 @@ async fn outcome(
     mut request: Request<Incoming>,
     local: SocketAddr,
     progress: &Arc<Progress>,
+    begins_here: bool,
 ) -> Outcome {
     set_authority(&mut request, local)?;
     let title = Title::of(&request);
@@ -69,18 +74,24 @@ async fn outcome(
         .await
         .inspect_err(|failure| shared.report(&title, failure))?;
     let (tell, told) = oneshot::channel();
-    let work = work(
+    let mut work = Box::pin(work(
         Arc::clone(shared),
         request,
         Arc::clone(progress),
         Arc::new(Mutex::new(Some(tell))),
         permit,
-    );
-    // One that the pod has no task for is dropped, and with it the only one who could tell.
-    drop(shared.tasks.spawn(work));
-    let outcome = told
-        .await
-        .unwrap_or_else(|_| Err(Failure::NoInstance("the pod has no task left".to_owned())));
+    ));
+    let is_over = begins_here && poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx).is_ready())).await;
+    if !is_over {
+        // One that the pod has no task for is dropped, and with it the only one who could tell.
+        drop(shared.tasks.spawn_here(work));
+    }
+    let outcome = match told.await {
+        Ok(outcome) => outcome,
+        // The connection is about to be dropped, and a client must not take that for an answer.
+        Err(_) if *shared.phase.borrow() == Phase::Killed => std::future::pending().await,
+        Err(_) => Err(Failure::NoInstance("the pod has no task left".to_owned())),
+    };
     if let Err(failure @ Failure::Error(_)) = &outcome {
         shared.report(&title, failure);
     }

@@ -4,6 +4,7 @@
 //! 0.3, which returns its response and has streams, is in `wasi_0_3`.
 
 use http::{Request, Response};
+use wasmtime::component::Component;
 use wasmtime::{Engine, Result, Store};
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
@@ -36,10 +37,15 @@ pub(super) enum Handler {
 impl HandlerPre {
     /// The engine for which it was made.
     pub(crate) fn engine(&self) -> &Engine {
+        self.component().engine()
+    }
+
+    /// Its code.
+    pub(crate) fn component(&self) -> &Component {
         match self {
-            Self::V0_2(proxy) => proxy.engine(),
+            Self::V0_2(proxy) => proxy.instance_pre().component(),
             #[cfg(feature = "wasi-0-3")]
-            Self::V0_3(service) => service.engine(),
+            Self::V0_3(service) => service.instance_pre().component(),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! By default an instance answers one request and is gone, so that nothing of a request is left for the next one. With
 //! `max-instance-reuse-count` one that has answered waits for the next request, the one that answered last first, so that
-//! those that are not needed become old and are dropped.
+//! those that are not needed become old and are dropped. Those that answer few requests come from the pool.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,10 +18,15 @@ use crate::container::guard;
 use crate::host::{ComponentState, Held, Setting};
 use crate::link::Linked;
 use crate::polled::Interrupted;
+use crate::pool::{Pooled, Seat};
 
 /// How long an instance waits for a next request before it is dropped with its memory. Longer than the second of
 /// `wasmtime serve`: what it holds is the container's own memory and nobody else's.
 const IDLE_INSTANCE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Uses of an instance up to which it comes from the pool. One that answers more requests costs each of them little, and
+/// keeps its place while it waits.
+const MAX_POOLED_USES: u32 = 16;
 
 /// All instances of a component, except those that answer now.
 pub(crate) struct Instances {
@@ -42,25 +47,36 @@ pub(super) struct Instance {
     proxy: Option<Handler>,
     uses: u32,
     pub(super) interrupted: Interrupted,
+    /// Its place in the pool, if it is there; after the store.
+    seat: Option<Seat>,
 }
 
 impl Instances {
     /// No instance yet. Each gets what is in `setting` and shares what is `held`.
-    pub(crate) fn new(linked: Arc<Linked>, setting: Setting, held: Held, max_uses: u32) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// A directory of the container cannot be opened.
+    pub(crate) fn new(
+        linked: Arc<Linked>,
+        mut setting: Setting,
+        held: Held,
+        max_uses: u32,
+    ) -> std::result::Result<Self, String> {
+        setting.open()?;
+        Ok(Self {
             linked,
             setting,
             held,
             max_uses,
             idle: Mutex::default(),
             first_idle: Notify::new(),
-        }
+        })
     }
 
     /// One that waits for a request, or a new one.
     ///
     /// # Errors
-    /// A directory of the container cannot be opened.
+    /// As for [`new_one`](Self::new_one).
     pub(super) fn take(&self) -> std::result::Result<Instance, String> {
         let waiting = self.idle().pop();
         match waiting {
@@ -72,10 +88,17 @@ impl Instances {
     /// A new one, of which no code has run.
     ///
     /// # Errors
-    /// A directory of the container cannot be opened.
+    /// What it holds of the host cannot be made.
     pub(super) fn new_one(&self) -> std::result::Result<Instance, String> {
         let state = ComponentState::new(&self.setting, self.held.clone())?;
-        let mut store = Store::new(self.linked.engine(), state);
+        let pooled = self
+            .pooled()
+            .and_then(|pooled| Some((pooled, pooled.seat()?)));
+        let (engine, seat) = match pooled {
+            Some((pooled, seat)) => (pooled.proxy.engine(), Some(seat)),
+            None => (self.linked.engine(), None),
+        };
+        let mut store = Store::new(engine, state);
         let interrupted = Interrupted::default();
         guard(&mut store, |state| &mut state.limits, &interrupted);
         Ok(Instance {
@@ -84,7 +107,16 @@ impl Instances {
             proxy: None,
             uses: 0,
             interrupted,
+            seat,
         })
+    }
+
+    /// The component in the pool, if its instances may be there.
+    fn pooled(&self) -> Option<&Pooled> {
+        match &*self.linked {
+            Linked::Http(http) if self.max_uses <= MAX_POOLED_USES => http.pooled.as_ref(),
+            _ => None,
+        }
     }
 
     /// Keeps one that is whole for the next request, if it may answer another.
@@ -97,6 +129,17 @@ impl Instances {
         if idle.len() == 1 {
             self.first_idle.notify_one();
         }
+    }
+
+    /// Whether they import what containers of a pod share in memory.
+    pub(super) fn touch_their_pod(&self) -> bool {
+        self.linked.imports_ipc()
+    }
+
+    /// Drops all that wait.
+    pub(super) fn clear(&self) {
+        let idle = std::mem::take(&mut *self.idle());
+        drop(idle);
     }
 
     /// Drops instances that nobody needs, for ever.
@@ -139,7 +182,9 @@ impl Instance {
             let Linked::Http(component) = &*self.linked else {
                 return Err(wasmtime::Error::msg("not an HTTP component"));
             };
-            let proxy = component.proxy.instantiate_async(&mut self.store).await?;
+            let pooled = component.pooled.as_ref().filter(|_| self.seat.is_some());
+            let proxy = pooled.map_or(&component.proxy, |pooled| &pooled.proxy);
+            let proxy = proxy.instantiate_async(&mut self.store).await?;
             self.proxy = Some(proxy);
         }
         Ok(())

@@ -28,8 +28,8 @@
 //! Draining closes the ports, lets each request be answered, and says on its connection that it was the last one.
 //!
 //! What it deliberately does not do: TLS, HTTP/2 by upgrade or ALPN (a client of h2c says so from the beginning, RFC 9113
-//! 3.3), WebSockets and other upgrades (WASI has none). Requests that
-//! guests send are in `host/http`.
+//! 3.3), WebSockets and other upgrades (WASI has none). Requests that guests send are in
+//! `host/http`.
 
 use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -37,8 +37,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
-use wasmpod_network::{AddressFamily, ContainerNetwork, Errno, TcpSocket, TcpStream};
+use wasmpod_network::{AddressFamily, ContainerNetwork, Errno, EventLoops, TcpSocket, TcpStream};
 use wasmpod_sandbox::{CpuShare, Exit, GuestOutput, HttpSettings, PodTasks};
 
 use crate::exit;
@@ -82,6 +83,8 @@ pub(crate) struct Server {
     ports: Vec<u16>,
     listeners: Mutex<Vec<TcpSocket>>,
     shared: Arc<Shared>,
+    /// The threads that serve.
+    event_loops: EventLoops,
 }
 
 /// What the server has in common with the tasks of its connections and requests.
@@ -150,11 +153,13 @@ impl Server {
             log,
             program,
         };
+        let event_loops = event_loops(&shared);
         Self {
             network,
             ports,
             listeners: Mutex::default(),
             shared: Arc::new(shared),
+            event_loops,
         }
     }
 
@@ -190,6 +195,7 @@ impl Server {
         let socket = self.network.tcp_socket(AddressFamily::of(address.ip()))?;
         socket.bind(address)?;
         socket.listen()?;
+        socket.carry_on(self.event_loops.clone())?;
         Ok(socket)
     }
 
@@ -246,18 +252,30 @@ impl Server {
             };
             match poll_fn(|cx| self.poll_accept(cx)).await {
                 Ok(stream) => {
+                    let event_loop = self.event_loop_for(&stream);
                     let shared = Arc::clone(&self.shared);
                     let phase = shared.phase.subscribe();
                     let tasks = shared.tasks.clone();
-                    // One that the pod has no task for is closed unanswered.
-                    drop(tasks.spawn(async move {
+                    let serving = async move {
                         connection::serve(shared, phase, stream).await;
                         drop(seat);
-                    }));
+                    };
+                    // One that the pod has no task for is closed unanswered.
+                    drop(match event_loop {
+                        Some(event_loop) => tasks.spawn_on(&event_loop, serving),
+                        None => tasks.spawn(serving),
+                    });
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_AGAIN_AFTER).await,
             }
         }
+    }
+
+    /// Where a connection is served: where its client is, so that it does not cross threads; else on the next thread.
+    fn event_loop_for(&self, stream: &TcpStream) -> Option<Handle> {
+        let peer = stream.peer_event_loop();
+        let near = peer.and_then(|peer| self.event_loops.with_id(peer));
+        near.or_else(|| self.event_loops.next()).cloned()
     }
 
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<Result<TcpStream, Errno>> {
@@ -293,6 +311,7 @@ impl Server {
         self.shared.phase.send_replace(Phase::Killed);
         self.listeners().clear();
         self.shared.phase.closed().await;
+        self.shared.instances.clear();
         self.network.release();
     }
 
@@ -301,6 +320,20 @@ impl Server {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The threads that a container's connections may be served on: as many as it could use up by its CPU limit.
+///
+/// A component that imports IPC stays with its pod: what it writes to a shared segment would change while a neighbour's
+/// memory, into which that is mapped, is lent to host code (`crate::shared_pages`).
+fn event_loops(shared: &Shared) -> EventLoops {
+    let most = if shared.instances.touch_their_pod() {
+        1
+    } else {
+        let most = shared.cpu.processors().unwrap_or(u64::MAX);
+        usize::try_from(most).unwrap_or(usize::MAX)
+    };
+    EventLoops::new(shared.tasks.event_loops().take(most).cloned())
 }
 
 /// Resolves when the server is killed, or is no more.

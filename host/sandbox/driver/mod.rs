@@ -132,7 +132,7 @@ impl Driver {
             state,
             identity: shared.identity,
             resources: None,
-            tasks: PodTaskSet::new(placement.worker().handle().clone()),
+            tasks: PodTaskSet::of_worker(placement.worker()),
             jobs: JoinSet::new(),
             instances: HashMap::new(),
             running: shared.running,

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use wasmpod_sandbox::ContainerRuntime as _;
+use wasmpod_network::TcpStream;
+use wasmpod_sandbox::{ContainerRuntime as _, MemoryShare};
 
 use super::{Served, serve};
-use crate::tests::fixture::wait_until;
+use crate::tests::fixture::{in_time, wait_until};
 
 async fn counts(served: &Served, requests: usize) -> Vec<String> {
     let mut counts = Vec::new();
@@ -26,6 +27,47 @@ async fn each_request_has_an_instance_of_its_own() {
     let served = serve(|_| {}).await;
     assert_eq!(counts(&served, 3).await, ["1", "1", "1"]);
     wait_until("its memory is given back", || memory(&served) == 0).await;
+}
+
+#[tokio::test]
+async fn more_requests_than_the_pool_has_seats_are_answered_at_a_time() {
+    const REQUESTS: usize = 300;
+    let served = serve(|config| {
+        config.http.max_concurrent_requests = u32::try_from(REQUESTS).unwrap();
+        config.memory = MemoryShare::new(4 << 30);
+    })
+    .await;
+    let free = || served.pod.runtime.free_seats().unwrap();
+    let all = free();
+    assert!(all < REQUESTS, "{all} seats");
+    let mut streams = Vec::new();
+    for _ in 0..REQUESTS {
+        let stream = served.connect().await.unwrap();
+        let head = "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n";
+        stream.write_all(head.into()).await.unwrap();
+        until(&stream, "1\r\na\r\n").await;
+        streams.push(stream);
+    }
+    assert_eq!(free(), 0);
+    for stream in &streams {
+        stream
+            .write_all("1\r\nb\r\n0\r\n\r\n".into())
+            .await
+            .unwrap();
+        until(stream, "1\r\nb\r\n0\r\n\r\n").await;
+    }
+    wait_until("all seats are free", || free() == all).await;
+    assert_eq!(served.get("/count").await.body, "1\n");
+}
+
+/// Reads until what came ends so.
+async fn until(stream: &TcpStream, end: &str) {
+    let mut all = Vec::new();
+    while !all.ends_with(end.as_bytes()) {
+        let piece = in_time("the answer", stream.read(4096)).await.unwrap();
+        assert!(!piece.is_empty(), "closed after {all:?}");
+        all.extend_from_slice(&piece);
+    }
 }
 
 #[tokio::test]

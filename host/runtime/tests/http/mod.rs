@@ -1,7 +1,7 @@
 //! HTTP components, served in a pod: the guest is the built-in image `wasmpod/http-component`, the clients are hyper over
 //! the pod's network, or plain bytes where it matters what is on the wire.
 //!
-//! * `answers`: bodies, trailers, both versions of HTTP, many requests at a time. `instances`: which instance answers.
+//! * `answers`: bodies, trailers, both versions of HTTP, many requests at a time. `instances`: which instance answers. `threads`: where.
 //! * `failures`: what ends one request and nothing else. `times`: time-outs. `ends`: how a server begins and ends.
 //! * `outgoing`: requests that guests send. `wasi_0_3`: all of that once more, for a guest of WASI 0.3.
 
@@ -28,6 +28,7 @@ mod ends;
 mod failures;
 mod instances;
 mod outgoing;
+mod threads;
 mod times;
 #[cfg(feature = "wasi-0-3")]
 mod wasi_0_3;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use wasmpod_network::{Errno, TcpStream};
 
-use super::{Served, get, rest, serve};
+use super::{Served, rest, serve};
 use crate::tests::fixture::in_time;
 
 /// Lets time pass; what is due meanwhile happens.
@@ -36,6 +36,18 @@ async fn answered(stream: &TcpStream) {
         all.extend_from_slice(&piece);
     }
     assert!(all.starts_with(b"HTTP/1.1 200"));
+}
+
+/// Sends a piece of a chunked body and waits until it has come back.
+async fn echoed(stream: &TcpStream, piece: &str) {
+    let chunk = format!("{:x}\r\n{piece}\r\n", piece.len());
+    stream.write_all(chunk.into()).await.unwrap();
+    let mut all = String::new();
+    while !all.contains(piece) {
+        let bytes = in_time("the piece", stream.read(1024)).await.unwrap();
+        assert!(!bytes.is_empty(), "the connection was closed");
+        all.push_str(std::str::from_utf8(&bytes).unwrap());
+    }
 }
 
 #[tokio::test]
@@ -96,23 +108,25 @@ async fn a_request_that_waits_for_its_turn_too_long_is_refused() {
         config.http.request_timeout = Duration::from_secs(20);
     })
     .await;
-    let mut sender = served.http1().await;
-    let first = served
-        .pod
-        .tasks
-        .handle()
-        .spawn(sender.send_request(get("/sleep/600000")));
-    // A second one, which finds the only place taken.
-    let stream = served.connect().await.unwrap();
-    stream
+    // One takes the only place for as long as it goes on to send.
+    let first = served.connect().await.unwrap();
+    let head = "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
+    first.write_all(head.into()).await.unwrap();
+    echoed(&first, "one").await;
+    let second = served.connect().await.unwrap();
+    second
         .write_all("GET / HTTP/1.0\r\n\r\n".into())
         .await
         .unwrap();
-    tokio::time::pause();
-    let answer = rest(&stream).await;
+    echoed(&first, "two").await;
+    pass(15).await;
+    echoed(&first, "three").await;
+    assert!(second.try_read(1).is_err(), "it has its turn");
+    pass(6).await;
+    let answer = rest(&second).await;
     assert!(
         answer.starts_with("HTTP/1.0 503 Service Unavailable\r\n"),
         "{answer}"
     );
-    drop(first);
+    echoed(&first, "four").await;
 }
