@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use wasmpod_manifest::Manifests;
 use wasmpod_network::{EgressConfig, EgressRule};
-use wasmpod_node::{Agent, AgentConfig, IngressConfig, KnownPod, PublishRule, Scheme, Threads};
+use wasmpod_node::{
+    Agent, AgentConfig, IngressConfig, KnownPod, NodePortAddress, PublishRule, Scheme, Threads,
+};
 use wasmpod_runtime::{Runtime, RuntimeConfig};
 use wasmpod_sandbox::Clock;
 use wasmpod_volume::VolumePolicy;
@@ -25,6 +27,7 @@ pub struct HostBuilder {
     base_dir: PathBuf,
     workers: Option<NonZeroUsize>,
     publish: Vec<PublishRule>,
+    node_port_addresses: Vec<NodePortAddress>,
     allow_egress: Vec<EgressRule>,
     ingress: IngressConfig,
     allow_host_path: Vec<PathBuf>,
@@ -56,6 +59,15 @@ impl HostBuilder {
     /// Publishes ports besides those that manifests publish themselves (`hostPort`, NodePort services).
     pub fn publish(mut self, rules: impl IntoIterator<Item = PublishRule>) -> Self {
         self.publish.extend(rules);
+        self
+    }
+
+    /// Opens the ports of NodePort services at these addresses of the machine. By default on 127.0.0.1 alone.
+    pub fn node_port_addresses(
+        mut self,
+        addresses: impl IntoIterator<Item = NodePortAddress>,
+    ) -> Self {
+        self.node_port_addresses.extend(addresses);
         self
     }
 
@@ -133,6 +145,7 @@ impl HostBuilder {
                 ..VolumePolicy::for_this_host()
             },
             publish: self.publish,
+            node_port_addresses: self.node_port_addresses,
             egress: (!self.allow_egress.is_empty()).then(|| EgressConfig::new(self.allow_egress)),
             ingress: self.ingress,
             runtime: Arc::new(runtime),

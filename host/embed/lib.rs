@@ -46,8 +46,8 @@ pub use wasmpod_manifest::{
 };
 pub use wasmpod_network::{EgressRule, EgressRuleError, EgressTarget, Protocol};
 pub use wasmpod_node::{
-    Agent, Capacity, DeleteOptions, ParsePublishError, Propagation, PublishRule, PublishedPort,
-    Scheme,
+    Agent, Capacity, DeleteOptions, NodePortAddress, NodePortAddressError, ParsePublishError,
+    Propagation, PublishRule, PublishedPort, Scheme,
 };
 pub use wasmpod_runtime::{Import, Inspection, Kind};
 pub use wasmpod_sandbox::logs::{

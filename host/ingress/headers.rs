@@ -25,6 +25,8 @@ const OF_CONNECTION: [HeaderName; 9] = [
     EXPECT,
 ];
 
+const TRAILERS: &str = "trailers";
+
 /// Where a request came in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Came {
@@ -79,6 +81,21 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
         .collect();
     for name in named.iter().chain(&OF_CONNECTION) {
         headers.remove(name);
+    }
+}
+
+/// Whether the sender takes trailers, as gRPC wants to be told (RFC 9110 10.1.4).
+pub(crate) fn takes_trailers(headers: &HeaderMap) -> bool {
+    let fields = headers.get_all(TE).iter();
+    let texts = fields.filter_map(|field| field.to_str().ok());
+    let mut codings = texts.flat_map(|text| text.split(','));
+    codings.any(|coding| coding.trim().eq_ignore_ascii_case(TRAILERS))
+}
+
+/// Says so to a backend of HTTP/2, where `TE` has no other use (RFC 9113 8.2.2).
+pub(crate) fn set_takes_trailers(headers: &mut HeaderMap, takes_trailers: bool) {
+    if takes_trailers {
+        headers.insert(TE, HeaderValue::from_static(TRAILERS));
     }
 }
 

@@ -8,29 +8,28 @@
 //! | 400 | there is no host, or several; `CONNECT` |
 //! | 404 | no rule, and no default backend |
 //! | 503 | the service has no such port, or no endpoint that is ready |
-//! | 502 | nobody listens there, or what comes back is no HTTP |
+//! | 502 | nobody listens there, or what comes back is no HTTP, or no TLS |
 //! | 504 | the pod takes no connection, or does not begin to answer |
 
 use std::convert::Infallible;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{Either, Full};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::client::conn::http1;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
+use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
-use hyper_util::rt::TokioIo;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 use wasmpod_network::{Protocol, TcpStream};
 
+use crate::exchange::Exchange;
 use crate::front::{Shared, Site};
 use crate::guard::IdleLimit;
 use crate::headers::{self, Came};
-use crate::limits::{ANSWER_TIMEOUT, DIAL_TIMEOUT, MAX_DIALS, MAX_HEAD_BYTES, MAX_HEADERS};
+use crate::limits::{DIAL_TIMEOUT, MAX_DIALS};
 use crate::route::{Backend, BackendPort};
+use crate::spoken::Spoken;
 use crate::tasks::Tasks;
 use crate::tunnel;
 
@@ -57,7 +56,7 @@ pub(crate) struct Way {
 
 /// An answer of our own.
 #[derive(Clone, Copy, Debug)]
-struct Refusal(StatusCode, &'static str);
+pub(crate) struct Refusal(StatusCode, &'static str);
 
 const NO_HOST: Refusal = Refusal(StatusCode::BAD_REQUEST, "the request has not one host");
 const NO_PROXY: Refusal = Refusal(StatusCode::BAD_REQUEST, "this is no forward proxy");
@@ -70,12 +69,15 @@ const NO_ENDPOINT: Refusal = Refusal(
     "no pod behind this path is ready",
 );
 const REFUSED: Refusal = Refusal(StatusCode::BAD_GATEWAY, "the pod refuses the connection");
-const NO_HTTP: Refusal = Refusal(StatusCode::BAD_GATEWAY, "the pod did not answer in HTTP");
+pub(crate) const NO_HTTP: Refusal =
+    Refusal(StatusCode::BAD_GATEWAY, "the pod did not answer in HTTP");
+const NO_TLS: Refusal = Refusal(StatusCode::BAD_GATEWAY, "the pod does not speak TLS");
 const NOT_ACCEPTED: Refusal = Refusal(
     StatusCode::GATEWAY_TIMEOUT,
     "the pod does not take the connection",
 );
-const NO_ANSWER: Refusal = Refusal(StatusCode::GATEWAY_TIMEOUT, "the pod does not answer");
+pub(crate) const NO_ANSWER: Refusal =
+    Refusal(StatusCode::GATEWAY_TIMEOUT, "the pod does not answer");
 
 impl From<Refusal> for Answer {
     fn from(Refusal(status, words): Refusal) -> Self {
@@ -103,24 +105,45 @@ impl Proxy {
         }
         let authority = headers::authority(request.uri(), request.headers()).ok_or(NO_HOST)?;
         let way = self.way(&authority, request.uri().path()).ok_or(NO_RULE)?;
-        let stream = self.dial(&way.backend).await?;
+        let (stream, spoken) = self.dial(&way.backend).await?;
+        let begun = spoken.begin(stream.clone(), &way.host).await;
+        let (line, version) = begun.ok_or(NO_TLS)?;
 
-        let wanted = (request.version() == Version::HTTP_11)
+        // HTTP/2 has no upgrades of this kind (RFC 9113 8.6).
+        let may_upgrade = request.version() == Version::HTTP_11 && version == Version::HTTP_11;
+        let wanted = may_upgrade
             .then(|| headers::upgrade(request.headers()))
             .flatten();
         let client = wanted.is_some().then(|| hyper::upgrade::on(&mut request));
         let fields = request.headers_mut();
+        let takes_trailers = headers::takes_trailers(fields);
         headers::strip(fields);
         if let Some(protocol) = wanted {
             headers::set_upgrade(fields, protocol);
         }
         headers::forward(fields, self.came, &authority);
-        let target = request.uri().path_and_query();
-        let target = target.map_or("/", |target| target.as_str());
-        *request.uri_mut() = Uri::try_from(target).map_err(|_| NO_HOST)?;
-        *request.version_mut() = Version::HTTP_11;
-
-        let mut answer = self.exchange(&way, stream.clone(), request).await?;
+        let target = request.uri().path_and_query().cloned();
+        let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        *request.version_mut() = version;
+        let exchange = Exchange {
+            way: &way,
+            line,
+            stream: stream.clone(),
+            tasks: &self.tasks,
+        };
+        let mut answer = if version == Version::HTTP_2 {
+            let fields = request.headers_mut();
+            headers::set_takes_trailers(fields, takes_trailers);
+            // It is in the target.
+            fields.remove(HOST);
+            let whole = Uri::builder().scheme("http").authority(authority);
+            let whole = whole.path_and_query(target).build();
+            *request.uri_mut() = whole.map_err(|_| NO_HOST)?;
+            exchange.http2(request).await?
+        } else {
+            *request.uri_mut() = target.into();
+            exchange.http1(request).await?
+        };
         *answer.version_mut() = Version::HTTP_11;
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
             let agreed = headers::upgrade(answer.headers()).ok_or(NO_HTTP)?;
@@ -147,11 +170,13 @@ impl Proxy {
         })
     }
 
-    /// A connection to an endpoint of the service.
-    async fn dial(&self, backend: &Backend) -> Result<TcpStream, Refusal> {
+    /// A connection to an endpoint of the service, and what is spoken there.
+    async fn dial(&self, backend: &Backend) -> Result<(TcpStream, Spoken), Refusal> {
         let (network, client) = (&self.shared.network, self.came.from);
         for _ in 0..MAX_DIALS {
             let port = self.shared.port(backend).ok_or(NO_ENDPOINT)?;
+            let spoken = network.app_protocol(&backend.service, port, Protocol::Tcp);
+            let spoken = Spoken::of(spoken.as_deref());
             let at = network.endpoint(&backend.service, port, Protocol::Tcp, client.ip());
             let found = at.and_then(|at| match at.ip() {
                 std::net::IpAddr::V4(ip) => Some((network.pod(ip)?, at.port())),
@@ -159,45 +184,13 @@ impl Proxy {
             });
             let (pod, port) = found.ok_or(NO_ENDPOINT)?;
             match timeout(DIAL_TIMEOUT, pod.dial_for(client, port)).await {
-                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Ok(stream)) => return Ok((stream, spoken)),
                 // It has just ended, or does not listen yet: another one may.
                 Ok(Err(_)) => {}
                 Err(_) => return Err(NOT_ACCEPTED),
             }
         }
         Err(REFUSED)
-    }
-
-    /// Sends the request and waits for the head of the answer; the bodies go on in a task of the connection.
-    async fn exchange(
-        &self,
-        way: &Way,
-        stream: TcpStream,
-        request: Request<Incoming>,
-    ) -> Result<Response<Incoming>, Refusal> {
-        let (mut sender, connection) = http1::Builder::new()
-            .max_buf_size(MAX_HEAD_BYTES)
-            .max_headers(MAX_HEADERS)
-            .handshake(TokioIo::new(stream.clone()))
-            .await
-            .map_err(|_| NO_HTTP)?;
-        let allowed = way.clone();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                // What goes wrong is told to who waits for the answer or its body.
-                _ = connection.with_upgrades() => {}
-                () = allowed.lost() => stream.abort(),
-            }
-        });
-        let sent = Sent::default();
-        let request = request.map(|body| Upload {
-            body,
-            sent: sent.clone(),
-        });
-        tokio::select! {
-            answer = sender.send_request(request) => answer.map_err(|_| NO_HTTP),
-            () = sent.is_long_ago() => Err(NO_ANSWER),
-        }
     }
 }
 
@@ -230,63 +223,5 @@ impl Way {
                 return;
             }
         }
-    }
-}
-
-/// When something of a request was given to the pod last.
-#[derive(Clone, Debug)]
-struct Sent(Arc<Mutex<Instant>>);
-
-impl Default for Sent {
-    fn default() -> Self {
-        Self(Arc::new(Mutex::new(Instant::now())))
-    }
-}
-
-impl Sent {
-    fn note(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-    }
-
-    /// Waits until it is [`ANSWER_TIMEOUT`] ago.
-    async fn is_long_ago(&self) {
-        loop {
-            let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let end = last + ANSWER_TIMEOUT;
-            if end <= Instant::now() {
-                return;
-            }
-            sleep_until(end).await;
-        }
-    }
-}
-
-/// The body of a request on its way.
-struct Upload {
-    body: Incoming,
-    sent: Sent,
-}
-
-impl Body for Upload {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        if frame.is_ready() {
-            self.sent.note();
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

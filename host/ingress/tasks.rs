@@ -47,6 +47,12 @@ impl Tasks {
         lock(&self.0.tunnels).spawn(task);
     }
 
+    /// Waits until all that was spawned so far has ended.
+    pub(crate) async fn join(&self) {
+        let mut requests = std::mem::take(&mut *lock(&self.0.requests));
+        while requests.join_next().await.is_some() {}
+    }
+
     /// Waits for tunnels, and ends everything else.
     pub(crate) async fn end(&self) {
         let mut tunnels = std::mem::take(&mut *lock(&self.0.tunnels));

@@ -51,6 +51,15 @@ pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 1);
 /// [`GATEWAY`] for IPv6 (RFC 4193 unique local).
 pub const GATEWAY6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x10, 0x244, 0, 0, 0, 0, 1);
 
+/// The address of this machine's own loopback that pods name by a gateway's, if it is one.
+pub(crate) fn behind_gateway(ip: IpAddr) -> Option<IpAddr> {
+    match ip {
+        IpAddr::V4(GATEWAY) => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        IpAddr::V6(GATEWAY6) => Some(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+        IpAddr::V4(_) | IpAddr::V6(_) => None,
+    }
+}
+
 impl PodAddresses {
     /// Whether the address is one of the pod's; the wildcard addresses are not.
     pub(crate) fn contains(self, ip: IpAddr) -> bool {

@@ -4,11 +4,11 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use crate::address::GATEWAY;
+use crate::address::behind_gateway;
 use crate::counters::Protocol;
 use crate::egress::{EgressRule, EgressTarget, HOST_NAMES};
 use crate::limits::MAX_PENDING_EVENTS;
@@ -156,11 +156,8 @@ impl fmt::Display for NetworkEvent {
 
 /// The rule that would allow an address, as a user writes it.
 fn rule_for(protocol: Protocol, to: SocketAddr) -> EgressRule {
-    let ip = match to.ip() {
-        // Who names the gateway means the machine.
-        ip if ip == IpAddr::V4(GATEWAY) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        ip => ip,
-    };
+    // Who names the gateway means the machine.
+    let ip = behind_gateway(to.ip()).unwrap_or_else(|| to.ip());
     EgressRule {
         to: EgressTarget::Block(ip.into()),
         ports: to.port()..=to.port(),

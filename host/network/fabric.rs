@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak};
 use tokio::time::Instant;
 
 use crate::Errno;
-use crate::address::GATEWAY;
+use crate::address::{GATEWAY6, behind_gateway};
 use crate::capture::Switch;
 use crate::counters::Protocol;
 use crate::egress::Egress;
@@ -246,7 +246,7 @@ impl Fabric {
         choose: impl FnOnce(&Backends) -> Option<SocketAddr>,
     ) -> Route {
         let IpAddr::V4(ip) = to.ip() else {
-            return self.to_outside(protocol, to, Errno::NetUnreach);
+            return self.to_outside(protocol, to, unreachable_errno(to.ip()));
         };
         let chosen = match self.services().find(ip, to.port(), protocol) {
             Found::Port(backends) => choose(backends).ok_or(Errno::ConnRefused),
@@ -272,12 +272,12 @@ impl Fabric {
         };
         match self.pod(ip).filter(|pod| !pod.is_closed()) {
             Some(pod) => Route::Pod(pod, at),
-            None => self.to_outside(protocol, at, unreachable_errno(ip)),
+            None => self.to_outside(protocol, at, unreachable_errno(at.ip())),
         }
     }
 
     fn to_outside(&self, protocol: Protocol, at: SocketAddr, otherwise: Errno) -> Route {
-        let is_own = otherwise == Errno::HostUnreach && at.ip() != IpAddr::V4(GATEWAY);
+        let is_own = otherwise == Errno::HostUnreach && behind_gateway(at.ip()).is_none();
         let egress = self.egress.as_ref().filter(|_| !is_own);
         match egress.and_then(|egress| egress.admit(protocol, at)) {
             Some(real) => Route::Outside { at, real },
@@ -287,12 +287,17 @@ impl Fabric {
 }
 
 /// Why nothing is reached at an address that nobody has.
-fn unreachable_errno(ip: Ipv4Addr) -> Errno {
-    let [first, second, ..] = ip.octets();
-    match (first, second) {
+fn unreachable_errno(ip: IpAddr) -> Errno {
+    let is_own = match ip {
         // POD_CIDR and SERVICE_CIDR.
-        (10, 244 | 96..=111) => Errno::HostUnreach,
-        _ => Errno::NetUnreach,
+        IpAddr::V4(v4) => matches!(v4.octets(), [10, 244 | 96..=111, ..]),
+        // The /64 of the gateway.
+        IpAddr::V6(v6) => v6.segments().starts_with(&GATEWAY6.segments()[..4]),
+    };
+    if is_own {
+        Errno::HostUnreach
+    } else {
+        Errno::NetUnreach
     }
 }
 
@@ -357,6 +362,9 @@ mod tests {
             ("169.254.169.254:80", Errno::NetUnreach),
             ("93.184.216.34:443", Errno::NetUnreach),
             ("[2001:db8::1]:80", Errno::NetUnreach),
+            ("[fd00:10:244::1]:80", Errno::HostUnreach),
+            ("[fd00:10:244::1:af4:2]:80", Errno::HostUnreach),
+            ("[fd00:10:245::1]:80", Errno::NetUnreach),
         ] {
             let to = to.parse().unwrap();
             let route = fabric.route(Protocol::Tcp, [10, 244, 0, 2].into(), to);

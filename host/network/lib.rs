@@ -82,7 +82,7 @@ pub use egress::{
 };
 pub use errno::Errno;
 pub use event::NetworkEvent;
-pub use event_loops::EventLoops;
+pub use event_loops::{EventLoop, EventLoops};
 pub use fabric::{NAMESERVER, POD_CIDR, SERVICE_CIDR};
 pub use names::ResolveError;
 pub use network::{Network, NetworkError};

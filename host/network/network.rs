@@ -165,6 +165,20 @@ impl Network {
         ports.find(same).map(|port| port.port)
     }
 
+    /// What a port of a service says that is spoken there (`appProtocol`).
+    #[must_use]
+    pub fn app_protocol(
+        &self,
+        service: &ServiceName,
+        port: u16,
+        protocol: Protocol,
+    ) -> Option<String> {
+        let services = self.fabric.services();
+        let mut ports = services.get(service)?.ports.iter();
+        let same = |own: &&NamedPort| own.port == port && own.protocol == protocol;
+        ports.find(same)?.app_protocol.clone()
+    }
+
     /// Whether clients outside of the pods may get this endpoint on a port of a service.
     pub(crate) fn has_endpoint(
         &self,

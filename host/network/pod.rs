@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use tokio::runtime;
 
-use crate::address::{GATEWAY, PodAddresses, seen_from_pod};
+use crate::address::{PodAddresses, behind_gateway, seen_from_pod};
 use crate::capture::{Capture, CaptureError, CaptureOptions, Tap};
 use crate::container::{Container, ContainerNetwork, Entry};
 use crate::counters::{ContainerTraffic, Past, Protocol, SocketInfo};
@@ -484,18 +484,29 @@ impl Pod {
         to: SocketAddr,
         options: &TcpOptions,
     ) -> Connecting {
-        let from = Origin {
-            container: Arc::clone(container),
-            address: from,
-            dialed: to,
-            options: options.clone(),
-            budget: Arc::clone(&self.budget),
-            tap: Arc::clone(&self.tap),
-        };
+        let from = self.origin(container, from, to, options);
         if self.addresses.contains(to.ip()) {
             self.connect_here(from, to, None)
         } else {
             self.connect_out(from)
+        }
+    }
+
+    /// Who wants a connection, for `connect`.
+    pub(crate) fn origin(
+        &self,
+        container: &Arc<str>,
+        address: SocketAddr,
+        dialed: SocketAddr,
+        options: &TcpOptions,
+    ) -> Origin {
+        Origin {
+            container: Arc::clone(container),
+            address,
+            dialed,
+            options: options.clone(),
+            budget: Arc::clone(&self.budget),
+            tap: Arc::clone(&self.tap),
         }
     }
 
@@ -677,7 +688,7 @@ impl Pod {
         to: SocketAddr,
         errno: Errno,
     ) {
-        if errno == Errno::NetUnreach || to.ip() == IpAddr::V4(GATEWAY) {
+        if errno == Errno::NetUnreach || behind_gateway(to.ip()).is_some() {
             self.hint(|| NetworkEvent::EgressDenied {
                 container: Arc::clone(container),
                 protocol,

@@ -110,6 +110,7 @@ pub(crate) fn service(ip: &str, ports: &[u16], lasts: &[u8]) -> Service {
             name: format!("p{port}"),
             protocol,
             port: *port,
+            app_protocol: None,
         })
     };
     let ports: Vec<_> = ports.iter().flat_map(both).collect();

@@ -22,6 +22,7 @@ use crate::error::NodeError;
 use crate::ingress::IngressConfig;
 use crate::known::{KnownPod, RunningPod, lock};
 use crate::machine;
+use crate::node_addresses::NodePortAddress;
 use crate::reconcile::Reconciler;
 use crate::schedule::Allocatable;
 use crate::shared::Shared;
@@ -41,6 +42,8 @@ pub struct AgentConfig {
     pub volume_policy: VolumePolicy,
     /// What is published besides `hostPort` and NodePort services.
     pub publish: Vec<PublishRule>,
+    /// Where node ports are opened: kube-proxy's `--nodeport-addresses`. When empty, on 127.0.0.1 alone.
+    pub node_port_addresses: Vec<NodePortAddress>,
     /// What pods may reach outside of the virtual network; without it, nothing.
     pub egress: Option<EgressConfig>,
     /// Where ingresses are served.

@@ -27,6 +27,12 @@ pub enum NodeError {
         /// What the host says.
         source: std::io::Error,
     },
+    /// Addresses for node ports that the machine does not have.
+    #[error("cannot open node ports on {block}: this machine has no address of it")]
+    NoSuchAddress {
+        /// The addresses that are wanted.
+        block: ipnet::IpNet,
+    },
     /// The image of a container.
     #[error("pod \"{pod}\", container \"{container}\"")]
     Image {

@@ -4,7 +4,7 @@
 //! come and go. This is the list of those that are open; who opens them is the loop.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use wasmpod_manifest::k8s::{IntOrString, Pod, Service};
@@ -13,7 +13,7 @@ use wasmpod_network::publish::ProxyProtocol;
 use wasmpod_store::ObjectRef;
 
 use crate::admission::Held;
-use crate::admission::publish::{DEFAULT_HOST_IP, named_port, protocol, proxy_protocol, selects};
+use crate::admission::publish::{named_port, protocol, proxy_protocol, selects};
 use crate::known::{PublishedPort, lock};
 
 /// A port of the machine and the port of a service behind it.
@@ -29,8 +29,10 @@ pub(crate) struct NodePort {
 }
 
 /// The node ports that are open, by their services.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct NodePorts {
+    /// The addresses of the machine at which each is opened.
+    addresses: Vec<IpAddr>,
     open: Mutex<BTreeMap<ObjectRef, Open>>,
 }
 
@@ -38,6 +40,20 @@ pub(crate) struct NodePorts {
 type Open = (Arc<Service>, Vec<NodePort>);
 
 impl NodePorts {
+    /// None yet, at these addresses.
+    pub(crate) fn new(addresses: Vec<IpAddr>) -> Self {
+        Self {
+            addresses,
+            open: Mutex::default(),
+        }
+    }
+
+    /// The node ports that a service wants.
+    pub(crate) fn wanted(&self, service: &Service) -> Vec<NodePort> {
+        let of_all = self.addresses.iter();
+        of_all.flat_map(|ip| node_ports(service, *ip)).collect()
+    }
+
     /// Says which ports of a service are open.
     pub(crate) fn set(&self, service: &ObjectRef, ports: Option<Open>) {
         let mut open = lock(&self.open);
@@ -90,8 +106,8 @@ pub(crate) fn node_port_of(service: &str) -> String {
     format!("NodePort of service \"{service}\"")
 }
 
-/// The node ports that a service wants.
-pub(crate) fn node_ports(service: &Service) -> Vec<NodePort> {
+/// The node ports that a service wants at an address.
+fn node_ports(service: &Service, ip: IpAddr) -> Vec<NodePort> {
     let Some(spec) = service.spec.as_ref() else {
         return Vec::new();
     };
@@ -101,7 +117,7 @@ pub(crate) fn node_ports(service: &Service) -> Vec<NodePort> {
     let ports = spec.ports.iter().flatten().filter_map(|port| {
         let node_port = u16::try_from(port.node_port?).ok()?;
         (node_port > 0).then_some(NodePort {
-            host: SocketAddr::new(DEFAULT_HOST_IP, node_port),
+            host: SocketAddr::new(ip, node_port),
             port: u16::try_from(port.port).ok()?,
             protocol: protocol(port.protocol.as_deref())?,
             proxy: proxy_protocol(
@@ -164,7 +180,8 @@ mod tests {
             }))
             .unwrap()
         };
-        let (ports, wanted) = (NodePorts::default(), node_ports(&service));
+        let ports = NodePorts::new(vec![[127, 0, 0, 1].into()]);
+        let wanted = ports.wanted(&service);
         assert_eq!(wanted.len(), 3);
         let object = ObjectRef {
             kind: Kind::Service,
@@ -197,7 +214,9 @@ mod tests {
             let service =
                 json!({"spec": {"type": kind, "ports": [{"port": 80, "nodePort": 30000}]}});
             let service = serde_json::from_value(service).unwrap();
-            assert_eq!(node_ports(&service).len(), count, "{kind}");
+            let two = ["127.0.0.1", "::1"].map(|ip| ip.parse().unwrap());
+            let wanted = NodePorts::new(two.to_vec()).wanted(&service);
+            assert_eq!(wanted.len(), 2 * count, "{kind}");
         }
     }
 }

@@ -27,6 +27,7 @@ pub(crate) fn route<'a>(
             name: port.name.clone().unwrap_or_default(),
             protocol: protocol(port.protocol.as_deref())?,
             port: port_number(port.port)?,
+            app_protocol: port.app_protocol.clone(),
         })
     });
     Some(Route {
@@ -90,6 +91,7 @@ fn named(port: &SlicePort) -> Option<NamedPort> {
         name: port.name.clone().unwrap_or_default(),
         protocol: protocol(port.protocol.as_deref())?,
         port: port_number(port.port?)?,
+        app_protocol: port.app_protocol.clone(),
     })
 }
 

@@ -23,6 +23,7 @@ use crate::immutable;
 use crate::ingress::Ingresses;
 use crate::known::{KnownPods, lock};
 use crate::machine::HOST_IP;
+use crate::node_addresses;
 use crate::node_ports::NodePorts;
 use crate::schedule::Allocatable;
 use crate::state_dir::StateDir;
@@ -68,6 +69,8 @@ impl Shared {
     ) -> Result<(Self, Vec<Door>), NodeError> {
         let egress = config.egress.clone();
         let network = Arc::new(egress.map_or_else(Network::new, Network::with_egress));
+        let node_ports =
+            node_addresses::resolve(&config.node_port_addresses, node_addresses::of_this_machine)?;
         let (ingresses, doors) = Ingresses::open(config.ingress, &network)?;
         let workers = match config.threads {
             Threads::Own(Some(count)) => Some(Workers::start(count.get())),
@@ -81,7 +84,7 @@ impl Shared {
             store,
             images: Arc::default(),
             network,
-            node_ports: Arc::default(),
+            node_ports: Arc::new(NodePorts::new(node_ports)),
             ingresses,
             known: KnownPods::default(),
             machine: config.allocatable(),

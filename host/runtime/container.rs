@@ -28,7 +28,7 @@ use wasmpod_sandbox::{
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::exit;
-use crate::host::{ComponentState, CoreState, CoreStore, Held, Origin, Setting, Signals};
+use crate::host::{ComponentState, CoreState, CoreStore, Held, Origin, Setting, Signals, Trust};
 use crate::http::{Instances, Server, Surroundings};
 use crate::inspect::CORE_ENTRY;
 use crate::limits::Limits;
@@ -122,6 +122,7 @@ impl Container {
         } = config;
         let is_main = matches!(role, Role::Main(_));
         let setting = Setting {
+            trust: Trust::of(&env, &working_dir, &root),
             args,
             env,
             working_dir,

@@ -51,6 +51,11 @@ impl Limits {
             last_growth_elements: 0,
         }
     }
+
+    /// Bytes of memory that this instance has.
+    pub(crate) const fn memory_bytes(&self) -> u64 {
+        self.memory_bytes
+    }
 }
 
 impl Drop for Limits {

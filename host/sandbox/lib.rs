@@ -62,4 +62,4 @@ pub use wasmpod_network::{
     Capture, CaptureError, CaptureOptions, ContainerTraffic, Interface, Protocol, SocketInfo,
     SocketState, Totals, Traffic,
 };
-pub use workers::{Placement, TASKS_BETWEEN_EVENTS, Worker, Workers, processors};
+pub use workers::{OtherWorker, Placement, TASKS_BETWEEN_EVENTS, Worker, Workers, processors};

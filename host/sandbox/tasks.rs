@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::workers::Worker;
+use crate::workers::{OtherWorker, Worker};
 
 /// How many tasks one pod may have at a time, over all its containers. At the limit [`PodTasks::spawn`] refuses.
 /// Each container needs one, each published connection one: this is room for 4,096 connections with the containers
@@ -37,8 +37,8 @@ pub struct PodTasks {
 #[derive(Debug)]
 struct Shared {
     worker: Handle,
-    /// Event loops of other workers, which tasks may use as well.
-    others: Vec<Handle>,
+    /// Other workers, which tasks may use as well.
+    others: Vec<OtherWorker>,
     /// `None` once the pod has ended: a task spawned later would outlive it.
     set: Mutex<Option<JoinSet<()>>>,
 }
@@ -88,7 +88,7 @@ impl PodTaskSet {
         Self::among(worker.handle().clone(), worker.others().to_vec())
     }
 
-    fn among(worker: Handle, others: Vec<Handle>) -> Self {
+    fn among(worker: Handle, others: Vec<OtherWorker>) -> Self {
         let shared = Shared {
             worker,
             others,
@@ -155,7 +155,14 @@ impl PodTasks {
     /// The event loops that the pod's tasks may use: that of its worker, and then those of the others. What is spawned on
     /// another than the first runs at the same time as the pod's guests.
     pub fn event_loops(&self) -> impl Iterator<Item = &Handle> {
-        std::iter::once(&self.shared.worker).chain(&self.shared.others)
+        let others = self.shared.others.iter().map(OtherWorker::handle);
+        std::iter::once(&self.shared.worker).chain(others)
+    }
+
+    /// The workers of which [`event_loops`](Self::event_loops) has the event loops, but for the pod's own.
+    #[must_use]
+    pub fn other_workers(&self) -> &[OtherWorker] {
+        &self.shared.others
     }
 
     /// As [`spawn`](Self::spawn), on the thread of `event_loop`, one of [`event_loops`](Self::event_loops).

@@ -4,7 +4,7 @@
 //! containers never run at the same time as each other, the sockets between them are touched by one thread only, and
 //! waking a neighbour costs no other core (measured: two to seven times faster than spreading one pod's containers).
 //! Different pods use different cores. The one exception are answers of HTTP components, which have nothing to do with
-//! each other: they may use all workers, as far as the container's CPU limit goes.
+//! each other: they may use workers on which no pod lives, and others if the container's CPU limit asks for them.
 //!
 //! The runtimes look at timers and sockets after every few tasks ([`TASKS_BETWEEN_EVENTS`]) and at tasks woken from
 //! elsewhere after each one (`global_queue_interval` 1): a guest may compute for a whole epoch slice before it yields, and
@@ -48,8 +48,29 @@ pub struct Worker {
     index: usize,
     handle: Handle,
     pods: Arc<AtomicUsize>,
-    /// The event loops of the others, those behind this one first; told when all have started.
-    others: Arc<OnceLock<Vec<Handle>>>,
+    /// The others, those behind this one first; told when all have started.
+    others: Arc<OnceLock<Vec<OtherWorker>>>,
+}
+
+/// A thread that is not the pod's.
+#[derive(Clone, Debug)]
+pub struct OtherWorker {
+    handle: Handle,
+    pods: Arc<AtomicUsize>,
+}
+
+impl OtherWorker {
+    /// The thread's tokio runtime.
+    #[must_use]
+    pub const fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// How many pods live there, as it changes.
+    #[must_use]
+    pub const fn pods(&self) -> &Arc<AtomicUsize> {
+        &self.pods
+    }
 }
 
 /// A pod's seat on a worker; dropping it frees the seat.
@@ -77,7 +98,11 @@ impl Workers {
         for (index, thread) in threads.iter().enumerate() {
             let (before, behind) = threads.split_at(index);
             let others = behind.iter().skip(1).chain(before);
-            let others = others.map(|other| other.worker.handle.clone()).collect();
+            let others = others.map(|other| OtherWorker {
+                handle: other.worker.handle.clone(),
+                pods: Arc::clone(&other.worker.pods),
+            });
+            let others = others.collect();
             // Nobody has told it before.
             drop(thread.worker.others.set(others));
         }
@@ -199,10 +224,10 @@ impl Worker {
         &self.handle
     }
 
-    /// The event loops of the other workers. A pod whose containers do work that has nothing to do with each other may
-    /// have some of it done there.
+    /// The other workers. A pod whose containers do work that has nothing to do with each other may have some of it done
+    /// there.
     #[must_use]
-    pub fn others(&self) -> &[Handle] {
+    pub fn others(&self) -> &[OtherWorker] {
         self.others.get().map_or(&[], Vec::as_slice)
     }
 }

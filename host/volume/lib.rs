@@ -45,7 +45,7 @@ mod volume;
 pub use error::{Failures, VolumeError};
 pub use pod::PodVolumes;
 pub use policy::VolumePolicy;
-pub use preopen::{ContainerRoot, Preopen};
+pub use preopen::{ContainerFile, ContainerRoot, Preopen};
 pub use root::{ImageFile, RootFiles};
 pub use sources::{Claim, VolumeSources};
 pub use usage::VolumeUsage;

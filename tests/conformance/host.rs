@@ -53,6 +53,7 @@ impl Host {
                 ..VolumePolicy::for_this_host()
             },
             publish: Vec::new(),
+            node_port_addresses: Vec::new(),
             egress: None,
             ingress: wasmpod_node::IngressConfig::default(),
             runtime: engine(),

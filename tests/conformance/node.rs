@@ -37,6 +37,7 @@ impl Node {
             clock: Clock::virtual_from(BEGINNING.parse().unwrap()),
             volume_policy: VolumePolicy::for_this_host(),
             publish: Vec::new(),
+            node_port_addresses: Vec::new(),
             egress: None,
             ingress: wasmpod_node::IngressConfig::default(),
             runtime: engine(),

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use wasmpod::{EgressRule, PublishRule};
+use wasmpod::{EgressRule, NodePortAddress, PublishRule};
 
 /// Runs Kubernetes pods whose containers are WebAssembly modules, in one ordinary process.
 #[derive(Debug, Parser)]
@@ -109,9 +109,13 @@ pub(crate) struct UpArgs {
     /// system pick one; /udp behind it for UDP
     #[arg(short, long, value_name = "[HOSTIP:]HOSTPORT:POD:PORT")]
     pub(crate) publish: Vec<PublishRule>,
+    /// Open the ports of NodePort services at these addresses of this machine (0.0.0.0/0 for all of IPv4), and not on
+    /// 127.0.0.1 alone
+    #[arg(long, value_name = "CIDR|IP", value_delimiter = ',')]
+    pub(crate) nodeport_addresses: Vec<NodePortAddress>,
     /// Let pods reach addresses outside of their network, or what a name (*.NAME for all below it) stands for, as far as
-    /// network policies allow it; * or FIRST-LAST for ports, /udp behind it for UDP; 127.0.0.1/32 is this machine, which
-    /// pods know as host.containers.internal
+    /// network policies allow it; * or FIRST-LAST for ports, /udp behind it for UDP; 127.0.0.1/32 and [::1] are this
+    /// machine, which pods know as host.containers.internal
     #[arg(long, value_name = "CIDR:PORT|NAME:PORT")]
     pub(crate) allow_egress: Vec<EgressRule>,
     /// Serve Ingress objects over HTTP at this address of the machine; a port alone is one of 127.0.0.1, port 0 lets

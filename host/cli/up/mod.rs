@@ -49,6 +49,7 @@ pub(crate) fn run(args: &UpArgs, state_dir: Option<&Path>) -> anyhow::Result<Out
     }
     let mut host = Host::builder()
         .publish(args.publish.iter().cloned())
+        .node_port_addresses(args.nodeport_addresses.iter().copied())
         .allow_egress(args.allow_egress.iter().cloned())
         .serve(true);
     if let Some(dir) = state_dir {

@@ -1,6 +1,7 @@
 //! The proxy between real clients and pods of a virtual network.
 
 mod requests;
+mod spoken;
 mod time;
 mod tls;
 mod tunnels;
@@ -115,10 +116,16 @@ impl World {
 
     /// A service whose port 80, named `http`, is port 8080 of these pods.
     fn service(&self, service: &str, pods: &[&Pod]) {
+        self.service_of(service, pods, None);
+    }
+
+    /// The same with an `appProtocol`.
+    fn service_of(&self, service: &str, pods: &[&Pod], app_protocol: Option<&str>) {
         let port = |port| NamedPort {
             name: "http".to_owned(),
             protocol: Protocol::Tcp,
             port,
+            app_protocol: app_protocol.map(str::to_owned),
         };
         let endpoints = pods.iter().map(|pod| Endpoint {
             ip: pod.network.pod_ip(),

@@ -14,7 +14,7 @@ use super::*;
 use crate::{Certificate, Certificates};
 
 /// A certificate for a name, and what a client needs to believe it.
-fn made_for(name: &str) -> (Certificate, CertificateDer<'static>) {
+pub(super) fn made_for(name: &str) -> (Certificate, CertificateDer<'static>) {
     let own = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     let (chain, key) = (own.cert.pem(), own.signing_key.serialize_pem());
     let certificate = Certificate::from_pem(chain.as_bytes(), key.as_bytes()).unwrap();
@@ -24,7 +24,7 @@ fn made_for(name: &str) -> (Certificate, CertificateDer<'static>) {
     )
 }
 
-async fn connect(
+pub(super) async fn connect(
     world: &World,
     name: &str,
     trusted: &CertificateDer<'static>,

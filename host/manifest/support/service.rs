@@ -52,7 +52,7 @@ pub(super) const TABLES: &[Table] = &[
         definition: "io.k8s.api.core.v1.ServicePort",
         title: "Service port",
         fields: &[
-            Field::ignored("appProtocol", "ports carry bytes of any protocol"),
+            Field::yes("appProtocol"),
             Field::yes("name"),
             Field::yes("nodePort"),
             Field::yes("port"),

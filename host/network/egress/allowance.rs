@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::rule::{EgressRule, EgressTarget};
 use super::{HOST_NAMES, Lookup, special};
-use crate::address::GATEWAY;
+use crate::address::{GATEWAY, GATEWAY6, behind_gateway};
 use crate::counters::Protocol;
 use crate::limits::{MAX_PINNED_ADDRESSES, MAX_PINNED_NAMES, NAME_FRESH, NAME_PINNED};
 
@@ -71,14 +71,12 @@ impl Allowance {
     /// What is told of a name without asking anybody: the names of this machine, and what was looked up just now.
     pub(super) fn known(&self, name: &str, now: Instant) -> Option<Vec<IpAddr>> {
         if HOST_NAMES.contains(&name) {
-            let loopback = IpAddr::from([127, 0, 0, 1]);
-            let is_reached = self.rules.iter().any(|rule| rule.has_address(loopback));
-            return Some(
-                is_reached
-                    .then_some(IpAddr::V4(GATEWAY))
-                    .into_iter()
-                    .collect(),
-            );
+            let gateways = [IpAddr::V4(GATEWAY), IpAddr::V6(GATEWAY6)].into_iter();
+            let leads_on = |gateway: &IpAddr| {
+                let loopback = behind_gateway(*gateway);
+                loopback.is_some_and(|ip| self.rules.iter().any(|rule| rule.has_address(ip)))
+            };
+            return Some(gateways.filter(leads_on).collect());
         }
         let known = self.names.get(name)?;
         let is_fresh = now.duration_since(known.at) < NAME_FRESH;
@@ -180,6 +178,13 @@ mod tests {
             ("[::/0]:*", "[::1]:80", false),
             ("[::/0]:*", "[fe80::1]:80", false),
             ("[::/0]:*", "[64:ff9b::7f00:1]:80", false),
+            ("[::/0]:*", "[2002:7f00:1::]:80", false),
+            ("[::/0]:*", "[fd12::1]:80", true),
+            ("[::/0]:*", "192.0.2.9:80", false),
+            ("[::1]:80", "[::1]:80", true),
+            ("[::1]:80", "[::]:80", false),
+            ("[fe80::/10]:80", "[fe80::1]:80", true),
+            ("[fe80::/9]:80", "[fe80::1]:80", false),
             ("127.0.0.0/8:80", "127.0.0.1:80", true),
             ("127.0.0.1:80", "127.0.0.1:80", true),
             ("127.0.0.1:80", "127.0.0.2:80", false),
@@ -249,6 +254,7 @@ mod tests {
             "ff02::1",
             "fd00:10:244::1",
             "64:ff9b::7f00:1",
+            "2002:a9fe:a9fe::1",
         ] {
             // Also when a block of everything stands beside the name.
             for rules in [
@@ -290,14 +296,18 @@ mod tests {
     #[test]
     fn the_names_of_this_machine_are_known_where_its_loopback_is_reached() {
         let now = Instant::now();
-        for (rule, expected) in [
-            ("127.0.0.1/32:80", vec![IpAddr::V4(GATEWAY)]),
-            ("127.0.0.2/32:80", vec![]),
-            ("0.0.0.0/0:80", vec![]),
+        let (v4, v6) = (IpAddr::V4(GATEWAY), IpAddr::V6(GATEWAY6));
+        for (rules, expected) in [
+            (&["127.0.0.1/32:80"][..], vec![v4]),
+            (&["127.0.0.2/32:80"], vec![]),
+            (&["0.0.0.0/0:80"], vec![]),
+            (&["[::1]:80"], vec![v6]),
+            (&["[::/0]:80"], vec![]),
+            (&["[::1]:80", "127.0.0.1:81"], vec![v4, v6]),
         ] {
             for name in HOST_NAMES {
-                let known = allowance(&[rule]).known(name, now);
-                assert_eq!(known, Some(expected.clone()), "{rule} {name}");
+                let known = allowance(rules).known(name, now);
+                assert_eq!(known, Some(expected.clone()), "{rules:?} {name}");
             }
         }
     }

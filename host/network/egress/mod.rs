@@ -22,7 +22,7 @@ mod udp;
 #[cfg(test)]
 mod tests;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Semaphore;
@@ -33,14 +33,15 @@ pub use rule::{EgressRule, EgressRuleError, EgressTarget};
 pub(crate) use tcp::{Departure, carry_out};
 pub(crate) use udp::{DatagramsOut, Outgoing};
 
-use crate::address::GATEWAY;
+use crate::address::behind_gateway;
 use crate::counters::Protocol;
 use crate::limits::MAX_UPSTREAM_LOOKUPS;
 use crate::lock::lock;
 use allowance::Allowance;
 
 /// The names by which pods know the machine that they run on, as podman and docker call it. They stand for
-/// [`crate::GATEWAY`], and whoever connects there gets to the machine's own 127.0.0.1, if a rule allows that.
+/// [`crate::GATEWAY`] and [`crate::GATEWAY6`], and whoever connects there gets to the machine's own 127.0.0.1 and `::1`, if a
+/// rule allows that.
 pub const HOST_NAMES: [&str; 2] = ["host.containers.internal", "host.docker.internal"];
 
 /// What pods may reach outside.
@@ -94,11 +95,8 @@ impl Egress {
 
     /// The real address to which a connection to `to` goes, if it may.
     pub(crate) fn admit(&self, protocol: Protocol, to: SocketAddr) -> Option<SocketAddr> {
-        let real = if to.ip() == IpAddr::V4(GATEWAY) {
-            SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), to.port())
-        } else {
-            to
-        };
+        let loopback = behind_gateway(to.ip());
+        let real = loopback.map_or(to, |ip| SocketAddr::new(ip, to.port()));
         let allowance = lock(&self.allowance);
         let is_allowed = allowance.allows(protocol, real, Instant::now());
         is_allowed.then_some(real)

@@ -76,7 +76,7 @@ pub enum EgressRuleError {
     Brackets,
     /// The machine itself has been named.
     #[error(
-        "{name:?} is each pod's own name for itself or for its machine: to let pods reach the loopback of this machine write 127.0.0.1/32:PORT, and let them connect to host.containers.internal"
+        "{name:?} is each pod's own name for itself or for its machine: to let pods reach the loopback of this machine write 127.0.0.1/32:PORT or [::1]:PORT, and let them connect to host.containers.internal"
     )]
     Machine {
         /// The name.

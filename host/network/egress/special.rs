@@ -56,14 +56,23 @@ pub(super) fn range_of(ip: IpAddr) -> Option<IpNet> {
     }
 }
 
+/// The first part of an address in whose next 32 bits there is an IPv4 address to which a relay takes it (6to4, RFC 3056).
+const SIX_TO_FOUR: u16 = 0x2002;
+
 /// An address that stands for a special IPv4 address is as special, all by itself.
 fn translated(ip: Ipv6Addr) -> Option<Ipv6Net> {
-    let [a, b, c, d, e, f, high, low] = ip.segments();
+    let [a, b, c, d, e, f, g, h] = ip.segments();
+    let [high, low] = if NAT64.contains(&[a, b, c, d, e, f]) {
+        [g, h]
+    } else if a == SIX_TO_FOUR {
+        [b, c]
+    } else {
+        return None;
+    };
     let [h1, h2] = high.to_be_bytes();
     let [l1, l2] = low.to_be_bytes();
-    let is_special = NAT64.contains(&[a, b, c, d, e, f])
-        && range_of(IpAddr::V4(Ipv4Addr::new(h1, h2, l1, l2))).is_some();
-    is_special.then(|| Ipv6Net::from(ip))
+    let v4 = Ipv4Addr::new(h1, h2, l1, l2);
+    range_of(IpAddr::V4(v4)).map(|_| Ipv6Net::from(ip))
 }
 
 #[cfg(test)]
@@ -94,6 +103,8 @@ mod tests {
             ("64:ff9b::7f00:1", Some("64:ff9b::7f00:1/128")),
             ("64:ff9b:1::a9fe:a9fe", Some("64:ff9b:1::a9fe:a9fe/128")),
             ("64:ff9b::5db8:d822", None),
+            ("2002:7f00:1::9", Some("2002:7f00:1::9/128")),
+            ("2002:5db8:d822::1", None),
             ("93.184.216.34", None),
             ("10.0.0.1", None),
             ("10.112.0.1", None),

@@ -19,7 +19,7 @@ use crate::limits::{NAME_PINNED, UPSTREAM_TIMEOUT};
 use crate::lock::lock;
 use crate::tests::{CountingWaker, connecting};
 use crate::{
-    AddressFamily, ContainerNetwork, Errno, GATEWAY, NAMESERVER, Network, PodNetwork,
+    AddressFamily, ContainerNetwork, Errno, GATEWAY, GATEWAY6, NAMESERVER, Network, PodNetwork,
     PodNetworkConfig, PodPolicy, PolicyPeer, PolicyRule, ResolveError, TcpStream, UdpSocket,
 };
 
@@ -210,6 +210,72 @@ async fn the_loopback_of_the_machine_is_behind_the_gateway_for_who_may_reach_it(
              what would allow it: --allow-egress 127.0.0.1/32:{closed}"
         )]
     );
+}
+
+/// `::1` is another place than 127.0.0.1, with a gateway of its own.
+#[tokio::test]
+async fn the_ipv6_loopback_of_the_machine_is_behind_the_gateway_of_ipv6() {
+    let Ok(listener) = TcpListener::bind("[::1]:0").await else {
+        // A machine without IPv6 has nothing to reach.
+        return;
+    };
+    let port = listener.local_addr().unwrap().port();
+    let datagrams = HostUdp::bind(("::1", port)).await.unwrap();
+    let world = World::new(
+        &[&format!("[::1]:{port}"), &format!("[::1]:{port}/udp")],
+        &[],
+    );
+    let gateway = SocketAddr::new(GATEWAY6.into(), port);
+    for name in HOST_NAMES {
+        let found = world.lookup(name).await;
+        assert_eq!(found, Some(vec![GATEWAY6.into()]), "{name}");
+    }
+    let inside = world.connect(gateway).await.unwrap();
+    let (mut outside, client) = timeout(LONG, listener.accept()).await.unwrap().unwrap();
+    assert!(client.ip().is_loopback());
+    inside.write_all(Bytes::from_static(b"ping")).await.unwrap();
+    let mut heard = [0; 9];
+    outside.read_exact(&mut heard[..4]).await.unwrap();
+    outside.write_all(b"pong").await.unwrap();
+    assert_eq!(inside.read(9).await.unwrap(), "pong");
+    assert_eq!(inside.peer_addr(), gateway);
+
+    let socket = world.container.udp_socket(AddressFamily::Ipv6).unwrap();
+    socket.bind("[::]:0".parse().unwrap()).unwrap();
+    let question = Bytes::from_static(b"question");
+    socket.try_send_to(&question, Some(gateway)).unwrap();
+    let asked = timeout(LONG, datagrams.recv_from(&mut heard)).await;
+    let (length, client) = asked.unwrap().unwrap();
+    assert_eq!(heard[..length], question);
+    datagrams.send_to(b"answer", client).await.unwrap();
+    let answer = received(&socket).await;
+    assert_eq!((answer.data, answer.from), ("answer".into(), gateway));
+
+    // The pod's own `::1` is the pod; the other family's loopback and neighbours are not meant.
+    for (to, errno) in [
+        (SocketAddr::new(ip("::1"), port), Errno::ConnRefused),
+        (at_gateway(port), Errno::HostUnreach),
+        (
+            SocketAddr::new(ip("fd00:10:244::2"), port),
+            Errno::HostUnreach,
+        ),
+        (SocketAddr::new(ip("::ffff:7f00:1"), port), Errno::Inval),
+        (SocketAddr::new(ip("fe80::1"), port), Errno::NetUnreach),
+    ] {
+        let socket = world
+            .container
+            .tcp_socket(AddressFamily::of(to.ip()))
+            .unwrap();
+        let outcome = match socket.connect(to) {
+            Ok(()) => timeout(LONG, std::future::poll_fn(|cx| socket.poll_connect(cx))).await,
+            Err(errno) => Ok(Err(errno)),
+        };
+        assert_eq!(outcome.unwrap().err(), Some(errno), "{to}");
+    }
+    let events = world.events();
+    assert_eq!(events.len(), 2, "{events:?}");
+    assert!(events[0].ends_with(&format!("--allow-egress 127.0.0.1/32:{port}")));
+    assert!(events[1].ends_with(&format!("--allow-egress [fe80::1/128]:{port}")));
 }
 
 #[tokio::test]

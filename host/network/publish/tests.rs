@@ -12,7 +12,9 @@ use tokio::time::timeout;
 
 use super::{PublishConfig, PublishError, PublishedTraffic, publish};
 use crate::tests::{listen, pattern, pod};
-use crate::{AddressFamily, EventLoops, PodNetwork, Protocol, Shutdown, TcpSocket, TcpStream};
+use crate::{
+    AddressFamily, EventLoop, EventLoops, PodNetwork, Protocol, Shutdown, TcpSocket, TcpStream,
+};
 
 /// Longest that a test waits for anything.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -73,7 +75,11 @@ async fn connections_are_carried_on_the_threads_that_a_server_asks_for() {
     });
     let (pod, _a, b) = pod();
     let listener = listen(&b, "0.0.0.0:80");
-    let loops = EventLoops::new(threads.iter().map(|thread| thread.handle().clone()));
+    let loops = EventLoops::new(
+        threads
+            .iter()
+            .map(|thread| EventLoop::new(thread.handle().clone())),
+    );
     listener.carry_on(loops).unwrap();
     let (at, traffic, task) = serve(&pod, 80, Protocol::Tcp).await;
     let mut clients = Vec::new();

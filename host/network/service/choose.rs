@@ -57,6 +57,7 @@ mod tests {
             name: name.to_owned(),
             protocol,
             port,
+            app_protocol: None,
         }
     }
 

@@ -67,6 +67,8 @@ pub struct NamedPort {
     pub protocol: Protocol,
     /// 1 to 65535.
     pub port: u16,
+    /// `appProtocol`: what is spoken there. Proxies read it; the network carries bytes.
+    pub app_protocol: Option<String>,
 }
 
 /// What stands behind a service: a pod.

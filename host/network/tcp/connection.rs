@@ -8,6 +8,9 @@
 //! * the first write to a peer that has closed is taken, since only the peer's answer to it, a reset, can tell that nobody
 //!   is there (RFC 9293 3.10.7.1); the next gives `EPIPE`.
 //!
+//! A socket may be connected to itself (RFC 9293 3.5, simultaneous open): then there is one end and one pipe, and by the rules
+//! above the end is its own peer.
+//!
 //! One lock holds both directions, since closing concerns both; the two ends of a connection usually live on one thread.
 
 use std::net::SocketAddr;
@@ -32,6 +35,8 @@ use crate::{Errno, limits};
 pub(super) enum Side {
     Client,
     Server,
+    /// The only one of a connection with itself; it has the client's place.
+    Itself,
 }
 
 impl Side {
@@ -39,6 +44,7 @@ impl Side {
         match self {
             Self::Client => Self::Server,
             Self::Server => Self::Client,
+            Self::Itself => Self::Itself,
         }
     }
 }
@@ -53,14 +59,14 @@ struct Pair<T> {
 impl<T> Pair<T> {
     const fn of(&self, side: Side) -> &T {
         match side {
-            Side::Client => &self.client,
+            Side::Client | Side::Itself => &self.client,
             Side::Server => &self.server,
         }
     }
 
     const fn of_mut(&mut self, side: Side) -> &mut T {
         match side {
-            Side::Client => &mut self.client,
+            Side::Client | Side::Itself => &mut self.client,
             Side::Server => &mut self.server,
         }
     }
@@ -102,6 +108,7 @@ struct State {
     /// `pipes.of(side)` carries what `side` sends.
     pipes: Pair<Pipe>,
     sides: Pair<SideState>,
+    is_with_itself: bool,
     reservation: Option<Reservation>,
 }
 
@@ -132,38 +139,17 @@ impl Connection {
         dialed: SocketAddr,
         budget: &Arc<BufferBudget>,
     ) -> (End, End) {
-        let side = |options: &TcpOptions| SideState {
-            send_bytes: options.send_buffer_bytes(),
-            receive_bytes: options.receive_buffer_bytes(),
-            ..SideState::default()
-        };
-        let mut state = State {
-            pipes: Pair {
-                client: Pipe::new(0),
-                server: Pipe::new(0),
-            },
-            sides: Pair {
-                client: side(client.1),
-                server: side(server.1),
-            },
-            reservation: None,
-        };
-        state.resize(budget);
-        let capturing = Arc::clone(client.0.tap.switch());
-        let connection = Arc::new(Self {
-            ends: Pair {
+        let (ends, sides) = (
+            Pair {
                 client: client.0,
                 server: server.0,
             },
-            dialed,
-            budget: Arc::clone(budget),
-            capturing,
-            opened_at: Instant::now(),
-            state: Mutex::new(state),
-        });
-        if connection.capturing.is_on() {
-            connection.show(&lock(&connection.state), Side::Client, &Segment::Open);
-        }
+            Pair {
+                client: SideState::new(client.1),
+                server: SideState::new(server.1),
+            },
+        );
+        let connection = Self::new(ends, sides, dialed, budget, Side::Client);
         let server = End {
             connection: Arc::clone(&connection),
             side: Side::Server,
@@ -176,6 +162,65 @@ impl Connection {
             server,
         )
     }
+
+    /// The only end of a connection of a socket with itself.
+    pub(super) fn with_itself(own: (EndInfo, &TcpOptions), budget: &Arc<BufferBudget>) -> End {
+        let dialed = own.0.address;
+        let (ends, sides) = (
+            Pair {
+                client: own.0.clone(),
+                server: own.0,
+            },
+            Pair {
+                client: SideState::new(own.1),
+                server: SideState::default(),
+            },
+        );
+        let side = Side::Itself;
+        let connection = Self::new(ends, sides, dialed, budget, side);
+        End { connection, side }
+    }
+
+    fn new(
+        ends: Pair<EndInfo>,
+        sides: Pair<SideState>,
+        dialed: SocketAddr,
+        budget: &Arc<BufferBudget>,
+        opener: Side,
+    ) -> Arc<Self> {
+        let mut state = State {
+            pipes: Pair {
+                client: Pipe::new(0),
+                server: Pipe::new(0),
+            },
+            sides,
+            is_with_itself: opener == Side::Itself,
+            reservation: None,
+        };
+        state.resize(budget);
+        let connection = Arc::new(Self {
+            capturing: Arc::clone(ends.client.tap.switch()),
+            ends,
+            dialed,
+            budget: Arc::clone(budget),
+            opened_at: Instant::now(),
+            state: Mutex::new(state),
+        });
+        if connection.capturing.is_on() {
+            connection.show(&lock(&connection.state), opener, &Segment::Open);
+        }
+        connection
+    }
+}
+
+impl SideState {
+    fn new(options: &TcpOptions) -> Self {
+        Self {
+            send_bytes: options.send_buffer_bytes(),
+            receive_bytes: options.receive_buffer_bytes(),
+            ..Self::default()
+        }
+    }
 }
 
 impl State {
@@ -186,6 +231,11 @@ impl State {
         let (client, server) = (&self.sides.client, &self.sides.server);
         let up = client.send_bytes.saturating_add(server.receive_bytes);
         let down = server.send_bytes.saturating_add(client.receive_bytes);
+        let (up, down) = if self.is_with_itself {
+            (up.saturating_add(down), 0)
+        } else {
+            (up, down)
+        };
         let wanted = u64::try_from(up.saturating_add(down)).unwrap_or(u64::MAX);
         self.reservation = budget.reserve(wanted);
         let least = 2 * limits::MIN_BUFFER_BYTES;
@@ -317,13 +367,20 @@ impl Connection {
             | Segment::Finish
             | Segment::Reset => 0,
         };
+        let sent = passed(side).saturating_sub(written);
+        let received = if side == Side::Itself {
+            // What it sends now has not come yet.
+            sent
+        } else {
+            passed(side.other())
+        };
         let place = Place {
             opened_at: self.opened_at,
-            sent: passed(side).saturating_sub(written),
-            received: passed(side.other()),
+            sent,
+            received,
         };
         let (client, server) = (self.ends.client.shown(), self.ends.server.shown());
-        let is_from_client = side == Side::Client;
+        let is_from_client = side != Side::Server;
         show_tcp(client, server, self.dialed, is_from_client, segment, place);
     }
 }
@@ -351,12 +408,12 @@ impl End {
     /// The other end's address as this one sees it.
     pub(super) fn peer_address(&self) -> SocketAddr {
         match self.side {
-            Side::Client => self.connection.dialed,
+            Side::Client | Side::Itself => self.connection.dialed,
             Side::Server => self.connection.ends.client.address,
         }
     }
 
-    /// The addresses of client and server, if this is the client's end.
+    /// The addresses of client and server, if this is the client's end. One with itself concerns nobody else.
     pub(super) fn opened(&self) -> Option<(SocketAddr, SocketAddr)> {
         let ends = &self.connection.ends;
         (self.side == Side::Client).then_some((ends.client.address, ends.server.address))
@@ -398,9 +455,10 @@ impl End {
         if max == 0 {
             return Ok(Bytes::new());
         }
+        let waits_to_write = !state.pipes.of(self.side).writers.is_empty();
         let incoming = state.pipes.of_mut(self.side.other());
         if let Some(data) = incoming.pull(max) {
-            if incoming.should_wake_writers() {
+            if incoming.should_wake_writers(waits_to_write) {
                 let writers = incoming.writers.take();
                 drop(state);
                 writers.wake();
@@ -514,6 +572,13 @@ impl End {
             return Poll::Ready(());
         }
         state.pipes.of_mut(self.side).writers.register(cx.waker());
+        // This end may read no further until it has written.
+        let incoming = state.pipes.of_mut(self.side.other());
+        if incoming.should_wake_writers(true) {
+            let writers = incoming.writers.take();
+            drop(state);
+            writers.wake();
+        }
         Poll::Pending
     }
 

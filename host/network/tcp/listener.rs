@@ -142,7 +142,8 @@ impl Listener {
 
     /// Where the next connection is to be carried, if not with the pod.
     pub(crate) fn event_loop(&self) -> Option<Handle> {
-        self.event_loops.get()?.next().cloned()
+        let event_loop = self.event_loops.get()?.next()?;
+        Some(event_loop.handle().clone())
     }
 
     /// Starts a connection to this listener. `pod` is the listener's, where the client is of another one.
@@ -333,6 +334,33 @@ impl Connecting {
         let attempted = Attempted(Arc::clone(&attempt));
         let listener = Weak::new();
         (Self(Inner::Attempt { attempt, listener }), attempted)
+    }
+
+    /// An attempt that has come to something at once: the socket that makes it is bound to where it goes.
+    pub(super) fn to_itself(from: Origin) -> Self {
+        let own = EndInfo {
+            address: from.address,
+            container: Arc::clone(&from.container),
+            tap: Arc::clone(&from.tap),
+            event_loop: event_loops::here(),
+        };
+        let end = Connection::with_itself((own, &from.options), &from.budget);
+        let (to, server, tap) = (
+            from.address,
+            Arc::clone(&from.container),
+            Arc::clone(&from.tap),
+        );
+        let outcome = Mutex::new((Outcome::Done(Ok(end)), Wakers::default()));
+        let attempt = Arc::new(Attempt {
+            from,
+            to,
+            server,
+            tap,
+            opened_on: None,
+            outcome,
+        });
+        let listener = Weak::new();
+        Self(Inner::Attempt { attempt, listener })
     }
 
     /// An attempt that nobody answers.

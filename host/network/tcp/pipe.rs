@@ -7,7 +7,9 @@
 //!
 //! Waking: a reader is woken when the queue gets its first bytes. A writer that found no room is woken when half of the
 //! capacity is free, not at the first free byte, because each wake costs a task switch; until then it may still write if it
-//! asks. That loses no wake-up: the queue is not empty, so the reader has yet to come and will pass the mark.
+//! asks. That loses no wake-up: the queue is not empty, so the reader has yet to come and will pass the mark, unless it waits
+//! itself until it can write into the other direction. Then any room is enough: a client that sends all of its request
+//! before it reads would otherwise wait for ever for a server that answers as it reads.
 
 use std::collections::VecDeque;
 
@@ -126,9 +128,15 @@ impl Pipe {
         piece
     }
 
-    /// Whether writers that wait for room should be woken now.
-    pub(super) fn should_wake_writers(&self) -> bool {
-        !self.writers.is_empty() && self.unread <= self.capacity / 2
+    /// Whether writers that wait for room should be woken now; the reader may be one that `waits_to_write` into the other
+    /// direction.
+    pub(super) fn should_wake_writers(&self, waits_to_write: bool) -> bool {
+        let mark = if waits_to_write {
+            self.capacity.saturating_sub(1)
+        } else {
+            self.capacity / 2
+        };
+        !self.writers.is_empty() && self.unread <= mark
     }
 
     /// Throws away what is unread, and all that follows.

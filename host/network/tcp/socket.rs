@@ -189,7 +189,8 @@ impl TcpSocket {
         }
     }
 
-    /// Starts to connect; [`TcpSocket::try_connect`] has the outcome, often at once.
+    /// Starts to connect; [`TcpSocket::try_connect`] has the outcome, often at once. A socket that connects to the address that
+    /// it is bound to is connected to itself, and reads what it writes.
     ///
     /// # Errors
     /// Only what is wrong with the call: `EAFNOSUPPORT`; `EINVAL` for port 0, a wildcard, multicast or IPv4-mapped address
@@ -208,6 +209,7 @@ impl TcpSocket {
         check_peer(self.shared.family, to)?;
         let registration = &self.shared.registration;
         let (pod, container) = (registration.pod(), registration.container_name());
+        let is_bound = bound.is_some();
         let lease = match bound {
             Some(lease) => lease,
             None => {
@@ -226,7 +228,13 @@ impl TcpSocket {
             local.set_ip(pod.addresses.source_for(to.ip()));
         }
         let options = lock(&self.shared.options).clone();
-        let connecting = pod.connect(container, local, to, &options);
+        // A simultaneous open with itself (RFC 9293 3.5). Only for who has chosen the port: on Linux a client may be given the
+        // ephemeral port that it connects to, and is then taken for the server that is not there.
+        let connecting = if is_bound && local == to {
+            Connecting::to_itself(pod.origin(container, local, to, &options))
+        } else {
+            pod.connect(container, local, to, &options)
+        };
         *state = State::Connecting {
             connecting,
             local,

@@ -46,6 +46,66 @@ fn both_ends_know_both_addresses() {
 }
 
 #[test]
+fn a_socket_that_connects_to_where_it_is_bound_is_connected_to_itself() {
+    let (pod, a, _b) = pod();
+    for (bound, to) in [
+        ("127.0.0.1:80", "127.0.0.1:80"),
+        ("0.0.0.0:80", "10.244.0.2:80"),
+        ("[::]:80", "[::1]:80"),
+    ] {
+        let [bound, to] = [bound, to].map(|text| text.parse::<std::net::SocketAddr>().unwrap());
+        let socket = a.tcp_socket(AddressFamily::of(bound.ip())).unwrap();
+        socket.bind(bound).unwrap();
+        socket.connect(to).unwrap();
+        let stream = socket.try_connect().unwrap();
+        assert_eq!((stream.local_addr(), stream.peer_addr()), (to, to));
+
+        let waker = CountingWaker::new();
+        assert!(stream.poll_read_ready(&mut waker.context()).is_pending());
+        assert_eq!(write(&stream, "hello"), Ok(5));
+        assert_eq!(waker.count(), 1);
+        let listed = pod.sockets();
+        assert_eq!(listed.len(), 1, "{listed:?}");
+        assert_eq!(listed[0].receive_queue_bytes, 5);
+        assert_eq!(
+            (listed[0].traffic.tx_bytes, listed[0].traffic.rx_bytes),
+            (5, 5)
+        );
+        assert_eq!(stream.try_read(99).unwrap(), "hello");
+
+        // It has the buffers of one connection's direction, and no more.
+        let mut much = Bytes::from(vec![7; 2 * PIPE_BYTES]);
+        assert_eq!(stream.try_write(&mut much), Ok(PIPE_BYTES));
+        assert_eq!(stream.try_write(&mut much), Err(Errno::Again));
+        assert!(stream.poll_write_ready(&mut waker.context()).is_pending());
+        assert!(!stream.try_read(PIPE_BYTES).unwrap().is_empty());
+
+        // It is the one that ends and the one that is told.
+        stream.shutdown(Shutdown::Send).unwrap();
+        while !stream.try_read(PIPE_BYTES).unwrap().is_empty() {}
+        assert_eq!(write(&stream, "more"), Err(Errno::Pipe));
+        drop((socket, stream));
+        assert!(pod.sockets().is_empty());
+        let again = a.tcp_socket(AddressFamily::of(bound.ip())).unwrap();
+        again.bind(bound).unwrap();
+    }
+}
+
+#[test]
+fn only_who_chose_its_port_connects_to_itself() {
+    let (_pod, a, _b) = pod();
+    for port in crate::limits::EPHEMERAL_PORTS.take(3) {
+        let to = format!("127.0.0.1:{port}");
+        let refused = connecting(&a, &to).try_connect();
+        assert_eq!(refused.err(), Some(Errno::ConnRefused), "{to}");
+    }
+    let elsewhere = tcp4(&a);
+    elsewhere.bind("127.0.0.2:80".parse().unwrap()).unwrap();
+    elsewhere.connect("127.0.0.1:80".parse().unwrap()).unwrap();
+    assert_eq!(elsewhere.try_connect().err(), Some(Errno::ConnRefused));
+}
+
+#[test]
 fn a_connect_is_refused_where_nobody_of_its_family_listens() {
     let (_pod, a, b) = pod();
     let _listeners = [listen(&b, "127.0.0.1:80"), listen(&b, "[::]:90")];
@@ -317,6 +377,31 @@ fn closing_a_listener_resets_what_nobody_accepted() {
         connecting(&a, "127.0.0.1:80").try_connect().err(),
         Some(Errno::ConnRefused)
     );
+}
+
+#[test]
+fn a_writer_is_woken_by_any_room_when_its_reader_waits_to_write_too() {
+    let (_pod, a, b) = pod();
+    let full = || Bytes::from(vec![1; PIPE_BYTES]);
+    // The reader reads first and waits then, and the other way around.
+    for reads_first in [true, false] {
+        let (near, far) = connection(&a, &b);
+        assert_eq!(near.try_write(&mut full()), Ok(PIPE_BYTES));
+        assert_eq!(far.try_write(&mut full()), Ok(PIPE_BYTES));
+        let (writer, reader) = (CountingWaker::new(), CountingWaker::new());
+        assert!(near.poll_write_ready(&mut writer.context()).is_pending());
+        if reads_first {
+            assert_eq!(far.try_read(100).unwrap().len(), 100);
+            assert_eq!(writer.count(), 0, "the reader may read on");
+        }
+        assert!(far.poll_write_ready(&mut reader.context()).is_pending());
+        if !reads_first {
+            assert_eq!(writer.count(), 0, "there is no room");
+            assert_eq!(far.try_read(100).unwrap().len(), 100);
+        }
+        assert_eq!(writer.count(), 1);
+        assert!(near.poll_write_ready(&mut writer.context()).is_ready());
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ use wasmpod_network::{Protocol, ServiceName, publish as host_port};
 use wasmpod_sandbox::{ContainerRuntime, ProgressSink};
 
 use crate::error::NodeError;
-use crate::node_ports::{NodePorts, node_port_of, node_ports};
+use crate::node_ports::{NodePorts, node_port_of};
 use images::Images;
 use publish::{PublishRule, is_meant, overlap, publications};
 
@@ -144,7 +144,7 @@ pub(crate) async fn check_ports(
     let mut taken = held;
     for service in services {
         let name = service.metadata.name.clone().unwrap_or_default();
-        for port in node_ports(service) {
+        for port in open.wanted(service) {
             if open.has(port.host, port.protocol) {
                 continue;
             }

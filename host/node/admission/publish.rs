@@ -283,10 +283,12 @@ pub(crate) fn proxy_protocol(
 
 /// Do both mean the same port of the machine? An IPv6 socket for all addresses has those of IPv4 too.
 pub(crate) fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
-    let covers = |one: IpAddr, other: IpAddr| {
-        one == other || one.is_unspecified() && (one.is_ipv6() || other.is_ipv4())
-    };
     a.port() == b.port() && (covers(a.ip(), b.ip()) || covers(b.ip(), a.ip()))
+}
+
+/// Does a socket at one address have what comes to the other too?
+pub(crate) fn covers(one: IpAddr, other: IpAddr) -> bool {
+    one == other || one.is_unspecified() && (one.is_ipv6() || other.is_ipv4())
 }
 
 /// Does the service's selector match the pod's labels? A service without selector has no pods of its own.

@@ -28,8 +28,17 @@ const MANAGED_BY: (&str, &str) = (
 /// pods are in no slice. (kube-controller-manager begins another slice at 100.)
 const MAX_ENDPOINTS: usize = 1000;
 
-/// A port of a service as a pod has it: name, protocol, number.
-type Ports = Vec<(Option<String>, String, i32)>;
+/// The ports of a service as a pod has them.
+type Ports = Vec<PortHere>;
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct PortHere {
+    name: Option<String>,
+    protocol: String,
+    number: i32,
+    app_protocol: Option<String>,
+}
 
 impl Reconciler {
     pub(super) fn endpoints(&mut self, object: &ObjectRef) {
@@ -198,7 +207,12 @@ fn ports(service: &Service, pod: &Pod) -> Ports {
             _ => port.port,
         };
         let protocol = port.protocol.clone().unwrap_or_else(|| "TCP".to_owned());
-        Some((port.name.clone(), protocol, number))
+        Some(PortHere {
+            name: port.name.clone(),
+            protocol,
+            number,
+            app_protocol: port.app_protocol.clone(),
+        })
     });
     ports.collect()
 }
@@ -209,11 +223,11 @@ fn slice(service: &Service, ports: &Ports, endpoints: &[Endpoint]) -> EndpointSl
     let mut labels = metadata.labels.clone().unwrap_or_default();
     labels.insert(SERVICE_NAME.to_owned(), name.clone());
     labels.insert(MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned());
-    let ports = ports.iter().map(|(name, protocol, number)| SlicePort {
-        name: Some(name.clone().unwrap_or_default()),
-        port: Some(*number),
-        protocol: Some(protocol.clone()),
-        ..SlicePort::default()
+    let ports = ports.iter().map(|port| SlicePort {
+        name: Some(port.name.clone().unwrap_or_default()),
+        port: Some(port.number),
+        protocol: Some(port.protocol.clone()),
+        app_protocol: port.app_protocol.clone(),
     });
     EndpointSlice {
         address_type: "IPv4".to_owned(),
@@ -258,11 +272,11 @@ fn subset(ports: &Ports, endpoints: &[Endpoint]) -> EndpointSubset {
             .collect();
         (!list.is_empty()).then_some(list)
     };
-    let ports = ports.iter().map(|(name, protocol, number)| EndpointPort {
-        name: name.clone(),
-        port: *number,
-        protocol: Some(protocol.clone()),
-        ..EndpointPort::default()
+    let ports = ports.iter().map(|port| EndpointPort {
+        name: port.name.clone(),
+        port: port.number,
+        protocol: Some(port.protocol.clone()),
+        app_protocol: port.app_protocol.clone(),
     });
     EndpointSubset {
         addresses: addresses(true),

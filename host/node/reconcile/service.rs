@@ -10,7 +10,7 @@ use wasmpod_store::{Kind, Object, ObjectRef};
 
 use super::Reconciler;
 use crate::events::Component;
-use crate::node_ports::{NodePort, node_ports};
+use crate::node_ports::NodePort;
 use crate::routes::{SERVICE_NAME, route};
 
 impl Reconciler {
@@ -68,7 +68,7 @@ impl Reconciler {
         service: Option<&Arc<Service>>,
     ) {
         let wanted = service
-            .map(|service| node_ports(service))
+            .map(|service| self.shared.node_ports.wanted(service))
             .unwrap_or_default();
         let mut closing = Vec::new();
         self.node_ports.retain(|(owner, port), task| {

@@ -22,7 +22,8 @@ use wasmpod_store::{Kind, Object};
 use wasmpod_volume::VolumePolicy;
 
 use crate::{
-    Agent, AgentConfig, Capacity, DeleteOptions, IngressConfig, NodeError, Started, Threads,
+    Agent, AgentConfig, Capacity, DeleteOptions, IngressConfig, NodeError, NodePortAddress,
+    Started, Threads,
 };
 
 /// The smallest file that is a WebAssembly module.
@@ -41,6 +42,15 @@ impl World {
     }
 
     fn with_ingress(ingress: IngressConfig) -> Self {
+        Self::with(ingress, Vec::new())
+    }
+
+    fn with_node_port_addresses(addresses: &[&str]) -> Self {
+        let addresses = addresses.iter().map(|text| text.parse().unwrap());
+        Self::with(IngressConfig::default(), addresses.collect())
+    }
+
+    fn with(ingress: IngressConfig, node_port_addresses: Vec<NodePortAddress>) -> Self {
         let dir = TempDir::new().unwrap();
         std::fs::write(dir.path().join("app.wasm"), EMPTY_MODULE).unwrap();
         let runtime = Arc::new(FakeRuntime::new());
@@ -51,6 +61,7 @@ impl World {
             clock: Clock::virtual_from(Timestamp::new(1_795_255_200, 0).unwrap()),
             volume_policy: VolumePolicy::default(),
             publish: Vec::new(),
+            node_port_addresses,
             egress: None,
             ingress,
             runtime: Arc::<FakeRuntime>::clone(&runtime),

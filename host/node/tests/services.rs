@@ -92,6 +92,31 @@ fn is_open(port: u16) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
+async fn node_ports_are_opened_where_the_user_says() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        // A machine without IPv6.
+        return;
+    }
+    let world = World::with_node_port_addresses(&["::1"]);
+    let node = service("node", &format!("type: NodePort, {PORTS}"));
+    let pod = pod("web", "restartPolicy: Always", "");
+    world.start(&(pod + &node)).await.unwrap();
+    world.until("the pod", |world| world.ready() == 1).await;
+    let port = node_port(&world, "node");
+    assert!(std::net::TcpStream::connect(("::1", port)).is_ok());
+    assert!(!is_open(port));
+    let published = world.agent.running("default", "web").unwrap().published();
+    let hosts: Vec<_> = published.iter().map(|port| port.host).collect();
+    assert_eq!(
+        hosts,
+        [std::net::SocketAddr::from((
+            std::net::Ipv6Addr::LOCALHOST,
+            port
+        ))]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_port_is_open_as_long_as_its_service_is_there() {
     let world = World::new();
     let node = service("node", &format!("type: NodePort, {PORTS}"));

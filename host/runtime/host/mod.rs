@@ -37,6 +37,7 @@ mod stdio;
 mod time;
 mod wasip1_sockets;
 
+pub(crate) use http::Trust;
 pub(crate) use lifecycle::{Origin, Signals};
 pub(crate) use wasip1_sockets::{Listeners, has_sockets, link_forms as link_socket_forms};
 

@@ -18,7 +18,7 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::http::Outgoing;
+use super::http::{Outgoing, Trust};
 use super::ipc::{Door, Handles, unmap_all};
 use super::lifecycle::Signals;
 use super::stdio::{Farewell, Stdin, Stdout};
@@ -63,7 +63,7 @@ impl ComponentState {
             table,
             wasi,
             http: WasiHttpCtx::new(),
-            outgoing: Outgoing::new(Arc::clone(&network)),
+            outgoing: Outgoing::new(Arc::clone(&network), setting.trust.clone()),
             network,
             ipc: Door::new(ipc, setting.ipc_wait_for_open),
             signals,
@@ -198,6 +198,8 @@ pub(crate) struct Setting {
     pub(crate) root: ContainerRoot,
     /// The same, opened, for instances that come one after the other; instead of `root`.
     pub(crate) opened: Option<WasiFilesystemCtx>,
+    /// Whose certificates its requests believe.
+    pub(crate) trust: Trust,
     /// The linear memory that it may have.
     pub(crate) memory: MemoryShare,
     /// The TCP ports that it declares.

@@ -19,7 +19,7 @@ use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep};
-use wasmpod_network::TcpStream;
+use wasmpod_network::{EventLoop, TcpStream};
 use wasmpod_sandbox::HttpSettings;
 
 use super::{Phase, Shared, exchange, killed};
@@ -51,9 +51,10 @@ pub(super) async fn serve(
     shared: Arc<Shared>,
     mut phase: watch::Receiver<Phase>,
     stream: TcpStream,
+    event_loop: Option<EventLoop>,
 ) {
     let local = stream.local_addr();
-    let activity = Arc::new(Activity::new());
+    let activity = Arc::new(Activity::new(event_loop));
     let io = TokioIo::new(Watched {
         stream,
         activity: Arc::clone(&activity),
@@ -129,7 +130,11 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
 }
 
 /// What a connection is doing.
-pub(super) struct Activity(Mutex<Doing>);
+pub(super) struct Activity {
+    doing: Mutex<Doing>,
+    /// Where it is served, if that was a choice.
+    event_loop: Option<EventLoop>,
+}
 
 struct Doing {
     requests: usize,
@@ -144,19 +149,23 @@ struct Doing {
 }
 
 impl Activity {
-    fn new() -> Self {
-        Self(Mutex::new(Doing {
+    fn new(event_loop: Option<EventLoop>) -> Self {
+        let doing = Doing {
             requests: 0,
             since: Instant::now(),
             in_head: false,
             has_begun: false,
             is_http2: false,
             may_begin_here: false,
-        }))
+        };
+        Self {
+            doing: Mutex::new(doing),
+            event_loop,
+        }
     }
 
     fn doing(&self) -> MutexGuard<'_, Doing> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.doing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_http2(&self) -> bool {
@@ -217,6 +226,13 @@ impl InRequest {
     /// Whether its guest may begin on the task of the connection.
     pub(super) const fn may_begin_here(&self) -> bool {
         self.may_begin_here
+    }
+
+    /// Whether the connection should end, because it is served where another pod lives by now. The client's next one is
+    /// served elsewhere.
+    pub(super) fn is_in_the_way(&self) -> bool {
+        let event_loop = self.activity.event_loop.as_ref();
+        event_loop.is_some_and(|event_loop| !event_loop.is_free())
     }
 }
 

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
-use http::header::{CONTENT_TYPE, HOST};
+use http::header::{CONNECTION, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
@@ -42,8 +42,9 @@ pub(super) async fn answer(
 ) -> Result<Response<ResponseBody>, Infallible> {
     let progress = Progress::new();
     let begins_here = in_request.may_begin_here();
+    let is_last = request.version() < Version::HTTP_2 && in_request.is_in_the_way();
     let outcome = outcome(&shared, request, local, &progress, begins_here).await;
-    Ok(match outcome {
+    let mut response = match outcome {
         Ok(response) => response.map(|body| ResponseBody::of_guest(body, progress, in_request)),
         Err(failure) => {
             let status = failure.status();
@@ -58,7 +59,12 @@ pub(super) async fn answer(
             response.headers_mut().insert(CONTENT_TYPE, text);
             response
         }
-    })
+    };
+    if is_last {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
+    Ok(response)
 }
 
 async fn outcome(
@@ -70,16 +76,19 @@ async fn outcome(
 ) -> Outcome {
     set_authority(&mut request, local)?;
     let title = Title::of(&request);
-    let permit = permit(shared)
+    // Whoever goes away meanwhile is not in the queue any more.
+    let place = place(shared)
         .await
         .inspect_err(|failure| shared.report(&title, failure))?;
+    // Waiting was none of the guest's time.
+    progress.touch();
     let (tell, told) = oneshot::channel();
     let mut work = Box::pin(work(
         Arc::clone(shared),
         request,
         Arc::clone(progress),
         Arc::new(Mutex::new(Some(tell))),
-        permit,
+        place,
     ));
     let is_over = begins_here && poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx).is_ready())).await;
     if !is_over {
@@ -115,7 +124,16 @@ fn set_authority(request: &mut Request<Incoming>, local: SocketAddr) -> Result<(
     Ok(())
 }
 
-/// Waits until one more request may be answered.
+/// Waits until one more request may be answered, and there is an instance for it.
+async fn place(shared: &Shared) -> Result<(OwnedSemaphorePermit, Instance), Failure> {
+    let permit = permit(shared).await?;
+    let instance = tokio::time::timeout(shared.settings.request_timeout, shared.instances.take());
+    let instance = instance
+        .await
+        .unwrap_or_else(|_| Err("no memory for one more within request-timeout".to_owned()));
+    Ok((permit, instance.map_err(Failure::NoInstance)?))
+}
+
 async fn permit(shared: &Shared) -> Result<OwnedSemaphorePermit, Failure> {
     let permits = &shared.permits;
     if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
@@ -148,12 +166,12 @@ fn work(
     request: Request<Incoming>,
     progress: Arc<Progress>,
     door: Door,
-    permit: OwnedSemaphorePermit,
+    (permit, instance): (OwnedSemaphorePermit, Instance),
 ) -> impl Future<Output = ()> + Send {
     let phase = shared.phase.subscribe();
     async move {
         let title = Title::of(&request);
-        let handled = handle(&shared, request, &progress, &door, phase);
+        let handled = handle(&shared, instance, request, &progress, &door, phase);
         if let Err(failure) = handled.await {
             shared.report(&title, &failure);
             give(&door, Err(failure));
@@ -164,12 +182,12 @@ fn work(
 
 async fn handle(
     shared: &Arc<Shared>,
+    instance: Instance,
     request: Request<Incoming>,
     progress: &Arc<Progress>,
     door: &Door,
     mut phase: watch::Receiver<Phase>,
 ) -> Result<(), Failure> {
-    let instance = shared.instances.take().map_err(Failure::NoInstance)?;
     let interrupted = Arc::clone(&instance.interrupted);
     let request = request.map(|body| RequestBody {
         body,

@@ -2,23 +2,25 @@
 //!
 //! By default an instance answers one request and is gone, so that nothing of a request is left for the next one. With
 //! `max-instance-reuse-count` one that has answered waits for the next request, the one that answered last first, so that
-//! those that are not needed become old and are dropped. Those that answer few requests come from the pool.
+//! those that are not needed become old and are dropped. Those that answer few requests come from the pool. Where the
+//! container's memory has no room for one more (`room`), the request waits for its turn.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::Request;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex as AsyncMutex, Notify};
 use tokio::time::Instant;
 use wasmtime::{Result, Store};
 
 use super::body::RequestBody;
 use super::handler::{Answer, Handler};
+use super::room::{Room, Seat};
 use crate::container::guard;
 use crate::host::{ComponentState, Held, Setting};
 use crate::link::Linked;
 use crate::polled::Interrupted;
-use crate::pool::{Pooled, Seat};
+use crate::pool::{self, Pooled};
 
 /// How long an instance waits for a next request before it is dropped with its memory. Longer than the second of
 /// `wasmtime serve`: what it holds is the container's own memory and nobody else's.
@@ -38,6 +40,9 @@ pub(crate) struct Instances {
     idle: Mutex<Vec<(Instant, Instance)>>,
     /// Something was put into an empty list.
     first_idle: Notify,
+    room: Arc<Room>,
+    /// Who waits for room: first come first served.
+    queue: AsyncMutex<()>,
 }
 
 /// One instance; its code runs in [`make`](Self::make) and [`answer`](Self::answer) only.
@@ -48,7 +53,9 @@ pub(super) struct Instance {
     uses: u32,
     pub(super) interrupted: Interrupted,
     /// Its place in the pool, if it is there; after the store.
-    seat: Option<Seat>,
+    pooled: Option<pool::Seat>,
+    /// Left when all else is gone.
+    seat: Seat,
 }
 
 impl Instances {
@@ -65,6 +72,8 @@ impl Instances {
         setting.open()?;
         Ok(Self {
             linked,
+            room: Room::new(setting.memory.clone()),
+            queue: AsyncMutex::default(),
             setting,
             held,
             max_uses,
@@ -73,29 +82,38 @@ impl Instances {
         })
     }
 
-    /// One that waits for a request, or a new one.
+    /// One that waits for a request, or a new one when there is room for it.
     ///
     /// # Errors
-    /// As for [`new_one`](Self::new_one).
-    pub(super) fn take(&self) -> std::result::Result<Instance, String> {
-        let waiting = self.idle().pop();
-        match waiting {
-            Some((_, instance)) => Ok(instance),
-            None => self.new_one(),
-        }
+    /// What it holds of the host cannot be made.
+    pub(super) async fn take(&self) -> std::result::Result<Instance, String> {
+        let seat = {
+            let _turn = self.queue.lock().await;
+            loop {
+                let waiting = self.idle().pop();
+                if let Some((_, instance)) = waiting {
+                    return Ok(instance);
+                }
+                if let Some(seat) = self.room.try_enter() {
+                    break seat;
+                }
+                self.room.changed().await;
+            }
+        };
+        self.new_one(seat)
     }
 
     /// A new one, of which no code has run.
     ///
     /// # Errors
     /// What it holds of the host cannot be made.
-    pub(super) fn new_one(&self) -> std::result::Result<Instance, String> {
+    fn new_one(&self, seat: Seat) -> std::result::Result<Instance, String> {
         let state = ComponentState::new(&self.setting, self.held.clone())?;
         let pooled = self
             .pooled()
             .and_then(|pooled| Some((pooled, pooled.seat()?)));
-        let (engine, seat) = match pooled {
-            Some((pooled, seat)) => (pooled.proxy.engine(), Some(seat)),
+        let (engine, pooled) = match pooled {
+            Some((pooled, place)) => (pooled.proxy.engine(), Some(place)),
             None => (self.linked.engine(), None),
         };
         let mut store = Store::new(engine, state);
@@ -107,6 +125,7 @@ impl Instances {
             proxy: None,
             uses: 0,
             interrupted,
+            pooled,
             seat,
         })
     }
@@ -129,6 +148,8 @@ impl Instances {
         if idle.len() == 1 {
             self.first_idle.notify_one();
         }
+        drop(idle);
+        self.room.tell();
     }
 
     /// Whether they import what containers of a pod share in memory.
@@ -182,10 +203,11 @@ impl Instance {
             let Linked::Http(component) = &*self.linked else {
                 return Err(wasmtime::Error::msg("not an HTTP component"));
             };
-            let pooled = component.pooled.as_ref().filter(|_| self.seat.is_some());
+            let pooled = component.pooled.as_ref().filter(|_| self.pooled.is_some());
             let proxy = pooled.map_or(&component.proxy, |pooled| &pooled.proxy);
             let proxy = proxy.instantiate_async(&mut self.store).await?;
             self.proxy = Some(proxy);
+            self.seat.was_made(self.memory_bytes());
         }
         Ok(())
     }
@@ -203,6 +225,12 @@ impl Instance {
         let Some(proxy) = &self.proxy else {
             return Err(wasmtime::Error::msg("the instance was not made"));
         };
-        proxy.answer(&mut self.store, request, answer).await
+        let handled = proxy.answer(&mut self.store, request, answer).await;
+        self.seat.has_answered(self.memory_bytes());
+        handled
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.store.data().limits.memory_bytes()
     }
 }

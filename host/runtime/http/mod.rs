@@ -37,9 +37,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
-use wasmpod_network::{AddressFamily, ContainerNetwork, Errno, EventLoops, TcpSocket, TcpStream};
+use wasmpod_network::{
+    AddressFamily, ContainerNetwork, Errno, EventLoop, EventLoops, TcpSocket, TcpStream,
+};
 use wasmpod_sandbox::{CpuShare, Exit, GuestOutput, HttpSettings, PodTasks};
 
 use crate::exit;
@@ -51,6 +52,7 @@ mod connection;
 mod exchange;
 mod handler;
 mod instances;
+mod room;
 mod status;
 #[cfg(feature = "wasi-0-3")]
 mod wasi_0_3;
@@ -222,7 +224,7 @@ impl Server {
     /// gets it.
     async fn check(&self) -> Option<Exit> {
         let shared = &self.shared;
-        let mut instance = match shared.instances.new_one() {
+        let mut instance = match shared.instances.take().await {
             Ok(instance) => instance,
             Err(detail) => return Some(Exit::internal_error(detail)),
         };
@@ -256,13 +258,14 @@ impl Server {
                     let shared = Arc::clone(&self.shared);
                     let phase = shared.phase.subscribe();
                     let tasks = shared.tasks.clone();
+                    let on = event_loop.clone();
                     let serving = async move {
-                        connection::serve(shared, phase, stream).await;
+                        connection::serve(shared, phase, stream, on).await;
                         drop(seat);
                     };
                     // One that the pod has no task for is closed unanswered.
                     drop(match event_loop {
-                        Some(event_loop) => tasks.spawn_on(&event_loop, serving),
+                        Some(event_loop) => tasks.spawn_on(event_loop.handle(), serving),
                         None => tasks.spawn(serving),
                     });
                 }
@@ -272,7 +275,7 @@ impl Server {
     }
 
     /// Where a connection is served: where its client is, so that it does not cross threads; else on the next thread.
-    fn event_loop_for(&self, stream: &TcpStream) -> Option<Handle> {
+    fn event_loop_for(&self, stream: &TcpStream) -> Option<EventLoop> {
         let peer = stream.peer_event_loop();
         let near = peer.and_then(|peer| self.event_loops.with_id(peer));
         near.or_else(|| self.event_loops.next()).cloned()
@@ -322,18 +325,29 @@ impl Server {
     }
 }
 
-/// The threads that a container's connections may be served on: as many as it could use up by its CPU limit.
+/// The threads that a container's connections may be served on: as many as it could use up by its CPU limit. One that has
+/// a limit of more than a processor has asked for it; others use workers on which no pod lives, because a busy server
+/// would delay each answer of a pod that does by many of its own.
 ///
 /// A component that imports IPC stays with its pod: what it writes to a shared segment would change while a neighbour's
 /// memory, into which that is mapped, is lent to host code (`crate::shared_pages`).
 fn event_loops(shared: &Shared) -> EventLoops {
-    let most = if shared.instances.touch_their_pod() {
-        1
-    } else {
-        let most = shared.cpu.processors().unwrap_or(u64::MAX);
-        usize::try_from(most).unwrap_or(usize::MAX)
+    let asked = shared.cpu.processors();
+    let most = match asked {
+        _ if shared.instances.touch_their_pod() => 1,
+        Some(most) => usize::try_from(most).unwrap_or(usize::MAX),
+        None => usize::MAX,
     };
-    EventLoops::new(shared.tasks.event_loops().take(most).cloned())
+    let own = shared.tasks.event_loops().take(1);
+    let own = own.map(|handle| EventLoop::new(handle.clone()));
+    let others = shared.tasks.other_workers().iter().map(|other| {
+        let handle = other.handle().clone();
+        match asked {
+            Some(_) => EventLoop::new(handle),
+            None => EventLoop::without_residents(handle, Arc::clone(other.pods())),
+        }
+    });
+    EventLoops::new(own.chain(others).take(most))
 }
 
 /// Resolves when the server is killed, or is no more.

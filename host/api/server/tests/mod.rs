@@ -68,6 +68,7 @@ impl World {
             clock: Clock::host(),
             volume_policy: VolumePolicy::default(),
             publish: Vec::new(),
+            node_port_addresses: Vec::new(),
             egress: None,
             ingress: wasmpod_node::IngressConfig::default(),
             runtime: Arc::<FakeRuntime>::clone(&runtime),

@@ -90,6 +90,38 @@ fn a_connection_is_shown_from_its_handshake_to_its_end() {
 }
 
 #[test]
+fn a_connection_with_itself_is_shown_as_of_one_end() {
+    let (pod, a, _b) = pod();
+    let mut capture = capture(&pod);
+    let socket = a.tcp_socket(AddressFamily::Ipv4).unwrap();
+    socket.bind("127.0.0.1:80".parse().unwrap()).unwrap();
+    socket.connect("127.0.0.1:80".parse().unwrap()).unwrap();
+    let stream = socket.try_connect().unwrap();
+    write(&stream, "hello");
+    stream.try_read(99).unwrap();
+    drop((socket, stream));
+    let file = read(&mut capture);
+    assert_eq!(
+        file.lines(),
+        [
+            "a> SYN 0",
+            "a> SYN,ACK 0",
+            "a> ACK 0",
+            "a> PSH,ACK 5",
+            "a> ACK 0",
+            "a> FIN,ACK 0",
+            "a> ACK 0",
+        ]
+    );
+    let address = "127.0.0.1:80".parse().unwrap();
+    assert!(
+        file.packets
+            .iter()
+            .all(|packet| (packet.from, packet.to) == (address, address))
+    );
+}
+
+#[test]
 fn refusals_and_resets_are_shown() {
     let (pod, a, b) = pod();
     let mut refused = capture(&pod);

@@ -3,7 +3,7 @@
 //!
 //! * `answers`: bodies, trailers, both versions of HTTP, many requests at a time. `instances`: which instance answers. `threads`: where.
 //! * `failures`: what ends one request and nothing else. `times`: time-outs. `ends`: how a server begins and ends.
-//! * `outgoing`: requests that guests send. `wasi_0_3`: all of that once more, for a guest of WASI 0.3.
+//! * `outgoing`: requests that guests send; `tls`: those over TLS. `wasi_0_3`: all of that for a guest of WASI 0.3.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -30,6 +30,7 @@ mod instances;
 mod outgoing;
 mod threads;
 mod times;
+mod tls;
 #[cfg(feature = "wasi-0-3")]
 mod wasi_0_3;
 

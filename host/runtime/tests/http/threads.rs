@@ -22,7 +22,7 @@ struct OnTwo {
     memory: MemoryShare,
     placement: Placement,
     // Last, so that nobody holds a worker up that is to end.
-    _workers: Workers,
+    workers: Workers,
 }
 
 /// A worker that does nothing until this is dropped.
@@ -51,7 +51,7 @@ impl OnTwo {
             served,
             memory,
             placement,
-            _workers: workers,
+            workers,
         }
     }
 
@@ -60,7 +60,7 @@ impl OnTwo {
     }
 
     fn other(&self) -> &Handle {
-        self.placement.worker().others().first().unwrap()
+        self.placement.worker().others().first().unwrap().handle()
     }
 
     /// A connection that was opened on `event_loop`, which has had an answer.
@@ -128,6 +128,33 @@ async fn a_connection_is_served_on_the_thread_of_its_client() {
         hears(stream, "awake\n").await;
         drop(held_up);
     }
+}
+
+#[tokio::test]
+async fn connections_make_way_for_a_pod_that_comes_to_live_where_they_are_served() {
+    let on_two = OnTwo::serve(|_| {}).await;
+    let there = on_two.connect_on(on_two.other()).await;
+    let neighbour = on_two.workers.place().unwrap();
+    assert_eq!(neighbour.worker().handle().id(), on_two.other().id());
+    ask(&there, "/").await;
+    let last = rest(&there).await;
+    assert!(last.contains("connection: close\r\n"), "{last}");
+    let next = on_two.connect_on(on_two.other()).await;
+    let held_up = hold_up(on_two.other()).await;
+    ask(&next, "/").await;
+    hears(&next, "hello\n").await;
+    drop((held_up, neighbour));
+}
+
+#[tokio::test]
+async fn a_container_whose_limit_asks_for_them_is_served_where_pods_live_too() {
+    let on_two = OnTwo::serve(|config| config.cpu = CpuShare::new(Some(2000), 0)).await;
+    let neighbour = on_two.workers.place().unwrap();
+    let stream = on_two.connect_on(on_two.other()).await;
+    let held_up = hold_up(on_two.own()).await;
+    ask(&stream, "/").await;
+    hears(&stream, "hello\n").await;
+    drop((held_up, neighbour));
 }
 
 #[tokio::test]

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use wasmpod_network::{Errno, TcpStream};
+use wasmpod_sandbox::MemoryShare;
 
 use super::{Served, rest, serve};
-use crate::tests::fixture::in_time;
+use crate::tests::fixture::{in_time, wait_until};
 
 /// Lets time pass; what is due meanwhile happens.
 async fn pass(seconds: u64) {
@@ -99,6 +100,43 @@ async fn a_body_that_stops_coming_ends_its_request() {
         answer.starts_with("HTTP/1.1 504 Gateway Timeout\r\n"),
         "{answer}"
     );
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_memory_too_long_is_refused() {
+    let memory = MemoryShare::new(8 << 20);
+    let served = serve(|config| {
+        config.memory = memory.clone();
+        config.http.request_timeout = Duration::from_secs(20);
+    })
+    .await;
+    let head = "POST /length HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nhalf";
+    let slow = begin(&served, head).await;
+    wait_until("one instance is left", || memory.used_bytes() < 2 << 20).await;
+    memory
+        .take(memory.limit_bytes() - memory.used_bytes())
+        .unwrap();
+    let waiting = served.connect().await.unwrap();
+    let room = waiting.write_capacity();
+    waiting
+        .write_all("GET / HTTP/1.0\r\n\r\n".into())
+        .await
+        .unwrap();
+    wait_until("it has come", || waiting.write_capacity() == room).await;
+    pass(15).await;
+    slow.write_all("more".into()).await.unwrap();
+    assert!(waiting.try_read(1).is_err(), "it waits");
+    pass(6).await;
+    let answer = rest(&waiting).await;
+    assert!(
+        answer.starts_with("HTTP/1.0 503 Service Unavailable\r\n"),
+        "{answer}"
+    );
+    let log = served.container.stderr.text();
+    assert!(log.contains("no memory for one more"), "{log}");
+    slow.write_all("!!".into()).await.unwrap();
+    let answer = in_time("the answer", slow.read(1024)).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200"));
 }
 
 #[tokio::test]
