@@ -96,7 +96,12 @@ fn text(origin: &str, digest: &str, inspection: &Inspection) -> anyhow::Result<(
         }
     )?;
     let missing = inspection.missing().len();
-    let verdict = if !inspection.is_command && !inspection.handles_http {
+    let verdict = if inspection.handles_http_0_3() && !inspection.handles_http {
+        paint(
+            paint::ERROR,
+            "no: it handles HTTP requests by WASI 0.3, which needs a build with the feature wasi-0-3",
+        )
+    } else if !inspection.is_command && !inspection.handles_http {
         paint(
             paint::ERROR,
             "no: it has no entry point (_start, wasi:cli/run, or wasi:http/incoming-handler)",

@@ -14,6 +14,8 @@
 //!
 //! Everything here blocks; the caller brings the thread.
 
+#[cfg(feature = "wasi-0-3")]
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,9 +24,13 @@ use wasmpod_sandbox::{RuntimeError, Stage};
 
 use crate::code_store::{Code, CodeStore, Compiled, Key, load_bytes};
 use crate::engine::{Engines, Tier};
-use crate::inspect::{CORE_ENTRY, HTTP_ENTRY, HTTP_ENTRY_0_3, Inspection, Kind, read_outline};
+use crate::inspect::{
+    CORE_ENTRY, HTTP_ENTRY, HTTP_ENTRY_0_3, Inspection, Kind, Outline, read_outline,
+};
 use crate::link::{Linked, Linkers};
 use crate::notice::{Notice, Notices};
+#[cfg(feature = "wasi-0-3")]
+use crate::wasi_0_3::Wasi03;
 
 /// Size of a built-in program, in bytes, from which its first start uses the baseline compiler. Cranelift needs about
 /// two and a half seconds for a megabyte on two cores, Winch a quarter of that: below this size the wait is under
@@ -45,6 +51,9 @@ pub(crate) struct Compiler {
     store: Option<CodeStore>,
     optimised: Linkers,
     baseline: Linkers,
+    /// Made for the first component of WASI 0.3, or why it cannot be.
+    #[cfg(feature = "wasi-0-3")]
+    wasi_0_3: OnceLock<Result<Wasi03, String>>,
     notices: Notices,
     in_background: AtomicUsize,
     one_at_a_time: Mutex<()>,
@@ -77,6 +86,8 @@ impl Compiler {
             store,
             optimised,
             baseline,
+            #[cfg(feature = "wasi-0-3")]
+            wasi_0_3: OnceLock::new(),
             notices,
             in_background,
             one_at_a_time,
@@ -95,7 +106,7 @@ impl Compiler {
         Ok(Inspection {
             kind: outline.kind,
             size_bytes: u64::try_from(wasm.len()).unwrap_or(u64::MAX),
-            imports: self.optimised.imports(&outline),
+            imports: self.linkers_of(&outline)?.imports(&outline),
             is_command: outline.is_command(),
             handles_http: outline.handles_http(),
             exports: outline.exports,
@@ -118,7 +129,14 @@ impl Compiler {
         let wasm = program
             .bytes()
             .map_err(|error| invalid(program, &error.to_string()))?;
-        let kind = self.check(program)?;
+        let inspection = self.check(program)?;
+        #[cfg(feature = "wasi-0-3")]
+        if inspection.handles_http_0_3() {
+            return self
+                .wasi_0_3()?
+                .make(self.store.as_ref(), program, &wasm, report);
+        }
+        let kind = inspection.kind;
         let size = u64::try_from(wasm.len()).unwrap_or(u64::MAX);
         let tier = if program.is_trusted && wasm.len() >= BASELINE_FROM_BYTES {
             Tier::Baseline
@@ -258,8 +276,17 @@ impl Compiler {
     }
 
     /// Refuses a program that could not start, before time is spent on compiling it.
-    fn check(&self, program: &Program) -> Result<Kind, RuntimeError> {
+    fn check(&self, program: &Program) -> Result<Inspection, RuntimeError> {
         let inspection = self.inspect(program)?;
+        let is_program = inspection.is_command || inspection.handles_http;
+        if !is_program && inspection.handles_http_0_3() {
+            let what = format!(
+                "the component exports `{HTTP_ENTRY_0_3}` of WASI 0.3, which this build does not serve, because its \
+                 makers call the engine's implementation experimental (hint: build it with `--features wasi-0-3`, or \
+                 use a component that exports `{HTTP_ENTRY}` of 0.2)"
+            );
+            return Err(invalid(program, &what));
+        }
         let imports = inspection.missing();
         if !imports.is_empty() {
             return Err(RuntimeError::MissingImports {
@@ -267,14 +294,7 @@ impl Compiler {
                 imports,
             });
         }
-        if !inspection.is_command && !inspection.handles_http {
-            let is_0_3 = |export: &String| export.split('@').next() == Some(HTTP_ENTRY_0_3);
-            if inspection.exports.iter().any(is_0_3) {
-                let what = format!(
-                    "the component exports `{HTTP_ENTRY_0_3}` of WASI 0.3, which is not served; `{HTTP_ENTRY}` of 0.2 is"
-                );
-                return Err(invalid(program, &what));
-            }
+        if !is_program {
             let what = match inspection.kind {
                 Kind::Module => format!("the module exports no function `{CORE_ENTRY}`"),
                 Kind::Component => {
@@ -286,7 +306,28 @@ impl Compiler {
                 &format!("{what}: it is a library, not a program"),
             ));
         }
-        Ok(inspection.kind)
+        Ok(inspection)
+    }
+
+    /// What a program with this outline is joined with.
+    fn linkers_of(&self, outline: &Outline) -> Result<&Linkers, RuntimeError> {
+        #[cfg(feature = "wasi-0-3")]
+        if outline.handles_http_0_3() {
+            return Ok(self.wasi_0_3()?.linkers());
+        }
+        #[cfg(not(feature = "wasi-0-3"))]
+        let _ = outline;
+        Ok(&self.optimised)
+    }
+
+    /// What components of WASI 0.3 need apart from the others.
+    #[cfg(feature = "wasi-0-3")]
+    fn wasi_0_3(&self) -> Result<&Wasi03, RuntimeError> {
+        let make = || Wasi03::new(self.engines.ticker()).map_err(|error| format!("{error:#}"));
+        let made = self.wasi_0_3.get_or_init(make).as_ref();
+        made.map_err(|detail| RuntimeError::Internal {
+            detail: detail.clone(),
+        })
     }
 
     fn key(&self, program: &Program, tier: Tier) -> Key {
@@ -301,14 +342,14 @@ impl Compiler {
     }
 }
 
-fn invalid(program: &Program, detail: &str) -> RuntimeError {
+pub(crate) fn invalid(program: &Program, detail: &str) -> RuntimeError {
     RuntimeError::InvalidProgram {
         program: program.name.clone(),
         detail: detail.to_owned(),
     }
 }
 
-fn internal(error: &wasmtime::Error) -> RuntimeError {
+pub(crate) fn internal(error: &wasmtime::Error) -> RuntimeError {
     RuntimeError::Internal {
         detail: format!("{error:#}"),
     }

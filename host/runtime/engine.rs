@@ -127,7 +127,7 @@ pub(crate) fn config(tier: Tier) -> Config {
     // A guest that never calls the host must still let its neighbours run and be stoppable: the ticker
     // raises the epoch, the guest yields at its next loop or function entry.
     config.epoch_interruption(true);
-    // Only WASI 0.3 needs this, and it makes each component call dearer.
+    // Only WASI 0.3 needs this (see `wasi_0_3`), and it makes each component call dearer.
     config.concurrency_support(false);
     config
         .max_wasm_stack(MAX_WASM_STACK_BYTES)

@@ -20,7 +20,7 @@ const COMPONENT_ENTRY: &str = "wasi:cli/run";
 /// The interface by which a component handles HTTP requests, without its version.
 pub(crate) const HTTP_ENTRY: &str = "wasi:http/incoming-handler";
 
-/// The same in WASI 0.3, which is not served.
+/// The same in WASI 0.3, which is served with the feature `wasi-0-3`.
 pub(crate) const HTTP_ENTRY_0_3: &str = "wasi:http/handler";
 
 /// A program as its file describes it.
@@ -37,8 +37,8 @@ pub struct Inspection {
     pub exports: Vec<String>,
     /// Whether it can be run as a program: a core module with `_start`, a component with `wasi:cli/run`.
     pub is_command: bool,
-    /// Whether it can be served: a component with `wasi:http/incoming-handler`. As a container it is then not run as a
-    /// program, even if it could be.
+    /// Whether it can be served: a component with `wasi:http/incoming-handler`, or with `wasi:http/handler` where the
+    /// feature `wasi-0-3` is there. As a container it is then not run as a program, even if it could be.
     pub handles_http: bool,
 }
 
@@ -60,6 +60,12 @@ impl Inspection {
             .iter()
             .flat_map(|import| import.missing.iter().cloned())
             .collect()
+    }
+
+    /// Whether it handles HTTP requests in the way of WASI 0.3 alone, for which the feature `wasi-0-3` is needed.
+    #[must_use]
+    pub fn handles_http_0_3(&self) -> bool {
+        is_of_wasi_0_3(self.kind, &self.exports)
     }
 }
 
@@ -96,12 +102,28 @@ impl Outline {
     /// Whether the program can be served.
     pub(crate) fn handles_http(&self) -> bool {
         self.kind == Kind::Component && self.exports_interface(HTTP_ENTRY)
+            || cfg!(feature = "wasi-0-3") && self.handles_http_0_3()
+    }
+
+    /// Whether it handles HTTP requests, in the way of WASI 0.3 alone.
+    pub(crate) fn handles_http_0_3(&self) -> bool {
+        is_of_wasi_0_3(self.kind, &self.exports)
     }
 
     fn exports_interface(&self, interface: &str) -> bool {
-        let mut exports = self.exports.iter();
-        exports.any(|export| export.split('@').next() == Some(interface))
+        contains_interface(&self.exports, interface)
     }
+}
+
+fn is_of_wasi_0_3(kind: Kind, exports: &[String]) -> bool {
+    kind == Kind::Component
+        && contains_interface(exports, HTTP_ENTRY_0_3)
+        && !contains_interface(exports, HTTP_ENTRY)
+}
+
+fn contains_interface(exports: &[String], interface: &str) -> bool {
+    let mut exports = exports.iter();
+    exports.any(|export| export.split('@').next() == Some(interface))
 }
 
 /// Reads the outline of `wasm`.

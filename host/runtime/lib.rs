@@ -18,6 +18,7 @@
 //! | `inspect`, `link` | what does a program need, and is it there? |
 //! | `engine`, `ticker` | how is the engine set up, and what interrupts a guest? |
 //! | `pool` | where do instances come from that live as long as a request? |
+//! | `wasi_0_3` | what do components of WASI 0.3 need apart from the others? (With the feature of that name) |
 //! | `polled`, `fair` | how do guests share a thread, and how is a CPU limit kept? |
 
 mod runtime;
@@ -42,6 +43,8 @@ mod link;
 mod engine;
 mod pool;
 mod ticker;
+#[cfg(feature = "wasi-0-3")]
+mod wasi_0_3;
 
 mod error;
 mod notice;
@@ -50,6 +53,8 @@ mod notice;
 mod tests;
 
 pub use error::SetupError;
+#[cfg(feature = "wasi-0-3")]
+pub use host::COMPONENT_CAPABILITIES_0_3;
 pub use host::{COMPONENT_CAPABILITIES, Capability, MODULE_CAPABILITIES};
 pub use inspect::{Import, Inspection, Kind};
 pub use notice::{Notice, NoticeFn};

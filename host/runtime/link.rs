@@ -7,9 +7,10 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::code_store::Code;
 use crate::host::{
-    COMPONENT_CAPABILITIES, ComponentState, CoreState, Listeners, has_sockets, link_components,
-    link_modules, link_socket_forms, link_sockets,
+    COMPONENT_CAPABILITIES, Capability, ComponentState, CoreState, Listeners, has_sockets,
+    link_components, link_modules, link_socket_forms, link_sockets,
 };
+use crate::http::HandlerPre;
 use crate::inspect::{Import, Need, Outline};
 use crate::pool::Pooled;
 
@@ -19,6 +20,8 @@ pub(crate) struct Linkers {
     /// The same, for those that use sockets.
     modules_with_sockets: wasmtime::Linker<CoreState>,
     components: wasmtime::component::Linker<ComponentState>,
+    /// What components are offered.
+    offered: Vec<&'static Capability>,
 }
 
 /// A program that only waits for its containers.
@@ -34,9 +37,9 @@ pub(crate) enum Linked {
 /// How the names of interfaces begin through which containers of a pod share queues, semaphores and memory.
 const IPC_PACKAGE: &str = "wasmpod:ipc/";
 
-/// A component that exports `wasi:http/incoming-handler`.
+/// A component that exports `wasi:http/incoming-handler`, or `wasi:http/handler` of WASI 0.3.
 pub(crate) struct HttpComponent {
-    pub(crate) proxy: ProxyPre<ComponentState>,
+    pub(crate) proxy: HandlerPre,
     /// The same for instances that answer one request.
     pub(crate) pooled: Option<Pooled>,
     /// It can be run as a command too.
@@ -58,7 +61,7 @@ impl Linked {
         let Self::Http(http) = self else {
             return false;
         };
-        imports_ipc(http.proxy.instance_pre().component())
+        imports_ipc(http.proxy.component())
     }
 
     /// The component as a command, if it can be run as one.
@@ -94,7 +97,22 @@ impl Linkers {
             modules,
             modules_with_sockets,
             components,
+            offered: COMPONENT_CAPABILITIES.iter().collect(),
         })
+    }
+
+    /// The linkers for `engine`, which is one for components of WASI 0.3.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    #[cfg(feature = "wasi-0-3")]
+    pub(crate) fn with_wasi_0_3(engine: &Engine) -> Result<Self> {
+        let mut linkers = Self::new(engine)?;
+        crate::host::link_components_0_3(&mut linkers.components)?;
+        linkers
+            .offered
+            .extend(crate::host::COMPONENT_CAPABILITIES_0_3);
+        Ok(linkers)
     }
 
     /// Joins compiled code with this host, as far as that can be done once for all containers.
@@ -119,7 +137,7 @@ impl Linkers {
                 let command = CommandPre::new(linked.clone());
                 match ProxyPre::new(linked) {
                     Ok(proxy) => Ok(Linked::Http(HttpComponent {
-                        proxy,
+                        proxy: HandlerPre::V0_2(proxy),
                         pooled: None,
                         command: command.ok(),
                     })),
@@ -135,6 +153,20 @@ impl Linkers {
     /// As for [`link`](Self::link).
     pub(crate) fn component(&self, component: &Component) -> Result<InstancePre<ComponentState>> {
         self.components.instantiate_pre(component)
+    }
+
+    /// The same for a component that exports `wasi:http/handler` of WASI 0.3.
+    ///
+    /// # Errors
+    /// As for [`link`](Self::link), and if it exports another version of that.
+    #[cfg(feature = "wasi-0-3")]
+    pub(crate) fn link_0_3(&self, component: &Component) -> Result<Linked> {
+        let linked = self.component(component)?;
+        Ok(Linked::Http(HttpComponent {
+            pooled: None,
+            command: CommandPre::new(linked.clone()).ok(),
+            proxy: HandlerPre::V0_3(wasmtime_wasi_http::p3::bindings::ServicePre::new(linked)?),
+        }))
     }
 
     /// What `outline` needs, each with what is missing of it.
@@ -156,7 +188,7 @@ impl Linkers {
                 name: name.clone(),
             },
             Need::Interface { name, functions } => {
-                let missing = missing_of_interface(&mut components, name, functions);
+                let missing = missing_of(&self.offered, &mut components, name, functions);
                 Import {
                     missing,
                     name: name.clone(),
@@ -173,7 +205,8 @@ fn imports_ipc(component: &Component) -> bool {
     imports.any(|(name, _)| name.starts_with(IPC_PACKAGE))
 }
 
-fn missing_of_interface(
+fn missing_of(
+    offered: &[&Capability],
     components: &mut wasmtime::component::Linker<ComponentState>,
     name: &str,
     functions: &[String],
@@ -182,7 +215,7 @@ fn missing_of_interface(
         // Types alone need nobody to implement them.
         return Vec::new();
     }
-    let offered = COMPONENT_CAPABILITIES
+    let offered = offered
         .iter()
         .find(|capability| is_same_track(capability.interface, name))
         .and_then(|capability| components.instance(capability.interface).ok());
@@ -323,7 +356,8 @@ mod tests {
         let mut components = linkers.components.clone();
         for (interface, function) in known {
             let functions = [function.to_owned()];
-            assert!(missing_of_interface(&mut components, interface, &functions).is_empty());
+            let missing = missing_of(&linkers.offered, &mut components, interface, &functions);
+            assert!(missing.is_empty(), "{missing:?}");
         }
         assert!(
             MODULE_CAPABILITIES

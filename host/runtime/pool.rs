@@ -22,7 +22,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::code_store::Code;
 use crate::engine::{Tier, config};
-use crate::host::ComponentState;
+use crate::http::HandlerPre;
 use crate::limits::{MAX_INSTANCES, MAX_TABLE_ELEMENTS};
 use crate::link::Linkers;
 
@@ -59,7 +59,7 @@ pub(crate) struct Pool {
 
 /// A component that can have its instances in the pool.
 pub(crate) struct Pooled {
-    pub(crate) proxy: ProxyPre<ComponentState>,
+    pub(crate) proxy: HandlerPre,
     seats: Arc<Semaphore>,
     seats_each: u32,
 }
@@ -113,7 +113,7 @@ impl Pool {
             .max(1);
         let proxy = ProxyPre::new(self.linkers.component(component).ok()?).ok()?;
         (seats_each <= SEATS).then(|| Pooled {
-            proxy,
+            proxy: HandlerPre::V0_2(proxy),
             seats: Arc::clone(&self.seats),
             seats_each,
         })

@@ -15,6 +15,7 @@
 //! | message queues, semaphores, shared memory | `ipc` |
 //! | signals and termination | `lifecycle` |
 //! | what one guest holds | `state` |
+//! | what components of WASI 0.3 get besides | `wasi_0_3` |
 
 use wasmtime::Result;
 use wasmtime::component::{HasData, Linker, ResourceTable};
@@ -78,6 +79,13 @@ macro_rules! component {
         }
     };
 }
+
+#[cfg(feature = "wasi-0-3")]
+mod wasi_0_3;
+#[cfg(feature = "wasi-0-3")]
+pub use wasi_0_3::COMPONENT_CAPABILITIES_0_3;
+#[cfg(feature = "wasi-0-3")]
+pub(crate) use wasi_0_3::link_components_0_3;
 
 /// What components can get: the world `wasi:cli/imports` of WASI 0.2, and the pod's IPC.
 #[rustfmt::skip]

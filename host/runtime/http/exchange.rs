@@ -20,7 +20,8 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use super::body::{Progress, RequestBody, ResponseBody};
 use super::connection::InRequest;
-use super::instances::{Answer, Instance};
+use super::handler::Answer;
+use super::instances::Instance;
 use super::status::Failure;
 use super::{Phase, Shared, killed};
 use crate::exit;

@@ -9,17 +9,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Request;
-use http_body::Body;
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 use tokio::time::Instant;
 use wasmtime::{Result, Store};
-use wasmtime_wasi_http::p2::bindings::Proxy;
-use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
-use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
-use wasmtime_wasi_http::{Error, WasiHttpView as _};
 
+use super::body::RequestBody;
+use super::handler::{Answer, Handler};
 use super::room::{Room, Seat};
 use crate::container::guard;
 use crate::host::{ComponentState, Held, Setting};
@@ -34,9 +30,6 @@ const IDLE_INSTANCE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Uses of an instance up to which it comes from the pool. One that answers more requests costs each of them little, and
 /// keeps its place while it waits.
 const MAX_POOLED_USES: u32 = 16;
-
-/// What a guest answers.
-pub(super) type Answer = std::result::Result<http::Response<HyperOutgoingBody>, ErrorCode>;
 
 /// All instances of a component, except those that answer now.
 pub(crate) struct Instances {
@@ -65,7 +58,7 @@ enum Place {
 pub(super) struct Instance {
     linked: Arc<Linked>,
     store: Store<ComponentState>,
-    proxy: Option<Proxy>,
+    proxy: Option<Handler>,
     uses: u32,
     pub(super) interrupted: Interrupted,
     /// Its place in the pool, if it is there; after the store.
@@ -265,26 +258,16 @@ impl Instance {
     ///
     /// # Errors
     /// The guest trapped or exited.
-    pub(super) async fn answer<B>(
+    pub(super) async fn answer(
         &mut self,
-        request: Request<B>,
+        request: Request<RequestBody>,
         answer: impl FnOnce(Answer) + Send + Sync + 'static,
-    ) -> Result<()>
-    where
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<Error>,
-    {
+    ) -> Result<()> {
         self.uses = self.uses.saturating_add(1);
         let Some(proxy) = &self.proxy else {
             return Err(wasmtime::Error::msg("the instance was not made"));
         };
-        let mut http = self.store.data_mut().http();
-        let request = http.new_incoming_request(Scheme::Http, request)?;
-        let outparam = http.new_response_outparam_from_callback(answer)?;
-        let handler = proxy.wasi_http_incoming_handler();
-        let handled = handler
-            .call_handle(&mut self.store, request, outparam)
-            .await;
+        let handled = proxy.answer(&mut self.store, request, answer).await;
         self.seat.has_answered(self.memory_bytes());
         handled
     }

@@ -1,5 +1,5 @@
-//! Serving a component that exports `wasi:http/incoming-handler`: the container is an HTTP server, and each request is
-//! a call into an instance.
+//! Serving a component that exports `wasi:http/incoming-handler`, or `wasi:http/handler` of WASI 0.3: the container is an
+//! HTTP server, and each request is a call into an instance.
 //!
 //! ```text
 //!  the pod's network ─► listener ─► connection ─► exchange ─► instance
@@ -13,6 +13,8 @@
 //! | `exchange` | how does a request become an answer, and a failure too? |
 //! | `body` | how is it known that a request makes progress? |
 //! | `instances` | which instance answers? |
+//! | `handler` | how is it asked? |
+//! | `wasi_0_3` | and how in WASI 0.3? (With the feature `wasi-0-3`) |
 //! | `status` | which status says what went wrong? |
 //!
 //! The states of a server:
@@ -26,8 +28,8 @@
 //! Draining closes the ports, lets each request be answered, and says on its connection that it was the last one.
 //!
 //! What it deliberately does not do: TLS, HTTP/2 by upgrade or ALPN (a client of h2c says so from the beginning, RFC 9113
-//! 3.3), WebSockets and other upgrades (WASI 0.2 has none), WASI 0.3, whose implementation its makers call unfit for
-//! production. Requests that guests send are in `host/http`.
+//! 3.3), WebSockets and other upgrades (WASI has none). Requests that guests send are in
+//! `host/http`.
 
 use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -48,10 +50,14 @@ use crate::ticker::Ticker;
 mod body;
 mod connection;
 mod exchange;
+mod handler;
 mod instances;
 mod room;
 mod status;
+#[cfg(feature = "wasi-0-3")]
+mod wasi_0_3;
 
+pub(crate) use handler::HandlerPre;
 pub(crate) use instances::Instances;
 
 /// The port that is served by a container that declares none: that of `wasmtime serve`.

@@ -3,7 +3,7 @@
 //! The codes of `wasi:http` are those of RFC 9209, which recommends a status for each (2.3).
 
 use http::StatusCode;
-use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
+use wasmtime_wasi_http::Error;
 
 /// Why a request has no answer of its guest.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub(super) enum Failure {
     /// It returned without an answer.
     NoAnswer,
     /// It answered with an error.
-    Error(ErrorCode),
+    Error(Error),
     /// It made no progress in its time.
     TimedOut,
     /// There is no instance for it.
@@ -29,7 +29,7 @@ impl Failure {
     pub(super) const fn status(&self) -> StatusCode {
         match self {
             Self::Ended(_) | Self::NoAnswer => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Error(code) => of_code(code),
+            Self::Error(error) => of_error(error),
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
             Self::NoInstance(_) | Self::TooMany => StatusCode::SERVICE_UNAVAILABLE,
             Self::Bad(_) => StatusCode::BAD_REQUEST,
@@ -41,7 +41,7 @@ impl Failure {
         Some(match self {
             Self::Ended(text) => text.clone(),
             Self::NoAnswer => "the component returned without an answer".to_owned(),
-            Self::Error(code) => format!("the component answered with an error: {code:?}"),
+            Self::Error(error) => format!("the component answered with an error: {error:?}"),
             Self::TimedOut => "no progress within request-timeout".to_owned(),
             Self::NoInstance(text) => format!("no instance: {text}"),
             Self::TooMany => {
@@ -52,49 +52,49 @@ impl Failure {
     }
 }
 
-const fn of_code(code: &ErrorCode) -> StatusCode {
-    match code {
-        ErrorCode::DestinationUnavailable | ErrorCode::ConnectionLimitReached => {
+const fn of_error(error: &Error) -> StatusCode {
+    match error {
+        Error::DestinationUnavailable | Error::ConnectionLimitReached => {
             StatusCode::SERVICE_UNAVAILABLE
         }
-        ErrorCode::DnsTimeout
-        | ErrorCode::ConnectionTimeout
-        | ErrorCode::ConnectionReadTimeout
-        | ErrorCode::ConnectionWriteTimeout
-        | ErrorCode::HttpResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
-        ErrorCode::DnsError(_)
-        | ErrorCode::DestinationIpProhibited
-        | ErrorCode::DestinationIpUnroutable
-        | ErrorCode::ConnectionRefused
-        | ErrorCode::ConnectionTerminated
-        | ErrorCode::TlsProtocolError
-        | ErrorCode::TlsCertificateError
-        | ErrorCode::TlsAlertReceived(_)
-        | ErrorCode::HttpResponseIncomplete
-        | ErrorCode::HttpResponseHeaderSectionSize(_)
-        | ErrorCode::HttpResponseHeaderSize(_)
-        | ErrorCode::HttpResponseBodySize(_)
-        | ErrorCode::HttpResponseTrailerSectionSize(_)
-        | ErrorCode::HttpResponseTrailerSize(_)
-        | ErrorCode::HttpResponseTransferCoding(_)
-        | ErrorCode::HttpResponseContentCoding(_)
-        | ErrorCode::HttpUpgradeFailed
-        | ErrorCode::HttpProtocolError
-        | ErrorCode::LoopDetected => StatusCode::BAD_GATEWAY,
-        ErrorCode::HttpRequestDenied => StatusCode::FORBIDDEN,
-        ErrorCode::HttpRequestLengthRequired => StatusCode::LENGTH_REQUIRED,
-        ErrorCode::HttpRequestBodySize(_) => StatusCode::PAYLOAD_TOO_LARGE,
-        ErrorCode::HttpRequestMethodInvalid | ErrorCode::HttpRequestUriInvalid => {
-            StatusCode::BAD_REQUEST
-        }
-        ErrorCode::HttpRequestUriTooLong => StatusCode::URI_TOO_LONG,
-        ErrorCode::HttpRequestHeaderSectionSize(_)
-        | ErrorCode::HttpRequestHeaderSize(_)
-        | ErrorCode::HttpRequestTrailerSectionSize(_)
-        | ErrorCode::HttpRequestTrailerSize(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-        ErrorCode::DestinationNotFound
-        | ErrorCode::ConfigurationError
-        | ErrorCode::InternalError(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        Error::DnsTimeout
+        | Error::ConnectionTimeout
+        | Error::ConnectionReadTimeout
+        | Error::ConnectionWriteTimeout
+        | Error::HttpResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
+        Error::DnsError { .. }
+        | Error::DestinationIpProhibited
+        | Error::DestinationIpUnroutable
+        | Error::ConnectionRefused
+        | Error::ConnectionTerminated
+        | Error::TlsProtocolError
+        | Error::TlsCertificateError
+        | Error::TlsAlertReceived { .. }
+        | Error::HttpResponseIncomplete
+        | Error::HttpResponseHeaderSectionSize(_)
+        | Error::HttpResponseHeaderSize { .. }
+        | Error::HttpResponseBodySize(_)
+        | Error::HttpResponseTrailerSectionSize(_)
+        | Error::HttpResponseTrailerSize { .. }
+        | Error::HttpResponseTransferCoding(_)
+        | Error::HttpResponseContentCoding(_)
+        | Error::HttpUpgradeFailed
+        | Error::HttpProtocolError
+        | Error::LoopDetected
+        | Error::Hyper(_)
+        | Error::Connect(_)
+        | Error::Tls(_) => StatusCode::BAD_GATEWAY,
+        Error::HttpRequestDenied => StatusCode::FORBIDDEN,
+        Error::HttpRequestLengthRequired => StatusCode::LENGTH_REQUIRED,
+        Error::HttpRequestBodySize(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::HttpRequestMethodInvalid | Error::HttpRequestUriInvalid => StatusCode::BAD_REQUEST,
+        Error::HttpRequestUriTooLong => StatusCode::URI_TOO_LONG,
+        Error::HttpRequestHeaderSectionSize(_)
+        | Error::HttpRequestHeaderSize { .. }
+        | Error::HttpRequestTrailerSectionSize(_)
+        | Error::HttpRequestTrailerSize { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        // Those that the engine may add; the others are of this kind.
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -105,11 +105,11 @@ mod tests {
     #[test]
     fn a_failure_beyond_the_component_is_told_as_that_of_a_gateway() {
         for (code, status) in [
-            (ErrorCode::ConnectionRefused, 502),
-            (ErrorCode::ConnectionReadTimeout, 504),
-            (ErrorCode::DestinationUnavailable, 503),
-            (ErrorCode::HttpRequestDenied, 403),
-            (ErrorCode::InternalError(None), 500),
+            (Error::ConnectionRefused, 502),
+            (Error::ConnectionReadTimeout, 504),
+            (Error::DestinationUnavailable, 503),
+            (Error::HttpRequestDenied, 403),
+            (Error::InternalError(None), 500),
         ] {
             assert_eq!(Failure::Error(code).status().as_u16(), status);
         }

@@ -61,6 +61,19 @@ async fn a_library_is_no_program() {
     );
 }
 
+#[cfg(not(feature = "wasi-0-3"))]
+#[tokio::test]
+async fn a_component_of_wasi_0_3_is_refused_with_what_to_do() {
+    let component = r#"(component
+        (import "wasi:http/types@0.3.0" (instance (export "f" (func))))
+        (instance $handler)
+        (export "wasi:http/handler@0.3.0" (instance $handler)))"#;
+    let detail = detail("web", wat::parse_str(component).unwrap()).await;
+    for part in ["`wasi:http/handler` of WASI 0.3", "`--features wasi-0-3`"] {
+        assert!(detail.contains(part), "{detail}");
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_is_no_wasm_is_named_for_what_it_is() {
     let elf = detail("web", b"\x7fELF\x02\x01\x01\0".to_vec()).await;

@@ -1,4 +1,4 @@
-//! `wasi:http` 0.2 over the pod's virtual network: requests that a guest sends.
+//! `wasi:http` over the pod's virtual network: requests that a guest sends.
 //!
 //! The types are wasmtime-wasi-http's; what is ours is the way of a request ([`Outgoing`]): the name is looked up as the
 //! pod's other programs do it, the connection is one of the container's sockets, and each request has one of its own, which
@@ -12,6 +12,7 @@
 //! | `trust` | whose certificates are believed |
 //! | `tasks` | what a connection of HTTP/2 wants to be run beside it |
 //! | `body` | the body of a response, with its time-out |
+//! | `wasi_0_3` | errors in the words of WASI 0.3 (with the feature `wasi-0-3`) |
 //!
 //! What it deliberately does not do: HTTP/2 without TLS, client certificates (`wasi:http` has no word for them), proxies,
 //! redirects. Requests that come in are served by `crate::http`.
@@ -37,6 +38,8 @@ mod send;
 mod tasks;
 mod tls;
 mod trust;
+#[cfg(feature = "wasi-0-3")]
+mod wasi_0_3;
 
 pub(crate) use trust::Trust;
 
@@ -97,7 +100,7 @@ impl WasiHttpHooks for Outgoing {
         if let Some(error) = error.source().and_then(tls::of_chain) {
             return tls::code(error);
         }
-        if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+        if is_end_of_connection(error) {
             ErrorCode::ConnectionTerminated
         } else {
             ErrorCode::HttpProtocolError
@@ -107,4 +110,24 @@ impl WasiHttpHooks for Outgoing {
     fn p2_error_from_connect(&mut self, _: &std::io::Error) -> ErrorCode {
         ErrorCode::ConnectionRefused
     }
+
+    #[cfg(feature = "wasi-0-3")]
+    fn p3_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_CHUNK_BYTES
+    }
+
+    #[cfg(feature = "wasi-0-3")]
+    fn p3_error_from_hyper(&mut self, error: &hyper::Error) -> wasi_0_3::ErrorCode {
+        wasi_0_3::of_hyper(error)
+    }
+
+    #[cfg(feature = "wasi-0-3")]
+    fn p3_error_from_connect(&mut self, _: &std::io::Error) -> wasi_0_3::ErrorCode {
+        wasi_0_3::ErrorCode::ConnectionRefused
+    }
+}
+
+/// Whether the other side has closed the connection too early.
+fn is_end_of_connection(error: &hyper::Error) -> bool {
+    error.is_incomplete_message() || error.is_closed() || error.is_canceled()
 }

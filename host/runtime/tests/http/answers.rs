@@ -14,7 +14,7 @@ use super::{Body, declared, get, post, read, serve};
 use crate::tests::fixture::in_time;
 
 /// A body whose pieces are sent by hand.
-fn by_hand() -> (mpsc::Sender<Frame<Bytes>>, Body) {
+pub(super) fn by_hand() -> (mpsc::Sender<Frame<Bytes>>, Body) {
     let (sender, mut receiver) = mpsc::channel::<Frame<Bytes>>(1);
     let pieces = futures_util::stream::poll_fn(move |cx| {
         let piece = receiver.poll_recv(cx);

@@ -25,8 +25,8 @@ async fn a_request_that_fails_is_answered_with_a_status_and_told_in_the_log() {
         ),
         ("/none", 500, "the component returned without an answer"),
         ("/memory", 500, "memory limit exceeded: "),
-        ("/error/refused", 502, "ErrorCode::ConnectionRefused"),
-        ("/error/denied", 403, "ErrorCode::HttpRequestDenied"),
+        ("/error/refused", 502, "an error: ConnectionRefused"),
+        ("/error/denied", 403, "an error: HttpRequestDenied"),
         ("/error/oops", 500, "oops"),
     ] {
         let answer = served.get(path).await;

@@ -3,7 +3,7 @@
 //!
 //! * `answers`: bodies, trailers, both versions of HTTP, many requests at a time. `instances`: which instance answers. `threads`: where.
 //! * `failures`: what ends one request and nothing else. `times`: time-outs. `ends`: how a server begins and ends.
-//! * `outgoing`: requests that guests send; `tls`: those over TLS.
+//! * `outgoing`: requests that guests send; `tls`: those over TLS. `wasi_0_3`: all of that for a guest of WASI 0.3.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -31,6 +31,8 @@ mod outgoing;
 mod threads;
 mod times;
 mod tls;
+#[cfg(feature = "wasi-0-3")]
+mod wasi_0_3;
 
 /// The port of the container, unless a test says otherwise.
 const PORT: u16 = 8000;
@@ -68,8 +70,11 @@ fn pod() -> Pod {
 
 fn guest() -> Arc<Program> {
     let packed = include_bytes!("../../../image/builtin/http-component.wasm.zst");
-    let wasm = zstd::decode_all(packed.as_slice()).unwrap();
-    Arc::new(Program::new("http-component.wasm", wasm))
+    unpacked("http-component.wasm", packed)
+}
+
+fn unpacked(name: &str, packed: &[u8]) -> Arc<Program> {
+    Arc::new(Program::new(name, zstd::decode_all(packed).unwrap()))
 }
 
 /// These ports, as a container declares them.
@@ -83,22 +88,36 @@ fn declared(numbers: &[u16]) -> Vec<DeclaredPort> {
 
 /// Starts the guest as a container of `pod`; its ports are open when this returns.
 async fn start(pod: &Pod, name: &str, change: impl FnOnce(&mut ContainerConfig)) -> Container {
+    start_program(pod, &guest(), name, change).await
+}
+
+/// The same with another guest.
+async fn start_program(
+    pod: &Pod,
+    program: &Arc<Program>,
+    name: &str,
+    change: impl FnOnce(&mut ContainerConfig),
+) -> Container {
     let change = |config: &mut ContainerConfig| {
         config.ports = declared(&[PORT]);
         config.memory = MemoryShare::new(MEMORY_BYTES);
         change(config);
     };
-    in_time(
-        "the guest starts",
-        pod.start_program(&guest(), name, change),
-    )
-    .await
-    .unwrap()
+    in_time("the guest starts", pod.start_program(program, name, change))
+        .await
+        .unwrap()
 }
 
 async fn serve(change: impl FnOnce(&mut ContainerConfig)) -> Served {
+    serve_program(&guest(), change).await
+}
+
+async fn serve_program(
+    program: &Arc<Program>,
+    change: impl FnOnce(&mut ContainerConfig),
+) -> Served {
     let pod = pod();
-    let container = start(&pod, "server", change).await;
+    let container = start_program(&pod, program, "server", change).await;
     let client = pod.network.attach("client");
     Served {
         pod,
