@@ -28,6 +28,9 @@ pub(crate) fn forbidden(old: &Object, new: &Object) -> Option<String> {
         (Object::StatefulSet(old), Object::StatefulSet(new)) => immutable_stateful_set(old, new),
         (Object::Job(old), Object::Job(new)) => immutable_job(old, new),
         (Object::Service(old), Object::Service(new)) => immutable_service(old, new),
+        (Object::EndpointSlice(old), Object::EndpointSlice(new)) => {
+            stays("addressType", &old.address_type, &new.address_type)
+        }
         (Object::PersistentVolumeClaim(old), Object::PersistentVolumeClaim(new)) => {
             immutable_claim(old, new)
         }

@@ -12,6 +12,7 @@ mod agent;
 mod claims;
 mod delete;
 mod done;
+mod endpoint_rules;
 mod error;
 mod events;
 mod follow;

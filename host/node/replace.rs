@@ -12,6 +12,7 @@ use wasmpod_store::{Kind, Object, StoreError};
 use crate::admission;
 use crate::admission::publish::is_meant;
 use crate::agent::{Agent, ensure_namespace};
+use crate::endpoint_rules;
 use crate::error::NodeError;
 use crate::services;
 use crate::start::{candidate_of, identify, status_of_new};
@@ -39,6 +40,7 @@ impl Agent {
             identify(object.metadata_mut());
         }
         begin(&mut object);
+        endpoint_rules::complete(&mut object)?;
         self.is_free(&object)?;
         if let Some(candidate) = candidate_of(&object, &shared.config.base_dir) {
             let candidates = [candidate];
@@ -53,6 +55,7 @@ impl Agent {
             admission::check_ports(&candidates, &rules, &[], &shared.node_ports, held).await?;
         }
         if let Object::Service(service) = &object {
+            services::can_have(&shared.store, service)?;
             let services = [Arc::clone(service)];
             let held = shared.held();
             admission::check_ports(&[], &[], &services, &shared.node_ports, held).await?;
@@ -63,6 +66,7 @@ impl Agent {
         // Meanwhile somebody else may have been faster.
         self.is_free(&object)?;
         if let Object::Service(service) = &mut object {
+            services::can_have(&shared.store, service)?;
             services::give_address(&shared.store, Arc::make_mut(service));
         }
         if dry_run {
@@ -85,20 +89,14 @@ impl Agent {
         let shared = &self.shared;
         let (kind, namespace, name) = (new.kind(), new.namespace(), new.name());
         let mut new = new.clone();
+        endpoint_rules::complete(&mut new)?;
         if let (Object::Service(new), Some(Object::Service(old))) =
             (&mut new, shared.store.get(kind, namespace, name))
         {
             let new = Arc::make_mut(new);
-            let is_given = |found: &wasmpod_manifest::k8s::Service| {
-                let spec = found.spec.as_ref();
-                spec.is_some_and(|spec| spec.cluster_ip.as_deref().is_some_and(|ip| !ip.is_empty()))
-            };
-            let has_name_only = new
-                .spec
-                .as_ref()
-                .is_some_and(|spec| spec.type_.as_deref() == Some("ExternalName"));
-            if is_given(&old) && !is_given(new) && !has_name_only {
-                services::keep_address(new, &old);
+            services::keep_address(new, &old);
+            if part == Part::Main {
+                services::can_have(&shared.store, new)?;
             }
             services::give_address(&shared.store, new);
         }
@@ -219,11 +217,7 @@ fn main_of(new: &Object, stored: &Object) -> Result<Object, StoreError> {
             next.node_name.clone_from(&stored.node_name);
         }
     }
-    let is_servers = matches!(
-        stored.kind(),
-        Kind::Event | Kind::Endpoints | Kind::EndpointSlice | Kind::Node
-    );
-    if is_servers {
+    if matches!(stored.kind(), Kind::Event | Kind::Node) {
         let mut same = stored.clone();
         *same.metadata_mut() = next.metadata().clone();
         if same != next {

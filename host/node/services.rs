@@ -8,8 +8,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 
-use wasmpod_manifest::k8s::{Service, ServiceSpec};
-use wasmpod_store::{Kind, Object, Store};
+use wasmpod_manifest::k8s::{Service, ServicePort, ServiceSpec};
+use wasmpod_network::{NAMESERVER, SERVICE_CIDR};
+use wasmpod_store::{Kind, Object, Store, StoreError};
 
 use crate::node_ports::has_node_ports;
 
@@ -20,6 +21,9 @@ const FIRST_CLUSTER_IP: u32 = u32::from_be_bytes([10, 96, 0, 11]);
 /// The ports of the machine that services get: the API server's default `--service-node-port-range`. When all are taken,
 /// one more service has none.
 const NODE_PORTS: RangeInclusive<i32> = 30000..=32767;
+
+/// The bits that the addresses of [`SERVICE_CIDR`] share.
+const CLUSTER_IP_PREFIX: (u32, u32) = (u32::from_be_bytes([10, 96, 0, 0]), u32::MAX << 20);
 
 /// How many services can have a cluster IP; one more gets none. Ours: far from filling the range of a million.
 const MAX_CLUSTER_IPS: u32 = 65_536;
@@ -70,13 +74,99 @@ fn give_node_ports(store: &Store, spec: &mut ServiceSpec) {
     let start = RandomState::new().hash_one(0_u8);
     let start = usize::try_from(start % u64::try_from(count).unwrap_or(1)).unwrap_or(0);
     let mut candidates = NODE_PORTS.cycle().skip(start).take(count);
-    let unset = spec.ports.iter_mut().flatten();
-    for port in unset.filter(|port| port.node_port.is_none_or(|number| number == 0)) {
-        port.node_port = candidates.find(|number| taken.insert(*number));
+    let mut given: Vec<ServicePort> = spec.ports.clone().unwrap_or_default();
+    for index in 0..given.len() {
+        let Some(port) = given.get(index).filter(|port| node_port(port).is_none()) else {
+            continue;
+        };
+        // The same port with another protocol has the same port of the machine.
+        let twin = given.iter().find_map(|other| {
+            node_port(other).filter(|number| {
+                let has = |one: &ServicePort| {
+                    node_port(one) == Some(*number) && one.protocol == port.protocol
+                };
+                other.port == port.port && !given.iter().any(has)
+            })
+        });
+        let found = twin.or_else(|| candidates.find(|number| taken.insert(*number)));
+        if let Some(port) = given.get_mut(index) {
+            port.node_port = found;
+        }
     }
+    spec.ports = Some(given);
 }
 
-/// Gives a changed service what it had: its address, and its ports of the machine where it names no others.
+/// The port of the machine that a port names.
+fn node_port(port: &ServicePort) -> Option<i32> {
+    port.node_port.filter(|number| *number != 0)
+}
+
+/// Refuses the address and the ports of the machine that a service asks for and cannot have: another one has them, or
+/// nobody may.
+pub(crate) fn can_have(store: &Store, service: &Service) -> Result<(), StoreError> {
+    let Some(spec) = &service.spec else {
+        return Ok(());
+    };
+    let (services, _) = store.list(Kind::Service, None);
+    let others: Vec<_> = services
+        .iter()
+        .filter_map(|object| match object {
+            Object::Service(other) => Some(other),
+            _ => None,
+        })
+        .filter(|other| {
+            (&other.metadata.name, &other.metadata.namespace)
+                != (&service.metadata.name, &service.metadata.namespace)
+        })
+        .filter_map(|other| other.spec.as_ref())
+        .collect();
+    let refused = |detail| {
+        Err(StoreError::Invalid {
+            kind: Kind::Service,
+            name: service.metadata.name.clone().unwrap_or_default(),
+            detail,
+        })
+    };
+    if let Some(ip) = asked_address(spec) {
+        let (network, mask) = CLUSTER_IP_PREFIX;
+        let why = if u32::from(ip) & mask != network {
+            Some(format!(
+                "the provided IP is not in the valid range. The range of valid IPs is {SERVICE_CIDR}"
+            ))
+        } else if ip == NAMESERVER || others.iter().any(|other| asked_address(other) == Some(ip)) {
+            Some("provided IP is already allocated".to_owned())
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            return refused(format!(
+                "spec.clusterIPs: Invalid value: [\"{ip}\"]: failed to allocate IP {ip}: {why}"
+            ));
+        }
+    }
+    for (index, port) in spec.ports.iter().flatten().enumerate() {
+        let Some(number) = node_port(port).filter(|_| has_node_ports(spec.type_.as_deref())) else {
+            continue;
+        };
+        let has = |other: &&ServiceSpec| {
+            let mut ports = other.ports.iter().flatten();
+            ports.any(|one| node_port(one) == Some(number) && one.protocol == port.protocol)
+        };
+        if others.iter().any(has) {
+            return refused(format!(
+                "spec.ports[{index}].nodePort: Invalid value: {number}: provided port is already allocated"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The cluster IP that a service names.
+fn asked_address(spec: &ServiceSpec) -> Option<Ipv4Addr> {
+    spec.cluster_ip.as_deref()?.parse().ok()
+}
+
+/// Gives a changed service what it had and does not say: its address, and its ports of the machine.
 pub(crate) fn keep_address(new: &mut Service, old: &Service) {
     let (Some(new), Some(old)) = (&mut new.spec, &old.spec) else {
         return;
@@ -84,20 +174,32 @@ pub(crate) fn keep_address(new: &mut Service, old: &Service) {
     if new.type_.as_deref() == Some("ExternalName") {
         return;
     }
-    if old.cluster_ip.as_deref().is_some_and(|ip| !ip.is_empty()) {
+    let is_given = |ip: &Option<String>| ip.as_deref().is_some_and(|ip| !ip.is_empty());
+    if is_given(&old.cluster_ip) && !is_given(&new.cluster_ip) {
         new.cluster_ip.clone_from(&old.cluster_ip);
         new.cluster_ips.clone_from(&old.cluster_ips);
     }
-    if !has_node_ports(new.type_.as_deref()) {
+    let kinds = [&new.type_, &old.type_];
+    if !kinds.iter().all(|kind| has_node_ports(kind.as_deref())) {
         return;
     }
-    for port in new.ports.iter_mut().flatten() {
-        let mut before = old.ports.iter().flatten();
-        let same = before.find(|old| old.port == port.port && old.protocol == port.protocol);
-        if port.node_port.is_none_or(|number| number == 0) {
-            port.node_port = same.and_then(|old| old.node_port);
+    let mut given = new.ports.clone().unwrap_or_default();
+    for index in 0..given.len() {
+        let Some(port) = given.get(index).filter(|port| node_port(port).is_none()) else {
+            continue;
+        };
+        let same = |old: &&ServicePort| old.port == port.port && old.protocol == port.protocol;
+        let before = old.ports.iter().flatten().find(same).and_then(node_port);
+        // Another port may have been given it meanwhile.
+        let is_used = |one: &ServicePort| {
+            node_port(one) == before && before.is_some() && one.protocol == port.protocol
+        };
+        let kept = before.filter(|_| !given.iter().any(is_used));
+        if let Some(port) = given.get_mut(index) {
+            port.node_port = kept;
         }
     }
+    new.ports = (!given.is_empty()).then_some(given);
 }
 
 fn taken(store: &Store) -> BTreeSet<String> {
@@ -205,5 +307,84 @@ mod tests {
             let found = ports.first().and_then(|port| port.node_port);
             assert_eq!(found, node_port, "{new}");
         }
+    }
+
+    #[test]
+    fn one_port_with_two_protocols_has_one_port_of_the_machine() {
+        let store = Store::new(|| wasmpod_manifest::k8s::jiff::Timestamp::UNIX_EPOCH);
+        let spec = json!({"type": "NodePort", "ports": [
+            {"name": "tcp", "port": 53, "protocol": "TCP"}, {"name": "udp", "port": 53, "protocol": "UDP"},
+            {"name": "other", "port": 54, "protocol": "UDP"},
+        ]});
+        let ports = node_ports(&store, "dns", &spec);
+        assert_eq!(ports[0], ports[1]);
+        assert_ne!(ports[0], ports[2]);
+    }
+
+    #[test]
+    fn what_another_service_has_is_refused() {
+        let store = Store::new(|| wasmpod_manifest::k8s::jiff::Timestamp::UNIX_EPOCH);
+        let old = json!({"type": "NodePort", "clusterIP": "10.96.0.12", "ports": [
+            {"port": 80, "protocol": "TCP", "nodePort": 31000},
+        ]});
+        store.create(service("old", &old).into()).unwrap();
+        let port = |number, protocol| json!({"type": "NodePort", "ports": [{"port": 81, "protocol": protocol, "nodePort": number}]});
+        for (name, spec, expected) in [
+            ("old", old.clone(), None),
+            ("new", json!({"clusterIP": "10.96.0.13"}), None),
+            ("new", json!({"clusterIP": "None"}), None),
+            (
+                "new",
+                json!({"clusterIP": "10.96.0.12"}),
+                Some("already allocated"),
+            ),
+            (
+                "new",
+                json!({"clusterIP": "10.96.0.10"}),
+                Some("already allocated"),
+            ),
+            (
+                "new",
+                json!({"clusterIP": "10.112.0.1"}),
+                Some("not in the valid range"),
+            ),
+            (
+                "new",
+                port(31000, "TCP"),
+                Some("spec.ports[0].nodePort: Invalid value: 31000"),
+            ),
+            ("new", port(31000, "UDP"), None),
+            ("new", port(31001, "TCP"), None),
+        ] {
+            let found = can_have(&store, &service_in_default(name, &spec));
+            let found = found.err().map(|error| error.to_string());
+            assert_eq!(found.is_some(), expected.is_some(), "{spec}: {found:?}");
+            let found = found.unwrap_or_default();
+            assert!(found.contains(expected.unwrap_or_default()), "{found}");
+        }
+    }
+
+    fn service_in_default(name: &str, spec: &serde_json::Value) -> Service {
+        let mut service = service(name, spec);
+        service.metadata.namespace = Some("default".to_owned());
+        service
+    }
+
+    #[test]
+    fn a_changed_service_keeps_each_port_that_nobody_else_took() {
+        let old = json!({"type": "NodePort", "clusterIP": "10.96.0.12", "ports": [
+            {"port": 80, "protocol": "TCP", "nodePort": 31000}, {"port": 81, "protocol": "TCP", "nodePort": 31001},
+        ]});
+        let mut changed = service(
+            "s",
+            &json!({"type": "NodePort", "clusterIP": "10.96.0.12", "ports": [
+                {"port": 80, "protocol": "TCP"}, {"port": 81, "protocol": "TCP"},
+                {"port": 82, "protocol": "TCP", "nodePort": 31000},
+            ]}),
+        );
+        keep_address(&mut changed, &service("s", &old));
+        let ports = changed.spec.unwrap().ports.unwrap();
+        let ports: Vec<_> = ports.into_iter().map(|port| port.node_port).collect();
+        assert_eq!(ports, [None, Some(31001), Some(31000)]);
     }
 }

@@ -274,6 +274,7 @@ fn apply(shared: &Shared, mut object: Object) -> Result<Object, StoreError> {
         ) {
             services::keep_address(service, &old);
         }
+        services::can_have(&shared.store, service)?;
         services::give_address(&shared.store, service);
     }
     match shared.store.create(object.clone()) {

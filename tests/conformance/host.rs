@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
+use wasmpod_api::client::Client;
+use wasmpod_api::server::{Listener, serve};
 use wasmpod_manifest::k8s::Pod as PodObject;
 use wasmpod_manifest::{Source, read};
 use wasmpod_node::{Agent, AgentConfig, Capacity, DeleteOptions, Threads};
@@ -33,6 +36,7 @@ pub(crate) const CAPACITY: Capacity = Capacity {
 pub(crate) struct Host {
     agent: Arc<Agent>,
     clock: Clock,
+    server: Option<AbortHandle>,
     dir: TempDir,
 }
 
@@ -64,6 +68,7 @@ impl Host {
         Self {
             agent: agent.unwrap(),
             clock,
+            server: None,
             dir,
         }
     }
@@ -182,6 +187,21 @@ impl Host {
         deleted.unwrap();
     }
 
+    /// Waits until everything was done that follows at once from the objects as they are now.
+    pub(crate) async fn settled(&self) {
+        self.agent.settled().await;
+    }
+
+    /// A client of its API.
+    pub(crate) async fn client(&mut self) -> Client {
+        let listener = Listener::bind(&self.agent.run_dir().unwrap()).unwrap();
+        let address = listener.address().clone();
+        let agent = Arc::clone(&self.agent);
+        let serving = serve(agent, vec![listener], std::future::pending());
+        self.server = Some(tokio::spawn(serving).abort_handle());
+        Client::connect(address).await.unwrap()
+    }
+
     /// Waits for something that depends on the objects.
     async fn until<T>(&self, what: &str, mut found: impl FnMut() -> Option<T>) -> T {
         let mut changes = self.agent.store().changes();
@@ -232,6 +252,14 @@ impl Host {
     /// Virtual time since the beginning.
     pub(crate) fn elapsed(&self) -> std::time::Duration {
         self.clock.elapsed()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if let Some(server) = &self.server {
+            server.abort();
+        }
     }
 }
 

@@ -12,7 +12,8 @@
 //!
 //! In reading order: `table` (what a row is), `themes` and `examples` (the rows), `pod`, `node` and `host` (how a pod,
 //! a whole agent, or an agent with its objects is played), `script` (guests that tell what they did when), `objects`,
-//! `env`, `files`, `downward` and `stored` (what tests of environments and volumes share), `document` (the document).
+//! `env`, `files`, `downward` and `stored` (what tests of environments and volumes share), `serving` (what those of
+//! services share), `document` (the document).
 
 #![expect(
     clippy::unwrap_used,
@@ -32,6 +33,7 @@ mod node;
 mod objects;
 mod pod;
 mod script;
+mod serving;
 mod signals;
 mod stored;
 mod streams;

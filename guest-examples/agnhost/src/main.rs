@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 mod arguments;
 #[cfg(target_os = "wasi")]
+mod dial;
+#[cfg(target_os = "wasi")]
 mod grpc;
 #[cfg(target_os = "wasi")]
 mod liveness;

@@ -1,4 +1,6 @@
 //! `netexec`: a web server that tells about itself and does small things when asked.
+//!
+//! Upstream's serves datagrams beside that. A guest has one thread, so here `--udp-port` serves datagrams instead.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -6,16 +8,19 @@ use std::time::Duration;
 use http_loop::pages::Page;
 
 use crate::arguments::Arguments;
+use crate::dial::{dial, serve_udp};
 use crate::serve::serve;
 
-const OPTIONS: [&str; 2] = ["http-port", "delay-shutdown"];
+const OPTIONS: [&str; 3] = ["http-port", "udp-port", "delay-shutdown"];
 
 /// Runs the mode.
 pub(crate) fn run(args: &[String]) -> ExitCode {
-    let port =
-        Arguments::parse(args, &OPTIONS).and_then(|options| options.number("http-port", 8080));
-    let port = match port {
-        Ok(port) => port,
+    let ports = Arguments::parse(args, &OPTIONS).and_then(|options| {
+        let http: u16 = options.number("http-port", 8080)?;
+        Ok((http, options.number("udp-port", 0)?))
+    });
+    let (port, udp_port) = match ports {
+        Ok(ports) => ports,
         Err(message) => {
             eprintln!("agnhost: {message}");
             return ExitCode::from(2);
@@ -23,6 +28,11 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
     };
     let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     let host = host.trim().to_owned();
+    if udp_port != 0 {
+        let ended = serve_udp(udp_port, &host);
+        eprintln!("agnhost: {ended:?}");
+        return ExitCode::FAILURE;
+    }
     serve(port, move |context, request| {
         let target = String::from_utf8_lossy(request.target);
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
@@ -45,6 +55,13 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
                 let name = value("key");
                 let field = request.fields.get(&name.to_ascii_lowercase());
                 Page::text(200, String::from_utf8_lossy(field.unwrap_or_default()))
+            }
+            "/dial" => {
+                let port = value("port").parse().unwrap_or(0);
+                match dial(&value("protocol"), &value("host"), port, &value("request")) {
+                    Ok(answer) => Page::text(200, answer),
+                    Err(error) => Page::text(500, error),
+                }
             }
             "/write" => match std::fs::write(value("path"), value("text")) {
                 Ok(()) => Page::text(200, "written"),

@@ -24,6 +24,10 @@ const MANAGED_BY: (&str, &str) = (
     "endpointslice-controller.k8s.io",
 );
 
+/// The label of the Endpoints that are written here.
+pub(super) const ENDPOINTS_MANAGED_BY: (&str, &str) =
+    ("endpoints.kubernetes.io/managed-by", "endpoint-controller");
+
 /// How many endpoints a slice has at most: what the API server's validation lets pass. Beyond it a service's further
 /// pods are in no slice. (kube-controller-manager begins another slice at 100.)
 const MAX_ENDPOINTS: usize = 1000;
@@ -48,12 +52,13 @@ impl Reconciler {
         if self.collect_garbage(object) {
             return;
         }
-        let has_selector = service
-            .spec
-            .as_ref()
-            .is_some_and(|spec| spec.selector.as_ref().is_some_and(|s| !s.is_empty()));
         // Without a selector, whoever made the service makes its endpoints.
-        if !has_selector {
+        if !has_selector(&service) {
+            return self.mirror(object);
+        }
+        self.drop_mirrors(object);
+        // Another name's alias gets none.
+        if service.spec.as_ref().and_then(|spec| spec.type_.as_deref()) == Some("ExternalName") {
             return;
         }
         let (pods, _) = self
@@ -72,32 +77,43 @@ impl Reconciler {
         self.write_endpoints(object, &service, &groups);
     }
 
-    /// Slices go with their owner; Endpoints have its name only.
+    /// Slices go with their owner; Endpoints have its name only. Those that somebody else wrote may be there before
+    /// their service; see [`Reconciler::service_is_deleted`].
     fn drop_endpoints(&self, object: &ObjectRef) {
-        // An error means that there are none.
-        drop(
-            self.shared
-                .store
-                .delete(Kind::Endpoints, object.namespace.as_deref(), &object.name),
-        );
+        self.drop_mirrors(object);
+        let endpoints = self.get(&ObjectRef {
+            kind: Kind::Endpoints,
+            ..object.clone()
+        });
+        if let Some(endpoints) = endpoints.filter(|found| has_label(found, ENDPOINTS_MANAGED_BY)) {
+            // An error means that they are gone.
+            drop(self.shared.remove(&endpoints));
+        }
+    }
+
+    /// A service was deleted: its Endpoints go, whoever wrote them, unless there is another one by now.
+    pub(super) fn service_is_deleted(&self, object: &ObjectRef) {
+        if self.get(object).is_none() {
+            let (store, namespace) = (&self.shared.store, object.namespace.as_deref());
+            // An error means that there are none.
+            drop(store.delete(Kind::Endpoints, namespace, &object.name));
+        }
     }
 
     fn write_slices(&self, object: &ObjectRef, service: &Service, groups: &Groups) {
         let namespace = object.namespace.as_deref();
         let (slices, _) = self.shared.store.list(Kind::EndpointSlice, namespace);
         let uid = service.metadata.uid.as_deref().unwrap_or_default();
-        let mut old = slices.into_iter().filter(|slice| slice.is_owned_by(uid));
+        let mut old = slices
+            .into_iter()
+            .filter(|slice| slice.is_owned_by(uid) && has_label(slice, MANAGED_BY));
         for (ports, endpoints) in groups {
             let new = slice(service, ports, endpoints);
             match old.next() {
                 Some(old) => {
                     self.change(&old.reference(), old.uid(), &mut |stored| {
-                        if let Object::EndpointSlice(stored) = stored
-                            && (stored.endpoints != new.endpoints || stored.ports != new.ports)
-                        {
-                            let stored = Arc::make_mut(stored);
-                            stored.endpoints.clone_from(&new.endpoints);
-                            stored.ports.clone_from(&new.ports);
+                        if let Object::EndpointSlice(stored) = stored {
+                            take_on(stored, &new);
                         }
                     });
                 }
@@ -117,11 +133,14 @@ impl Reconciler {
             .map(|(ports, endpoints)| subset(ports, endpoints))
             .collect();
         let subsets = (!subsets.is_empty()).then_some(subsets);
+        let mut labels = service.metadata.labels.clone().unwrap_or_default();
+        let (key, value) = ENDPOINTS_MANAGED_BY;
+        labels.insert(key.to_owned(), value.to_owned());
         let endpoints = Endpoints {
             metadata: ObjectMeta {
                 name: service.metadata.name.clone(),
                 namespace: service.metadata.namespace.clone(),
-                labels: service.metadata.labels.clone(),
+                labels: Some(labels),
                 ..ObjectMeta::default()
             },
             subsets,
@@ -132,15 +151,46 @@ impl Reconciler {
             .store
             .update(Kind::Endpoints, namespace, name, &mut |stored| {
                 if let Object::Endpoints(stored) = stored
-                    && stored.subsets != endpoints.subsets
+                    && (stored.subsets != endpoints.subsets
+                        || stored.metadata.labels != endpoints.metadata.labels)
                 {
-                    Arc::make_mut(stored).subsets.clone_from(&endpoints.subsets);
+                    let stored = Arc::make_mut(stored);
+                    stored.subsets.clone_from(&endpoints.subsets);
+                    stored
+                        .metadata
+                        .labels
+                        .clone_from(&endpoints.metadata.labels);
                 }
                 Ok(())
             });
         if updated.is_err() {
             drop(self.shared.store.create(endpoints.into()));
         }
+    }
+}
+
+/// Does the service say which pods are its endpoints?
+pub(super) fn has_selector(service: &Service) -> bool {
+    let spec = service.spec.as_ref();
+    let selector = spec.and_then(|spec| spec.selector.as_ref());
+    selector.is_some_and(|selector| !selector.is_empty())
+}
+
+pub(super) fn has_label(object: &Object, (key, value): (&str, &str)) -> bool {
+    let labels = object.metadata().labels.as_ref();
+    labels.is_some_and(|labels| labels.get(key).is_some_and(|found| found == value))
+}
+
+/// Lets a slice that is there be as a new one.
+pub(super) fn take_on(stored: &mut Arc<EndpointSlice>, new: &EndpointSlice) {
+    let is_so = stored.endpoints == new.endpoints
+        && stored.ports == new.ports
+        && stored.metadata.labels == new.metadata.labels;
+    if !is_so {
+        let stored = Arc::make_mut(stored);
+        stored.endpoints.clone_from(&new.endpoints);
+        stored.ports.clone_from(&new.ports);
+        stored.metadata.labels.clone_from(&new.metadata.labels);
     }
 }
 

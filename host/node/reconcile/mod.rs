@@ -16,6 +16,7 @@ mod claim;
 mod endpoints;
 mod garbage;
 mod ingress;
+mod mirror;
 mod objects;
 mod pod;
 mod policy;
@@ -239,6 +240,13 @@ impl Reconciler {
                         namespace: object.namespace().map(str::to_owned),
                         name: name.clone(),
                     }));
+            }
+            Object::Service(_) if is_deleted => self.service_is_deleted(&object.reference()),
+            Object::Endpoints(_) => {
+                self.queue.insert(ObjectRef {
+                    kind: Kind::Service,
+                    ..object.reference()
+                });
             }
             Object::Secret(_) => self.note_ingresses(object),
             Object::PersistentVolume(_) => {

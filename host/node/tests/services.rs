@@ -171,3 +171,161 @@ async fn a_node_port_is_open_as_long_as_its_service_is_there() {
     }
     panic!("port {port} stays open");
 }
+
+/// The slices of a service, without what the store gives them.
+fn slices(world: &World, name: &str) -> Vec<(String, serde_json::Value)> {
+    let (objects, _) = world.agent.store().list(Kind::EndpointSlice, None);
+    let slices = objects
+        .iter()
+        .map(|object| serde_json::to_value(object).unwrap());
+    let slices = slices.filter(|s| s["metadata"]["labels"]["kubernetes.io/service-name"] == name);
+    slices
+        .map(|slice| {
+            let by = &slice["metadata"]["labels"]["endpointslice.kubernetes.io/managed-by"];
+            (
+                by.as_str().unwrap_or_default().to_owned(),
+                slice["endpoints"].clone(),
+            )
+        })
+        .collect()
+}
+
+fn endpoints(name: &str, ip: &str) -> wasmpod_store::Object {
+    let endpoints = serde_json::json!({
+        "metadata": {"name": name, "namespace": "default"},
+        "subsets": [{"addresses": [{"ip": ip}], "ports": [{"port": 8080}]}],
+    });
+    wasmpod_store::Object::from_json(Kind::Endpoints, endpoints).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn endpoints_that_somebody_writes_are_mirrored_until_the_service_has_a_selector() {
+    let world = World::new();
+    // They may be there before their service.
+    world
+        .agent
+        .create(endpoints("hand", "10.244.0.9"), false)
+        .await
+        .unwrap();
+    world.agent.settled().await;
+    assert_eq!(slices(&world, "hand"), []);
+    world
+        .start(&service("hand", "ports: [{port: 80}]"))
+        .await
+        .unwrap();
+    let found = slices(&world, "hand");
+    let expected =
+        serde_json::json!([{"addresses": ["10.244.0.9"], "conditions": {"ready": true}}]);
+    let mirrored = "endpointslicemirroring-controller.k8s.io".to_owned();
+    assert_eq!(found, [(mirrored, expected)]);
+    assert_eq!(ready_endpoints(&world, "hand"), 1);
+
+    let changed = endpoints("hand", "10.244.0.10");
+    world
+        .agent
+        .replace(&changed, crate::Part::Main, false)
+        .unwrap();
+    world.agent.settled().await;
+    let ip = route(&world, "hand").unwrap().endpoints[0].ip.to_string();
+    assert_eq!(ip, "10.244.0.10");
+
+    world.start(&service("hand", PORTS)).await.unwrap();
+    let found = slices(&world, "hand");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].0, "endpointslice-controller.k8s.io");
+    assert_eq!(ready_endpoints(&world, "hand"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn mirrored_slices_go_with_the_endpoints_and_these_with_the_service() {
+    let world = World::new();
+    world
+        .start(&service("hand", "ports: [{port: 80}]"))
+        .await
+        .unwrap();
+    world
+        .agent
+        .create(endpoints("hand", "10.244.0.9"), false)
+        .await
+        .unwrap();
+    world.agent.settled().await;
+    assert_eq!(slices(&world, "hand").len(), 1);
+    world.delete(Kind::Endpoints, "hand", &DeleteOptions::default());
+    world.agent.settled().await;
+    assert_eq!(slices(&world, "hand"), []);
+
+    world
+        .agent
+        .create(endpoints("hand", "10.244.0.9"), false)
+        .await
+        .unwrap();
+    world.agent.settled().await;
+    world.delete(Kind::Service, "hand", &DeleteOptions::default());
+    world.agent.settled().await;
+    assert_eq!(slices(&world, "hand"), []);
+    assert_eq!(world.get(Kind::Endpoints, "hand"), Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_labels_of_a_service_are_those_of_its_endpoints() {
+    let world = World::new();
+    world.start(&service("web", PORTS)).await.unwrap();
+    let mut changed = world
+        .agent
+        .store()
+        .get(Kind::Service, Some("default"), "web")
+        .unwrap();
+    let labels = [("tier".to_owned(), "front".to_owned())];
+    changed.metadata_mut().labels = Some(labels.into());
+    world
+        .agent
+        .replace(&changed, crate::Part::Main, false)
+        .unwrap();
+    world.agent.settled().await;
+    assert_eq!(
+        world.get(Kind::Endpoints, "web")["metadata"]["labels"]["tier"],
+        "front"
+    );
+    let slice = world.names(Kind::EndpointSlice).remove(0);
+    let slice = world.get(Kind::EndpointSlice, &slice);
+    assert_eq!(slice["metadata"]["labels"]["tier"], "front");
+    assert_eq!(
+        slice["metadata"]["labels"]["kubernetes.io/service-name"],
+        "web"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_put_without_the_given_ports_keeps_them_and_those_of_another_service_are_refused() {
+    let world = World::new();
+    let node = service("node", &format!("type: NodePort, {PORTS}"));
+    world.start(&node).await.unwrap();
+    let port = node_port(&world, "node");
+    let mut sent = world.get(Kind::Service, "node");
+    sent["spec"]["ports"] = serde_json::json!([{"port": 80, "protocol": "TCP"}]);
+    let sent = wasmpod_store::Object::from_json(Kind::Service, sent).unwrap();
+    world
+        .agent
+        .replace(&sent, crate::Part::Main, false)
+        .unwrap();
+    assert_eq!(node_port(&world, "node"), port);
+
+    let ip = world.get(Kind::Service, "node")["spec"]["clusterIP"].clone();
+    for spec in [
+        serde_json::json!({"type": "NodePort", "ports": [{"port": 81, "protocol": "TCP", "nodePort": port}]}),
+        serde_json::json!({"type": "ClusterIP", "clusterIP": ip, "ports": [{"port": 81, "protocol": "TCP"}]}),
+    ] {
+        let other = serde_json::json!({"metadata": {"name": "other", "namespace": "default"}, "spec": spec});
+        let other = wasmpod_store::Object::from_json(Kind::Service, other).unwrap();
+        let refused = world
+            .agent
+            .create(other, false)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.contains("provided") && refused.contains("already allocated"),
+            "{refused}"
+        );
+    }
+}

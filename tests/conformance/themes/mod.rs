@@ -6,18 +6,26 @@ mod dns;
 mod downward_env;
 mod downward_volume;
 mod empty_dir;
+mod endpoint_slices;
+mod endpoints;
 mod env_from_config_map;
 mod env_from_secret;
 mod expansion;
 mod hooks;
 mod init_containers;
 mod kubelet;
+mod networking;
 mod pods;
 mod probes;
 mod probes_in_order;
 mod projected_volume;
+mod proxy;
 mod restart_rules;
 mod secret_volume;
+mod service_affinity;
+mod service_objects;
+mod service_types;
+mod services;
 mod start_order;
 mod sub_path;
 mod termination;
@@ -50,5 +58,9 @@ pub(crate) const THEMES: &[Theme] = &[
     updates::THEME,
     probes_in_order::THEME,
     restart_rules::THEME,
+    networking::THEME,
     dns::THEME,
+    services::THEME,
+    endpoints::THEME,
+    proxy::THEME,
 ];

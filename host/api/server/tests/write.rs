@@ -568,3 +568,61 @@ async fn clients_learn_that_the_server_validates_fields() {
     assert_eq!(names, ["dryRun", "fieldManager", "fieldValidation"]);
     assert_eq!(world.refused("/openapi/v3/apis/nobody/v1").await.code, 404);
 }
+
+#[tokio::test]
+async fn a_service_changes_its_type_and_lets_go_of_what_it_was_given() {
+    let world = World::new();
+    let services = "/api/v1/namespaces/default/services";
+    let spec = json!({"ports": [{"port": 80}], "selector": {"a": "b"}});
+    let service = json!({"metadata": {"name": "s"}, "spec": spec});
+    assert_eq!(world.post(services, &service).await.code, 201);
+    let path = format!("{services}/s");
+    let external = json!({"spec": {"type": "ExternalName", "externalName": "example.com"}});
+    let changed = world.patch(&path, "strategic-merge-patch", &external).await;
+    assert_eq!(changed.code, 200, "{}", changed.body);
+    let spec = &changed.body["spec"];
+    assert_eq!(
+        (&spec["clusterIP"], &spec["clusterIPs"]),
+        (&Value::Null, &Value::Null)
+    );
+
+    let mut back = changed.body.clone();
+    back["spec"]["type"] = json!("ClusterIP");
+    let back = world.put(&path, &back).await;
+    assert_eq!(back.code, 200, "{}", back.body);
+    assert!(back.body["spec"]["clusterIP"].is_string(), "{}", back.body);
+}
+
+#[tokio::test]
+async fn endpoints_and_slices_are_written_by_clients_too() {
+    let world = World::new();
+    let list = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices";
+    let slice = |address: &str| {
+        json!({
+            "metadata": {"generateName": "hand-"}, "addressType": "IPv4", "ports": [{"port": 80}],
+            "endpoints": [{"addresses": [address]}],
+        })
+    };
+    let created = world.post(list, &slice("10.0.0.1")).await;
+    assert_eq!(created.code, 201, "{}", created.body);
+    let path = format!(
+        "{list}/{}",
+        created.body["metadata"]["name"].as_str().unwrap()
+    );
+    let mut changed = created.body.clone();
+    changed["endpoints"][0]["addresses"] = json!(["10.0.0.2"]);
+    assert_eq!(world.put(&path, &changed).await.code, 200);
+    let moved = world
+        .patch(&path, "merge-patch", &json!({"addressType": "IPv6"}))
+        .await;
+    assert_eq!(moved.reason(), (422, "Invalid"));
+    let wrong = world.post(list, &slice("web")).await;
+    assert_eq!(wrong.reason(), (422, "Invalid"));
+    assert!(
+        wrong.message().contains("endpoints[0].addresses[0]"),
+        "{}",
+        wrong.message()
+    );
+    let nameless = json!({"metadata": {"name": "No Name"}, "addressType": "IPv4", "endpoints": []});
+    assert_eq!(world.post(list, &nameless).await.reason(), (422, "Invalid"));
+}

@@ -1,8 +1,9 @@
 //! POST, PUT and PATCH: objects as clients create and change them.
 //!
 //! What is written goes the way of a manifest: decoded, completed and validated by `wasmpod-manifest`, admitted and
-//! kept by the agent, so that a client is told the same as `wasmpod up`. Objects that only the server makes (events,
-//! endpoints, nodes) can be labelled and annotated, no more. Server-side apply is refused: who owns which field is not
+//! kept by the agent, so that a client is told the same as `wasmpod up`. Endpoints and EndpointSlices, which manifests
+//! do not have, are decoded here; unknown fields of theirs are left out silently. Objects that only the server makes
+//! (events, nodes) can be labelled and annotated, no more. Server-side apply is refused: who owns which field is not
 //! kept here.
 //!
 //! Standard: `api-conventions.md` (verbs, PUT and PATCH, dry run, field validation) and `api-concepts` of Kubernetes.
@@ -14,6 +15,7 @@ mod operations;
 mod options;
 mod patch;
 mod scale;
+mod service;
 mod strategic;
 
 use hyper::body::Incoming;
@@ -50,10 +52,12 @@ pub(super) enum Target {
 
 /// Can clients create objects of this kind, and replace them whole? Others are the server's.
 pub(super) fn is_clients(kind: Kind) -> bool {
-    !matches!(
-        kind,
-        Kind::Event | Kind::Endpoints | Kind::EndpointSlice | Kind::Node
-    )
+    !matches!(kind, Kind::Event | Kind::Node)
+}
+
+/// Is it read as a manifest is?
+fn is_of_manifests(kind: Kind) -> bool {
+    is_clients(kind) && !matches!(kind, Kind::Endpoints | Kind::EndpointSlice)
 }
 
 /// Has it a part `/status`?
@@ -213,6 +217,7 @@ impl<'a> Asked<'a> {
         }
         let mut value = self.parse(body, options, told)?;
         self.is_named(name, &mut value)?;
+        service::let_go(&stored, &mut value);
         let object = self.decode(value, options.unknown, false, told)?;
         replaced(agent.replace(&object, part(target), options.is_dry_run))
     }
@@ -245,6 +250,7 @@ impl<'a> Asked<'a> {
                     change.apply(self.resource, Some(self.kind), name, &mut value)?;
                     self.is_of_kind(&mut value)?;
                     self.is_named(name, &mut value)?;
+                    service::let_go(&stored, &mut value);
                     if let Some(Value::Object(metadata)) = value.get_mut("metadata") {
                         // Without one it would be written over what came meanwhile.
                         let sent = metadata.entry("resourceVersion");
@@ -382,8 +388,8 @@ impl<'a> Asked<'a> {
             .or_else(|| text(&value, "/metadata/generateName"))
             .unwrap_or_default()
             .to_owned();
-        if !is_clients(self.kind) {
-            return self.decode_servers(value, &name);
+        if !is_of_manifests(self.kind) {
+            return self.decode_typed(value, &name);
         }
         let received = receive(value, unknown)
             .map_err(|report| error::of_report(self.resource, &name, &report))?;
@@ -399,10 +405,10 @@ impl<'a> Asked<'a> {
         object.ok_or_else(|| error::bad_request("one object is written at a time"))
     }
 
-    /// An object that only the server makes: its labels and annotations follow the rules of all.
-    fn decode_servers(&self, value: Value, name: &str) -> Result<Object, Status> {
+    /// An object that no manifest has: its name, labels and annotations follow the rules of all.
+    fn decode_typed(&self, value: Value, name: &str) -> Result<Object, Status> {
         let metadata = json!({
-            "name": "x",
+            "name": if is_clients(self.kind) { name } else { "x" },
             "labels": value.pointer("/metadata/labels").cloned().unwrap_or_default(),
             "annotations": value.pointer("/metadata/annotations").cloned().unwrap_or_default(),
         });
