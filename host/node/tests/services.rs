@@ -195,7 +195,7 @@ fn endpoints(name: &str, ip: &str) -> wasmpod_store::Object {
         "metadata": {"name": name, "namespace": "default"},
         "subsets": [{"addresses": [{"ip": ip}], "ports": [{"port": 8080}]}],
     });
-    wasmpod_store::Object::from_json(Kind::Endpoints, endpoints).unwrap()
+    Object::from_json(Kind::Endpoints, endpoints).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -303,7 +303,7 @@ async fn a_put_without_the_given_ports_keeps_them_and_those_of_another_service_a
     let port = node_port(&world, "node");
     let mut sent = world.get(Kind::Service, "node");
     sent["spec"]["ports"] = serde_json::json!([{"port": 80, "protocol": "TCP"}]);
-    let sent = wasmpod_store::Object::from_json(Kind::Service, sent).unwrap();
+    let sent = Object::from_json(Kind::Service, sent).unwrap();
     world
         .agent
         .replace(&sent, crate::Part::Main, false)
@@ -316,7 +316,7 @@ async fn a_put_without_the_given_ports_keeps_them_and_those_of_another_service_a
         serde_json::json!({"type": "ClusterIP", "clusterIP": ip, "ports": [{"port": 81, "protocol": "TCP"}]}),
     ] {
         let other = serde_json::json!({"metadata": {"name": "other", "namespace": "default"}, "spec": spec});
-        let other = wasmpod_store::Object::from_json(Kind::Service, other).unwrap();
+        let other = Object::from_json(Kind::Service, other).unwrap();
         let refused = world
             .agent
             .create(other, false)
