@@ -173,7 +173,7 @@ async fn a_node_port_is_open_as_long_as_its_service_is_there() {
 }
 
 /// The slices of a service, without what the store gives them.
-fn slices(world: &World, name: &str) -> Vec<(String, serde_json::Value)> {
+fn slices(world: &World, name: &str) -> Vec<(String, Value)> {
     let (objects, _) = world.agent.store().list(Kind::EndpointSlice, None);
     let slices = objects
         .iter()
@@ -190,7 +190,7 @@ fn slices(world: &World, name: &str) -> Vec<(String, serde_json::Value)> {
         .collect()
 }
 
-fn endpoints(name: &str, ip: &str) -> wasmpod_store::Object {
+fn endpoints(name: &str, ip: &str) -> Object {
     let endpoints = serde_json::json!({
         "metadata": {"name": name, "namespace": "default"},
         "subsets": [{"addresses": [{"ip": ip}], "ports": [{"port": 8080}]}],
