@@ -407,8 +407,13 @@ impl<'a> Asked<'a> {
 
     /// An object that no manifest has: its name, labels and annotations follow the rules of all.
     fn decode_typed(&self, value: Value, name: &str) -> Result<Object, Status> {
+        // A name that is to be generated may end as no name does.
+        let field = match text(&value, "/metadata/name") {
+            None if is_clients(self.kind) => "generateName",
+            _ => "name",
+        };
         let metadata = json!({
-            "name": if is_clients(self.kind) { name } else { "x" },
+            field: if is_clients(self.kind) { name } else { "x" },
             "labels": value.pointer("/metadata/labels").cloned().unwrap_or_default(),
             "annotations": value.pointer("/metadata/annotations").cloned().unwrap_or_default(),
         });
