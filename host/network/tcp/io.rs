@@ -2,11 +2,11 @@
 //!
 //! Here bytes are copied; the runtime's glue and publishing use [`TcpStream`]'s own methods, which do not.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::stream::{Shutdown, TcpStream};
@@ -36,14 +36,31 @@ impl AsyncWrite for TcpStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    /// As one write, so that what a library has to say at once, such as the last flight of TLS with its alert, is not cut.
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         ready!(self.poll_write_ready(cx));
-        let room = match self.write_capacity() {
-            Ok(0) if !buf.is_empty() => return again(cx),
-            Ok(room) => room.min(buf.len()),
+        let wanted = bufs
+            .iter()
+            .fold(0, |sum: usize, buf| sum.saturating_add(buf.len()));
+        let mut room = match self.write_capacity() {
+            Ok(0) if wanted > 0 => return again(cx),
+            Ok(room) => room.min(wanted),
             Err(errno) => return Poll::Ready(Err(errno.into())),
         };
-        let mut data = Bytes::copy_from_slice(buf.get(..room).unwrap_or(buf));
-        match self.try_write(&mut data) {
+        let mut data = BytesMut::with_capacity(room);
+        for buf in bufs {
+            let taken = buf.get(..room.min(buf.len())).unwrap_or_default();
+            data.extend_from_slice(taken);
+            room = room.saturating_sub(taken.len());
+        }
+        match self.try_write(&mut data.freeze()) {
             Err(Errno::Again) => again(cx),
             outcome => Poll::Ready(outcome.map_err(io::Error::from)),
         }

@@ -91,6 +91,21 @@ fn a_socket_that_connects_to_where_it_is_bound_is_connected_to_itself() {
     }
 }
 
+#[tokio::test]
+async fn pieces_that_are_written_together_are_one_write_as_far_as_there_is_room() {
+    use std::io::IoSlice;
+    use tokio::io::AsyncWriteExt;
+    let (_pod, a, b) = pod();
+    let (mut near, far) = connection(&a, &b);
+    let pieces = ["one", "", "two"].map(|text| IoSlice::new(text.as_bytes()));
+    assert_eq!(near.write_vectored(&pieces).await.unwrap(), 6);
+    assert_eq!(near.traffic().tx_messages, 1);
+    assert_eq!(far.try_read(99).unwrap(), "onetwo");
+    let much = vec![7; PIPE_BYTES];
+    let pieces = [IoSlice::new(b"x"), IoSlice::new(&much)];
+    assert_eq!(near.write_vectored(&pieces).await.unwrap(), PIPE_BYTES);
+}
+
 #[test]
 fn only_who_chose_its_port_connects_to_itself() {
     let (_pod, a, _b) = pod();

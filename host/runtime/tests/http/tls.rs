@@ -1,4 +1,4 @@
-//! Requests over TLS: whom a container believes, names, both versions of HTTP.
+//! Requests over TLS: whom a container believes, names, both versions of HTTP, and what goes wrong in the words of WASI.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -9,9 +9,10 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use wasmpod_manifest::k8s::PodSpec;
 use wasmpod_network::TcpSocket;
 use wasmpod_volume::{PodVolumes, RootFiles, VolumePolicy};
@@ -35,15 +36,23 @@ impl Authority {
     }
 
     /// A server's configuration with a certificate for these names.
-    fn server(&self, names: &[&str], protocols: &[&str]) -> ServerConfig {
+    fn server(&self, names: &[&str], protocols: &[&str], wants_client: bool) -> ServerConfig {
         let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
         let key = KeyPair::generate().unwrap();
         let own = CertificateParams::new(names).unwrap();
         let own = own.signed_by(&key, &self.0).unwrap();
         let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth();
+            .unwrap();
+        let builder = if wants_client {
+            let mut roots = RootCertStore::empty();
+            roots.add(self.0.der().clone()).unwrap();
+            let provider = Arc::new(ring::default_provider());
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
+            builder.with_client_cert_verifier(verifier.build().unwrap())
+        } else {
+            builder.with_no_client_auth()
+        };
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let mut config = builder
             .with_single_cert(vec![own.der().clone()], key)
@@ -184,9 +193,9 @@ async fn both_versions_of_http_are_spoken_over_tls_as_the_server_likes() {
     let authority = Authority::new();
     world.trusts(&[&authority]);
     let names = ["pod", "localhost", "127.0.0.1"];
-    world.serve(443, authority.server(&names, &["h2", "http/1.1"]));
-    world.serve(8443, authority.server(&names, &["http/1.1"]));
-    world.serve(8444, authority.server(&names, &[]));
+    world.serve(443, authority.server(&names, &["h2", "http/1.1"], false));
+    world.serve(8443, authority.server(&names, &["http/1.1"], false));
+    world.serve(8444, authority.server(&names, &[], false));
     for (url, said) in [
         ("https://pod/a?b=c", "HTTP/2.0 /a?b=c Some(\"pod\") 0 1"),
         (
@@ -230,8 +239,8 @@ async fn a_certificate_must_be_for_the_name_and_of_an_authority_that_is_trusted(
     let mut world = World::new(Some(FILE)).await;
     let (known, stranger) = (Authority::new(), Authority::new());
     world.trusts(&[&known]);
-    world.serve(1001, known.server(&["pod"], &[]));
-    world.serve(1002, stranger.server(&["pod"], &[]));
+    world.serve(1001, known.server(&["pod"], &[], false));
+    world.serve(1002, stranger.server(&["pod"], &[], false));
     assert_eq!(world.fetch("https://pod:1001/").await.status, 200);
     world
         .fails_with("https://localhost:1001/", "TlsCertificateError")
@@ -257,7 +266,7 @@ async fn a_certificate_must_be_for_the_name_and_of_an_authority_that_is_trusted(
 async fn a_file_that_has_no_certificates_is_an_error_of_the_configuration() {
     let mut world = World::new(Some(FILE)).await;
     let authority = Authority::new();
-    world.serve(443, authority.server(&["pod"], &[]));
+    world.serve(443, authority.server(&["pod"], &[], false));
     world.fails_with("https://pod/", "ConfigurationError").await;
     for text in [
         "",
@@ -277,7 +286,7 @@ async fn a_file_that_has_no_certificates_is_an_error_of_the_configuration() {
 async fn without_a_file_a_stranger_of_this_machine_is_not_believed() {
     for file in [None, Some("")] {
         let mut world = World::new(file).await;
-        world.serve(443, Authority::new().server(&["pod"], &[]));
+        world.serve(443, Authority::new().server(&["pod"], &[], false));
         let answer = world.fetch("https://pod/").await;
         assert_eq!(answer.status, 502);
         let log = world.served.container.stderr.text();
@@ -285,4 +294,47 @@ async fn without_a_file_a_stranger_of_this_machine_is_not_believed() {
         let is_said = log.contains("TlsCertificateError") || log.contains("ConfigurationError");
         assert!(is_said, "{log}");
     }
+}
+
+#[tokio::test]
+async fn what_goes_wrong_in_tls_is_told_in_its_words() {
+    let mut world = World::new(Some(FILE)).await;
+    let authority = Authority::new();
+    world.trusts(&[&authority]);
+    // It offers a protocol that is none of ours.
+    world.serve(1001, authority.server(&["pod"], &["imap"], false));
+    world
+        .fails_with("https://pod:1001/", "TlsAlertReceived")
+        .await;
+    // It wants a certificate of the client, and says so after the handshake.
+    world.serve(1002, authority.server(&["pod"], &[], true));
+    world
+        .fails_with("https://pod:1002/", "CertificateRequired")
+        .await;
+    // It does not speak TLS at all.
+    world
+        .fails_with(&format!("https://pod:{PORT}/"), "TlsProtocolError")
+        .await;
+    // It hangs up in the middle.
+    let silent = world.listen(1003);
+    let fetching = world.fetch("https://pod:1003/");
+    let hanging_up = async {
+        poll_fn(|cx| silent.poll_accept_ready(cx)).await;
+        let stream = silent.try_accept().unwrap().stream().unwrap();
+        drop(stream.read(1 << 20).await);
+    };
+    let (answer, ()) = futures_util::future::join(fetching, hanging_up).await;
+    assert_eq!(answer.status, 502);
+    assert!(
+        world
+            .served
+            .container
+            .stderr
+            .text()
+            .contains("ConnectionTerminated")
+    );
+    // It says nothing: the time of the options is up.
+    let _waiting = world.listen(1004);
+    let answer = in_time("two seconds pass", world.fetch("https://pod:1004/")).await;
+    assert_eq!(answer.status, 504);
 }
