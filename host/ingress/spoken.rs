@@ -7,8 +7,7 @@
 //! | `https` | HTTP/2 or HTTP/1.1 over TLS, as the pod likes (the IANA's name) |
 //! | any other, or none | HTTP/1.1, also with upgrades (`kubernetes.io/ws`) |
 //!
-//! The certificate of a pod is asked for and not judged, as by most controllers: nobody has said whom to believe, and nobody
-//! can stand between, because the connection leads through this process straight to the pod that the service has chosen.
+//! The certificate of a pod is asked for and not judged, as by most controllers (`wasmpod_tls`).
 
 use std::sync::Arc;
 
@@ -16,14 +15,7 @@ use hyper::Version;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::client::danger::{
-    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
-};
-use tokio_rustls::rustls::crypto::{
-    CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature,
-};
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use tokio_rustls::rustls::pki_types::ServerName;
 use wasmpod_network::TcpStream;
 
 use crate::limits::HANDSHAKE_TIMEOUT;
@@ -72,7 +64,7 @@ impl Spoken {
         let name = ServerName::try_from(host.to_owned());
         // One that is none is not sent.
         let name = name.unwrap_or_else(|_| ServerName::IpAddress(stream.peer_addr().ip().into()));
-        let connector = TlsConnector::from(Arc::new(config(protocols).ok()?));
+        let connector = TlsConnector::from(Arc::new(wasmpod_tls::client_config(protocols).ok()?));
         let secured = timeout(HANDSHAKE_TIMEOUT, connector.connect(name, stream)).await;
         let stream = secured.ok()?.ok()?;
         let version = match stream.get_ref().1.alpn_protocol() {
@@ -80,57 +72,5 @@ impl Spoken {
             _ => Version::HTTP_11,
         };
         Some((Box::new(stream), version))
-    }
-}
-
-fn config(protocols: &[&[u8]]) -> Result<ClientConfig, Error> {
-    let provider = Arc::new(ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Unjudged(provider)))
-        .with_no_client_auth();
-    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-    Ok(config)
-}
-
-/// Believes every certificate, and that its owner is there.
-#[derive(Debug)]
-struct Unjudged(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Unjudged {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }

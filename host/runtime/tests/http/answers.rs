@@ -1,27 +1,10 @@
 //! Requests and their answers.
 
-use std::convert::Infallible;
-
-use bytes::Bytes;
 use futures_util::future::join_all;
-use http::{HeaderMap, HeaderValue, Request};
-use http_body_util::BodyExt as _;
-use http_body_util::StreamBody;
-use hyper::body::Frame;
-use tokio::sync::mpsc;
+use http::HeaderValue;
 
-use super::{Body, declared, get, post, read, serve};
+use super::{alike, declared, get, post, read, serve};
 use crate::tests::fixture::in_time;
-
-/// A body whose pieces are sent by hand.
-pub(super) fn by_hand() -> (mpsc::Sender<Frame<Bytes>>, Body) {
-    let (sender, mut receiver) = mpsc::channel::<Frame<Bytes>>(1);
-    let pieces = futures_util::stream::poll_fn(move |cx| {
-        let piece = receiver.poll_recv(cx);
-        piece.map(|piece| piece.map(Ok::<_, Infallible>))
-    });
-    (sender, StreamBody::new(pieces).boxed_unsync())
-}
 
 #[tokio::test]
 async fn a_connection_is_kept_for_the_next_request() {
@@ -59,58 +42,14 @@ async fn the_component_sees_what_the_client_has_sent() {
 
 #[tokio::test]
 async fn a_body_is_answered_while_it_is_sent() {
-    let served = serve(|_| {}).await;
-    let (pieces, body) = by_hand();
-    let request = Request::post("/echo").header("host", "pod").body(body);
-    let mut sender = served.http1().await;
-    let answer = in_time("the head", sender.send_request(request.unwrap())).await;
-    let mut echoed = answer.unwrap().into_body();
-    for piece in ["first", "second", "third"] {
-        pieces.send(Frame::data(piece.into())).await.unwrap();
-        let frame = in_time("the echo", echoed.frame()).await.unwrap().unwrap();
-        assert_eq!(frame.into_data().unwrap(), piece);
-    }
-    drop(pieces);
-    assert!(in_time("the end", echoed.frame()).await.is_none());
+    alike::echoes_while_it_is_sent(&serve(|_| {}).await, "/echo").await;
 }
 
 #[tokio::test]
 async fn trailers_come_and_go_in_both_versions_of_http() {
     let served = serve(|_| {}).await;
-    let trailers = || HeaderMap::from_iter([("x-sum".parse().unwrap(), "15".parse().unwrap())]);
     for is_http2 in [false, true] {
-        let (pieces, body) = by_hand();
-        let request = Request::post("http://pod/echo")
-            .header("host", "pod")
-            .header("te", "trailers")
-            .header("trailer", "x-sum")
-            .body(body)
-            .unwrap();
-        let answer = if is_http2 {
-            let mut sender = served.http2().await;
-            served
-                .pod
-                .tasks
-                .handle()
-                .spawn(async move { sender.send_request(request).await })
-        } else {
-            let mut sender = served.http1().await;
-            served
-                .pod
-                .tasks
-                .handle()
-                .spawn(async move { sender.send_request(request).await })
-        };
-        pieces.send(Frame::data("body".into())).await.unwrap();
-        pieces.send(Frame::trailers(trailers())).await.unwrap();
-        drop(pieces);
-        let answer = in_time("the answer", answer.unwrap())
-            .await
-            .unwrap()
-            .unwrap();
-        let answer = read(answer).await.unwrap();
-        assert_eq!(answer.body, "body");
-        assert_eq!(answer.trailers, Some(trailers()), "http2: {is_http2}");
+        alike::echoes_trailers(&served, "/echo", is_http2).await;
     }
 }
 
@@ -133,25 +72,13 @@ async fn one_connection_of_h2c_has_many_requests_at_a_time() {
 
 #[tokio::test]
 async fn a_hundred_clients_at_a_time_get_their_own_answers() {
-    let served = serve(|_| {}).await;
-    let clients = (0..100).map(|n: usize| {
-        let served = &served;
-        async move {
-            let mut sender = served.http1().await;
-            let body = format!("{n}").repeat(n + 1);
-            let answer = sender.send_request(post("/echo", body.clone())).await;
-            assert_eq!(read(answer.unwrap()).await.unwrap().body, body);
-        }
-    });
-    in_time("all answers", join_all(clients)).await;
+    alike::answers_a_hundred_clients(&serve(|_| {}).await).await;
 }
 
 #[tokio::test]
 async fn more_requests_than_may_be_answered_at_a_time_wait() {
     let served = serve(|config| config.http.max_concurrent_requests = 2).await;
-    let clients = (0..10).map(|_| served.get("/sleep/5"));
-    let answers = in_time("all answers", join_all(clients)).await;
-    assert!(answers.iter().all(|answer| answer.body == "awake\n"));
+    alike::lets_requests_wait(&served).await;
 }
 
 #[tokio::test]

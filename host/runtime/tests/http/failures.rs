@@ -4,45 +4,26 @@ use std::time::Duration;
 
 use http::Response;
 use hyper::body::Incoming;
-use wasmpod_sandbox::{ContainerRuntime as _, ContainerState, ExitReason, MemoryShare};
+use wasmpod_sandbox::MemoryShare;
 
-use super::{declared, get, guest, pod, read, serve};
-use crate::tests::fixture::{in_time, wait_until};
+use super::{alike, get, guest, read, serve};
+use crate::tests::fixture::in_time;
 
 #[tokio::test]
 async fn a_request_that_fails_is_answered_with_a_status_and_told_in_the_log() {
     let served = serve(|config| config.memory = MemoryShare::new(8 << 20)).await;
-    for (path, status, told) in [
-        (
-            "/trap",
-            500,
-            "wasm trap: wasm `unreachable` instruction executed\n  at ",
-        ),
-        (
-            "/exit",
-            500,
-            "the component exited with code 1 instead of returning",
-        ),
+    let trap = "wasm trap: wasm `unreachable` instruction executed\n  at ";
+    let exit = "the component exited with code 1 instead of returning";
+    let cases = [
+        ("/trap", 500, trap),
+        ("/exit", 500, exit),
         ("/none", 500, "the component returned without an answer"),
         ("/memory", 500, "memory limit exceeded: "),
         ("/error/refused", 502, "an error: ConnectionRefused"),
         ("/error/denied", 403, "an error: HttpRequestDenied"),
         ("/error/oops", 500, "oops"),
-    ] {
-        let answer = served.get(path).await;
-        assert_eq!(answer.status.as_u16(), status, "{path}");
-        assert_eq!(answer.headers["content-type"], "text/plain; charset=utf-8");
-        let log = served.container.stderr.text();
-        let line = format!("GET {path}: {status}: ");
-        let said = log
-            .split(&line)
-            .nth(1)
-            .unwrap_or_else(|| panic!("{path}: {log}"));
-        assert!(said.contains(told), "{path}: {said}");
-    }
-    assert_eq!(served.get("/").await.body, "hello\n");
-    let state = served.pod.runtime.container_status(&served.container.id);
-    assert_eq!(state, Some(ContainerState::Running));
+    ];
+    alike::answers_failures(&served, &cases).await;
 }
 
 #[tokio::test]
@@ -73,47 +54,17 @@ async fn is_whole(answer: Result<Response<Incoming>, hyper::Error>) -> bool {
 #[tokio::test]
 async fn an_endless_loop_ends_at_the_time_out_and_holds_up_nobody() {
     let served = serve(|config| config.http.request_timeout = Duration::from_secs(2)).await;
-    let mut sender = served.http1().await;
-    let looping = sender.send_request(get("/loop"));
-    let looping = served.pod.tasks.handle().spawn(looping).unwrap();
-    for _ in 0..3 {
-        assert_eq!(served.get("/").await.body, "hello\n");
-    }
-    let answer = in_time("the time-out", looping).await.unwrap().unwrap();
-    assert_eq!(answer.status().as_u16(), 504);
-    assert!(
-        served
-            .container
-            .stderr
-            .text()
-            .contains("GET /loop: 504: no progress")
-    );
+    alike::ends_a_loop(&served, "/loop").await;
 }
 
 #[tokio::test]
 async fn a_client_that_goes_away_leaves_the_request_to_the_component() {
-    let served = serve(|_| {}).await;
-    let stream = served.connect().await.unwrap();
-    let request = "GET /after/anyway HTTP/1.1\r\nhost: a\r\n\r\n";
-    stream.write_all(request.into()).await.unwrap();
-    drop(stream);
-    wait_until("it is printed", || {
-        served.container.stdout.text() == "anyway\n"
-    })
-    .await;
+    alike::works_on_without_its_client(&serve(|_| {}).await).await;
 }
 
 #[tokio::test]
 async fn a_component_that_has_no_room_for_one_instance_ends_as_another_program_would() {
-    let pod = pod();
-    let program = guest();
-    let few = |config: &mut wasmpod_sandbox::ContainerConfig| {
-        config.memory = MemoryShare::new(64 << 10);
-        config.ports = declared(&[80]);
-    };
-    let container = pod.start_program(&program, "server", few).await.unwrap();
-    let exit = pod.exit(&container).await;
-    assert_eq!((exit.code, exit.reason), (137, ExitReason::OomKilled));
+    alike::is_killed_without_room(&guest()).await;
 }
 
 #[tokio::test]

@@ -3,24 +3,11 @@
 use std::time::Duration;
 
 use wasmpod_network::TcpStream;
-use wasmpod_sandbox::{ContainerRuntime as _, MemoryShare};
+use wasmpod_sandbox::MemoryShare;
 
-use super::{Served, serve};
+use super::alike::{self, counts, memory};
+use super::serve;
 use crate::tests::fixture::{in_time, wait_until};
-
-async fn counts(served: &Served, requests: usize) -> Vec<String> {
-    let mut counts = Vec::new();
-    for _ in 0..requests {
-        let answer = served.get("/count").await;
-        counts.push(answer.body.trim().to_owned());
-    }
-    counts
-}
-
-fn memory(served: &Served) -> u64 {
-    let usage = served.pod.runtime.usage(&served.container.id);
-    usage.unwrap().memory_bytes
-}
 
 #[tokio::test]
 async fn each_request_has_an_instance_of_its_own() {
@@ -104,16 +91,8 @@ async fn an_instance_that_waits_too_long_is_dropped() {
 
 #[tokio::test]
 async fn instances_have_the_arguments_and_environment_of_their_container() {
-    let served = serve(|config| {
-        config.args = vec!["server".into(), "--colour".into()];
-        config.env = vec![("GREETING".into(), "héllo".into())];
-    })
-    .await;
-    let body = served.get("/env").await.body;
-    let lines: Vec<_> = body.lines().collect();
-    for line in ["arg server", "arg --colour", "env GREETING=héllo"] {
-        assert!(lines.contains(&line), "{body}");
-    }
+    let served = serve(alike::greets).await;
+    alike::shows_its_arguments_and_environment(&served).await;
     assert_eq!(served.get("/print/word").await.status.as_u16(), 204);
     assert_eq!(served.container.stdout.text(), "word\n");
     assert_eq!(served.container.stderr.text(), "word\n");
@@ -121,10 +100,5 @@ async fn instances_have_the_arguments_and_environment_of_their_container() {
 
 #[tokio::test]
 async fn work_goes_on_after_the_answer() {
-    let served = serve(|_| {}).await;
-    assert_eq!(served.get("/after/later").await.body, "done\n");
-    wait_until("it is printed", || {
-        served.container.stdout.text() == "later\n"
-    })
-    .await;
+    alike::works_on_after_its_answer(&serve(|_| {}).await).await;
 }

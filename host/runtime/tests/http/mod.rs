@@ -3,6 +3,7 @@
 //!
 //! * `answers`: bodies, trailers, both versions of HTTP, many requests at a time. `instances`: which instance answers. `threads`: where.
 //! * `failures`: what ends one request and nothing else. `times`: time-outs. `ends`: how a server begins and ends.
+//! * `alike`: what holds for guests of both versions of WASI.
 //! * `outgoing`: requests that guests send; `tls`: those over TLS. `wasi_0_3`: all of that for a guest of WASI 0.3.
 
 use std::convert::Infallible;
@@ -23,6 +24,7 @@ use wasmpod_sandbox::{ContainerConfig, DeclaredPort, MemoryShare};
 use super::fixture::{Container, Pod, in_time};
 use crate::{Runtime, RuntimeConfig};
 
+mod alike;
 mod answers;
 mod ends;
 mod failures;

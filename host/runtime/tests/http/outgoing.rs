@@ -3,7 +3,7 @@
 use wasmpod_image::Program;
 use wasmpod_sandbox::{Exit, MainProcess};
 
-use super::{PORT, declared, guest, post, read, serve, start};
+use super::{PORT, alike, declared, guest, serve, start};
 use crate::tests::fixture::{in_time, wait_until};
 
 #[tokio::test]
@@ -13,14 +13,7 @@ async fn localhost_is_the_neighbour_by_every_name_of_the_pod() {
         config.ports = declared(&[5000])
     })
     .await;
-    for host in ["localhost", "127.0.0.1", "pod", "[::1]"] {
-        let answer = served.get(&format!("/fetch/http://{host}:5000/")).await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.body.as_str()),
-            (200, "hello\n"),
-            "{host}"
-        );
-    }
+    alike::reaches_its_neighbour(&served).await;
     let answer = served
         .get("/fetch/http://localhost:5000/request/x?q=1")
         .await;
@@ -35,31 +28,13 @@ async fn a_body_goes_through_two_components() {
         config.ports = declared(&[5000])
     })
     .await;
-    let mut sender = served.http1().await;
-    let body = "0123456789".repeat(100_000);
-    let request = post("/forward/http://localhost:5000/length", body);
-    let answer = in_time("the answer", sender.send_request(request))
-        .await
-        .unwrap();
-    assert_eq!(read(answer).await.unwrap().body, "1000000\n");
+    alike::hands_a_body_on(&served).await;
 }
 
 #[tokio::test]
 async fn what_hinders_a_request_is_told_to_the_component() {
-    let served = serve(|_| {}).await;
-    for (url, status, code) in [
-        ("http://localhost:9", 502, "ConnectionRefused"),
-        ("http://nobody.example/", 502, "DnsError"),
-        ("http://192.0.2.1/", 502, "DestinationIpUnroutable"),
-        ("https://localhost:8000/", 502, "TlsProtocolError"),
-        ("gopher://localhost:8000/", 502, "HttpProtocolError"),
-        ("http://localhost:8000/trap", 500, "wasm trap"),
-    ] {
-        let answer = served.get(&format!("/fetch/{url}")).await;
-        assert_eq!(answer.status.as_u16(), status, "{url}: {answer:?}");
-        let log = served.container.stderr.text();
-        assert!(log.contains(code), "{url}: {log}");
-    }
+    let trap = ("http://localhost:8000/trap", 500, "wasm trap");
+    alike::is_told_what_hinders(&serve(|_| {}).await, &[trap]).await;
 }
 
 #[tokio::test]

@@ -4,17 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
-use http::{HeaderMap, Request};
+use http::Request;
 use http_body_util::BodyExt as _;
 use hyper::body::Frame;
 use wasmpod_image::Program;
 use wasmpod_sandbox::{
-    ContainerConfig, ContainerRuntime as _, ContainerState, Exit, ExitReason, MainProcess,
-    MemoryShare, RuntimeError, Signal,
+    ContainerConfig, ContainerRuntime as _, Exit, MainProcess, MemoryShare, RuntimeError, Signal,
 };
 
-use super::answers::by_hand;
+use super::alike::{self, by_hand};
 use super::{Served, declared, get, post, read, serve_program, start_program, unpacked};
 use crate::tests::fixture::{Pod, in_time, wait_until};
 use crate::{Runtime, RuntimeConfig};
@@ -78,52 +76,15 @@ async fn the_component_sees_what_the_client_has_sent() {
 async fn a_body_is_answered_while_it_is_sent() {
     let served = serve(|_| {}).await;
     for path in ["/echo", "/pass"] {
-        let (pieces, body) = by_hand();
-        let request = Request::post(path).header("host", "pod").body(body);
-        let mut sender = served.http1().await;
-        let answer = in_time("the head", sender.send_request(request.unwrap())).await;
-        let mut echoed = answer.unwrap().into_body();
-        for piece in ["first", "second", "third"] {
-            pieces.send(Frame::data(piece.into())).await.unwrap();
-            let frame = in_time("the echo", echoed.frame()).await.unwrap().unwrap();
-            assert_eq!(frame.into_data().unwrap(), piece, "{path}");
-        }
-        drop(pieces);
-        assert!(in_time("the end", echoed.frame()).await.is_none());
+        alike::echoes_while_it_is_sent(&served, path).await;
     }
 }
 
 #[tokio::test]
 async fn trailers_come_and_go_in_both_versions_of_http() {
     let served = serve(|_| {}).await;
-    let trailers = || HeaderMap::from_iter([("x-sum".parse().unwrap(), "15".parse().unwrap())]);
-    for (path, is_http2) in [
-        ("http://pod/echo", false),
-        ("http://pod/echo", true),
-        ("http://pod/pass", true),
-    ] {
-        let (pieces, body) = by_hand();
-        let request = Request::post(path)
-            .header("host", "pod")
-            .header("te", "trailers")
-            .header("trailer", "x-sum")
-            .body(body)
-            .unwrap();
-        let tasks = served.pod.tasks.handle();
-        let answer = if is_http2 {
-            let mut sender = served.http2().await;
-            tasks.spawn(async move { sender.send_request(request).await })
-        } else {
-            let mut sender = served.http1().await;
-            tasks.spawn(async move { sender.send_request(request).await })
-        };
-        pieces.send(Frame::data("body".into())).await.unwrap();
-        pieces.send(Frame::trailers(trailers())).await.unwrap();
-        drop(pieces);
-        let answer = in_time("the answer", answer.unwrap()).await;
-        let answer = read(answer.unwrap().unwrap()).await.unwrap();
-        assert_eq!(answer.body, "body");
-        assert_eq!(answer.trailers, Some(trailers()), "{path} {is_http2}");
+    for (path, is_http2) in [("/echo", false), ("/echo", true), ("/pass", true)] {
+        alike::echoes_trailers(&served, path, is_http2).await;
     }
 }
 
@@ -148,53 +109,30 @@ async fn large_bodies_go_both_ways_as_fast_as_they_are_read() {
 
 #[tokio::test]
 async fn a_hundred_clients_at_a_time_get_their_own_answers() {
-    let served = serve(|_| {}).await;
-    let clients = (0..100).map(|n: usize| {
-        let served = &served;
-        async move {
-            let mut sender = served.http1().await;
-            let body = format!("{n}").repeat(n + 1);
-            let answer = sender.send_request(post("/echo", body.clone())).await;
-            assert_eq!(read(answer.unwrap()).await.unwrap().body, body);
-        }
-    });
-    in_time("all answers", join_all(clients)).await;
+    alike::answers_a_hundred_clients(&serve(|_| {}).await).await;
 }
 
 #[tokio::test]
 async fn more_requests_than_may_be_answered_at_a_time_wait() {
     let served = serve(|config| config.http.max_concurrent_requests = 2).await;
-    let clients = (0..10).map(|_| served.get("/sleep/5"));
-    let answers = in_time("all answers", join_all(clients)).await;
-    assert!(answers.iter().all(|answer| answer.body == "awake\n"));
+    alike::lets_requests_wait(&served).await;
 }
 
 #[tokio::test]
 async fn each_request_has_an_instance_of_its_own_unless_reuse_is_allowed() {
     for (reuse, expected) in [(1, ["1", "1", "1", "1"]), (3, ["1", "2", "3", "1"])] {
         let served = serve(|config| config.http.max_instance_reuse_count = reuse).await;
-        for count in expected {
-            assert_eq!(served.get("/count").await.body.trim(), count);
-        }
-        let usage = || served.pod.runtime.usage(&served.container.id).unwrap();
+        assert_eq!(alike::counts(&served, 4).await, expected);
         if reuse == 1 {
-            wait_until("its memory is given back", || usage().memory_bytes == 0).await;
+            wait_until("its memory is given back", || alike::memory(&served) == 0).await;
         }
     }
 }
 
 #[tokio::test]
 async fn instances_have_what_their_container_has_by_0_2_and_by_0_3() {
-    let served = serve(|config| {
-        config.args = vec!["server".into(), "--colour".into()];
-        config.env = vec![("GREETING".into(), "héllo".into())];
-    })
-    .await;
-    let body = served.get("/env").await.body;
-    let lines: Vec<_> = body.lines().collect();
-    for line in ["arg server", "arg --colour", "env GREETING=héllo"] {
-        assert!(lines.contains(&line), "{body}");
-    }
+    let served = serve(alike::greets).await;
+    alike::shows_its_arguments_and_environment(&served).await;
     assert_eq!(served.get("/print/word").await.status.as_u16(), 200);
     assert_eq!(served.container.stderr.text(), "word\n");
     assert_eq!(served.get("/stream/flow").await.status.as_u16(), 200);
@@ -203,20 +141,8 @@ async fn instances_have_what_their_container_has_by_0_2_and_by_0_3() {
 
 #[tokio::test]
 async fn work_goes_on_after_the_answer_and_without_its_client() {
-    let served = serve(|_| {}).await;
-    assert_eq!(served.get("/after/later").await.body, "done\n");
-    wait_until("it is printed", || {
-        served.container.stdout.text() == "later\n"
-    })
-    .await;
-    let stream = served.connect().await.unwrap();
-    let request = "GET /after/anyway HTTP/1.1\r\nhost: a\r\n\r\n";
-    stream.write_all(request.into()).await.unwrap();
-    drop(stream);
-    wait_until("it is printed", || {
-        served.container.stdout.text() == "later\nanyway\n"
-    })
-    .await;
+    alike::works_on_after_its_answer(&serve(|_| {}).await).await;
+    alike::works_on_without_its_client(&serve(|_| {}).await).await;
 }
 
 #[tokio::test]
@@ -240,32 +166,17 @@ async fn the_component_learns_what_became_of_its_answer() {
 #[tokio::test]
 async fn a_request_that_fails_is_answered_with_a_status_and_told_in_the_log() {
     let served = serve(|config| config.memory = MemoryShare::new(8 << 20)).await;
-    for (path, status, told) in [
-        (
-            "/trap",
-            500,
-            "wasm trap: wasm `unreachable` instruction executed",
-        ),
+    let trap = "wasm trap: wasm `unreachable` instruction executed";
+    let cases = [
+        ("/trap", 500, trap),
         ("/streams", 500, "resource table has no free keys"),
         ("/exit", 500, "the component exited with code"),
         ("/memory", 500, "memory limit exceeded: "),
         ("/error/refused", 502, "an error: ConnectionRefused"),
         ("/error/denied", 403, "an error: HttpRequestDenied"),
         ("/error/oops", 500, "oops"),
-    ] {
-        let answer = served.get(path).await;
-        assert_eq!(answer.status.as_u16(), status, "{path}");
-        let log = served.container.stderr.text();
-        let line = format!("GET {path}: {status}: ");
-        let said = log
-            .split(&line)
-            .nth(1)
-            .unwrap_or_else(|| panic!("{path}: {log}"));
-        assert!(said.contains(told), "{path}: {said}");
-    }
-    assert_eq!(served.get("/").await.body, "hello\n");
-    let state = served.pod.runtime.container_status(&served.container.id);
-    assert_eq!(state, Some(ContainerState::Running));
+    ];
+    alike::answers_failures(&served, &cases).await;
 }
 
 #[tokio::test]
@@ -287,19 +198,7 @@ async fn an_answer_that_breaks_off_does_not_look_complete() {
 async fn endless_loops_end_at_the_time_out_and_hold_up_nobody() {
     let served = serve(|config| config.http.request_timeout = Duration::from_secs(2)).await;
     for path in ["/loop", "/yield"] {
-        let mut sender = served.http1().await;
-        let looping = sender.send_request(get(path));
-        let looping = served.pod.tasks.handle().spawn(looping).unwrap();
-        for _ in 0..3 {
-            assert_eq!(served.get("/").await.body, "hello\n");
-        }
-        let answer = in_time("the time-out", looping).await.unwrap().unwrap();
-        assert_eq!(answer.status().as_u16(), 504, "{path}");
-        let log = served.container.stderr.text();
-        assert!(
-            log.contains(&format!("GET {path}: 504: no progress")),
-            "{log}"
-        );
+        alike::ends_a_loop(&served, path).await;
     }
 }
 
@@ -340,15 +239,8 @@ async fn a_sleep_passes_with_the_pods_time() {
 async fn requests_to_others_go_over_the_pods_network() {
     let served = serve(|_| {}).await;
     neighbour(&served, 5000).await;
-    for host in ["localhost", "127.0.0.1", "pod", "[::1]"] {
-        let answer = served.get(&format!("/fetch/http://{host}:5000/")).await;
-        assert_eq!(answer.body, "hello\n", "{host}");
-    }
-    let mut sender = served.http1().await;
-    let body = "0123456789".repeat(100_000);
-    let request = post("/forward/http://localhost:5000/length", body);
-    let answer = in_time("the answer", sender.send_request(request)).await;
-    assert_eq!(read(answer.unwrap()).await.unwrap().body, "1000000\n");
+    alike::reaches_its_neighbour(&served).await;
+    alike::hands_a_body_on(&served).await;
     // A socket of the standard library is one of the pod's too.
     assert_eq!(served.get("/tcp/127.0.0.1:5000").await.body, "connected\n");
     assert_eq!(served.get("/tcp/127.0.0.1:9").await.status.as_u16(), 502);
@@ -356,24 +248,12 @@ async fn requests_to_others_go_over_the_pods_network() {
 
 #[tokio::test]
 async fn what_hinders_a_request_is_told_to_the_component() {
-    let served = serve(|_| {}).await;
-    for (url, status, code) in [
-        ("http://localhost:9", 502, "ConnectionRefused"),
-        ("http://nobody.example/", 502, "DnsError"),
-        ("http://192.0.2.1/", 502, "DestinationIpUnroutable"),
-        ("https://localhost:8000/", 502, "TlsProtocolError"),
-        ("gopher://localhost:8000/", 502, "HttpProtocolError"),
-        (
-            "http://localhost:8000/sleep/600000",
-            504,
-            "ConnectionReadTimeout",
-        ),
-    ] {
-        let answer = served.get(&format!("/fetch/{url}")).await;
-        assert_eq!(answer.status.as_u16(), status, "{url}: {answer:?}");
-        let log = served.container.stderr.text();
-        assert!(log.contains(code), "{url}: {log}");
-    }
+    let slow = (
+        "http://localhost:8000/sleep/600000",
+        504,
+        "ConnectionReadTimeout",
+    );
+    alike::is_told_what_hinders(&serve(|_| {}).await, &[slow]).await;
 }
 
 #[tokio::test]
@@ -453,11 +333,7 @@ async fn nothing_is_left_of_a_request_that_was_being_handed_on() {
 
 #[tokio::test]
 async fn a_component_that_has_no_room_for_one_instance_ends_as_another_program_would() {
-    let pod = super::pod();
-    let few = |config: &mut ContainerConfig| config.memory = MemoryShare::new(64 << 10);
-    let container = pod.start_program(&guest(), "server", few).await.unwrap();
-    let exit = pod.exit(&container).await;
-    assert_eq!((exit.code, exit.reason), (137, ExitReason::OomKilled));
+    alike::is_killed_without_room(&guest()).await;
 }
 
 #[tokio::test]
