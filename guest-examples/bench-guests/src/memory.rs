@@ -1,7 +1,5 @@
 //! Loads on shared memory.
 
-#[cfg(not(all(target_os = "wasi", target_env = "p2")))]
-use wasmpod_ipc::Mapping;
 use wasmpod_ipc::{OpenOptions, SharedMemory};
 
 use crate::Failure;
@@ -99,24 +97,32 @@ pub(crate) fn mapped(name: &str, size: usize, count: usize) -> Result<Figures, F
     Ok(figures)
 }
 
+/// The records of the segment.
+#[cfg(not(all(target_os = "wasi", target_env = "p2")))]
+type Records<'a> =
+    wasmpod_ipc::Records<'a, { RANDOM_SIZE / size_of::<u64>() }, { RANDOM_BYTES / RANDOM_SIZE }>;
+
 /// Reads one step's records and adds up their numbers. Apart from the clock, so that no compiler keeps its results in
 /// memory over a call.
 #[cfg(not(all(target_os = "wasi", target_env = "p2")))]
 #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
 #[inline(never)]
-fn read_records(map: &Mapping, place: &mut u32) -> Result<u64, Failure> {
-    const PLACES: usize = RANDOM_BYTES / RANDOM_SIZE;
-    let mut sum = lanes::ZERO;
+fn read_records(records: Records<'_>, place: &mut u32) -> u64 {
+    let (mut random, mut sum) = (*place, 0_u64);
     for _ in 0..STEP / TURN {
+        let mut lanes = lanes::ZERO;
         for _ in 0..TURN {
             // Numerical Recipes' generator; the upper bits are random enough for places.
-            *place = place.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let start = (*place >> 8) as usize % PLACES * RANDOM_SIZE;
-            let words: [u64; RANDOM_SIZE / size_of::<u64>()] = map.read_numbers(start)?;
-            sum = lanes::add(sum, words);
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let number = (random >> 8) as usize % (RANDOM_BYTES / RANDOM_SIZE);
+            if let Some(record) = records.get(number) {
+                lanes = lanes::add(lanes, record);
+            }
         }
+        sum = sum.wrapping_add(lanes::sum(lanes));
     }
-    Ok(lanes::sum(sum))
+    *place = random;
+    sum
 }
 
 /// Sums of numbers at even and at odd places: a vector of 16 bytes, which compilers use by themselves in programs for
@@ -169,10 +175,11 @@ pub(crate) fn random(name: &str, size: usize, count: usize) -> Result<Figures, F
     }
     let map = make(name, RANDOM_BYTES)?.map(true)?;
     map.write(0, &vec![1; RANDOM_BYTES])?;
+    let records = map.records(0)?;
     let (mut sum, mut place) = (0_u64, 1);
     let mut watch = Stopwatch::start(count / STEP);
     for _ in 0..count / STEP {
-        sum = sum.wrapping_add(read_records(&map, &mut place)?);
+        sum = sum.wrapping_add(read_records(records, &mut place));
         watch.step();
     }
     let count = count / STEP * STEP;

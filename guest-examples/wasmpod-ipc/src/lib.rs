@@ -40,7 +40,7 @@ mod sys;
 pub use error::Error;
 pub use lock::{Condition, Mutex, MutexGuard};
 #[cfg(not(all(target_os = "wasi", target_env = "p2")))]
-pub use mapping::Mapping;
+pub use mapping::{Mapping, Records};
 pub use memory::SharedMemory;
 pub use options::{Attributes, OpenOptions};
 pub use queue::{Message, MessageQueue, Notification, Status};

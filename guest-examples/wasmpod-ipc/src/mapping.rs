@@ -4,6 +4,7 @@
 
 #![expect(unsafe_code, reason = "shared bytes are behind a plain pointer")]
 
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use crate::memory::SharedMemory;
@@ -65,19 +66,22 @@ impl Mapping {
         Ok(())
     }
 
-    /// Reads `N` numbers of 64 bits at any offset: a record whose length is known. They are read in place, where
-    /// [`Self::read`] calls the engine to copy.
+    /// The `COUNT` records of `N` numbers of 64 bits that begin at an offset, a multiple of 8. They are read in place, where
+    /// [`Self::read`] calls the engine to copy, and without another look at how long the mapping is.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] beyond the end.
-    pub fn read_numbers<const N: usize>(&self, offset: usize) -> Result<[u64; N], Error> {
-        let len = N.checked_mul(size_of::<u64>()).ok_or(Error::Invalid)?;
-        let from = self.check(offset, len, 1)?.cast::<u64>();
-        // SAFETY: the bytes are in the mapping; a mixture of old and new ones is to be expected, as for `read`.
-        Ok(std::array::from_fn(|index| unsafe {
-            from.wrapping_add(index).read_unaligned()
-        }))
+    /// [`Error::Invalid`] for another offset or beyond the end.
+    pub fn records<const N: usize, const COUNT: usize>(
+        &self,
+        offset: usize,
+    ) -> Result<Records<'_, N, COUNT>, Error> {
+        let numbers = N.checked_mul(COUNT).ok_or(Error::Invalid)?;
+        let bytes = numbers.checked_mul(8).ok_or(Error::Invalid)?;
+        Ok(Records {
+            first: self.check(offset, bytes, 8)?.cast(),
+            mapping: PhantomData,
+        })
     }
 
     /// Copies bytes in.
@@ -121,5 +125,22 @@ impl Mapping {
         }
         // SAFETY: as for `atomic32`.
         Ok(unsafe { AtomicU64::from_ptr(place.cast()) })
+    }
+}
+
+/// Records in a mapping that all have the same length: see [`Mapping::records`].
+#[derive(Debug, Clone, Copy)]
+pub struct Records<'a, const N: usize, const COUNT: usize> {
+    first: *const [u64; N],
+    mapping: PhantomData<&'a Mapping>,
+}
+
+impl<const N: usize, const COUNT: usize> Records<'_, N, COUNT> {
+    /// The record with this number, from 0; none beyond the last. Others may write it meanwhile: then it is a mixture of
+    /// old and new numbers, as every program that shares memory has to expect.
+    #[must_use]
+    pub fn get(&self, number: usize) -> Option<[u64; N]> {
+        // SAFETY: the record is in the mapping, which is borrowed, and its numbers are aligned.
+        (number < COUNT).then(|| unsafe { self.first.wrapping_add(number).read() })
     }
 }

@@ -4,7 +4,9 @@
 //! of its linear memory by pages of that file (`guest`, `mmap(2)` with `MAP_FIXED`). Both need 64-bit Linux; elsewhere, and
 //! for segments that are not of this kind, mappings are copies (`host/ipc/core/mapping`).
 //!
-//! These two files and the code store are the only places with `unsafe`. What makes it sound:
+//! A component gets bytes of a segment by copying, once (`list`).
+//!
+//! These files and the code store are the only places with `unsafe`. What makes it sound:
 //!
 //! 1. *No fault.* An access beyond the end of a mapped file is SIGBUS and would end this process. The file has its full
 //!    size from the beginning, takes no memory for it, and is sealed against shrinking. Cutting a segment off makes a
@@ -30,6 +32,7 @@
 
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod guest;
+mod list;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod page_file;
 #[cfg(test)]
@@ -41,6 +44,8 @@ mod elsewhere;
 
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 pub(crate) use guest::{GuestPages, map, provider};
+
+pub(crate) use list::SegmentBytes;
 
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 pub(crate) use elsewhere::{GuestPages, map, provider};

@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use super::bindings::wasmpod::ipc::shared_memory as wit;
-use super::nanoseconds;
+use super::{nanoseconds, place};
 use crate::memory::Atomic;
 use crate::{Error, OpenOptions};
-
-/// Bytes that one call reads at most; the host keeps a buffer of this length.
-const PIECE_BYTES: u32 = 64 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Segment(pub(super) wit::Segment);
@@ -34,19 +31,16 @@ impl Segment {
         Ok(self.0.truncate(size)?)
     }
 
-    /// In pieces that stay in the processor's cache from the host's copy to ours.
+    /// In as many calls as it takes: one copies a bounded number of bytes.
     pub(crate) fn read(&self, offset: u64, into: &mut [u8]) -> Result<usize, Error> {
         let (mut offset, mut done) = (offset, 0);
         while let Some(rest) = into.get_mut(done..).filter(|rest| !rest.is_empty()) {
-            let wanted = u32::try_from(rest.len()).map_or(PIECE_BYTES, |len| len.min(PIECE_BYTES));
-            let data = self.0.read(offset, wanted)?;
-            let Some(place) = rest.get_mut(..data.len()).filter(|place| !place.is_empty()) else {
+            let read = place::read(&self.0, offset, rest)?;
+            if read == 0 {
                 break;
-            };
-            place.copy_from_slice(&data);
-            let len = place.len();
-            done += len;
-            offset += u64::try_from(len).map_err(|_| Error::Invalid)?;
+            }
+            done += read;
+            offset += u64::try_from(read).map_err(|_| Error::Invalid)?;
         }
         Ok(done)
     }

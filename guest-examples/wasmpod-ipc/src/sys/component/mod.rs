@@ -3,6 +3,7 @@
 //! Here the host waits, so every call is one call. What a program does not use is not imported.
 
 pub(crate) mod memory;
+mod place;
 mod queue;
 pub(crate) mod semaphore;
 pub(crate) mod system_v;

@@ -96,7 +96,7 @@ impl wit::HostSegment for View<'_> {
     // Reading and writing are defined once more, with fewer copies (`copies`).
     fn read(&mut self, of: Resource<OpenSegment>, offset: u64, length: u32) -> Answer<Vec<u8>> {
         let read = copies::read(self.table.get(&of)?, offset, length);
-        Ok(read.map(Vec::from).map_err(error_code))
+        Ok(read.map(|bytes| bytes.to_vec()).map_err(error_code))
     }
 
     fn write(&mut self, of: Resource<OpenSegment>, offset: u64, data: Vec<u8>) -> Answer<()> {
