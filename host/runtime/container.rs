@@ -35,6 +35,7 @@ use crate::limits::Limits;
 use crate::link::Linked;
 use crate::polled::{Interrupted, Polled};
 use crate::ticker::Ticker;
+use crate::woken::Woken;
 
 /// Ticks of the epoch clock after which a guest yields.
 const YIELD_AFTER_TICKS: u64 = 1;
@@ -387,7 +388,7 @@ async fn live(container: &Container, guest: Guest, ticker: Arc<Ticker>) {
     let exit = loop {
         let (mut arrived, origin) = tokio::select! {
             biased;
-            arrived = arrivals.next() => arrived,
+            arrived = Woken::new(arrivals.next()) => arrived,
             result = &mut polled => break match result {
                 Ok(Ok(success)) => exit::of_return(success),
                 Ok(Err(error)) => exit::of_error(&program, &error),
@@ -415,7 +416,7 @@ async fn serve(server: Server, arrivals: &mut Arrivals, signals: &Signals) -> Ex
         loop {
             let (mut arrived, origin) = tokio::select! {
                 biased;
-                arrived = arrivals.next() => arrived,
+                arrived = Woken::new(arrivals.next()) => arrived,
                 exit = &mut running => break exit,
             };
             let mut ended = None;
