@@ -7,7 +7,8 @@
 //! Blocks are looked up when the agent begins. An address that the machine gets later is covered by a block of everything
 //! only.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::str::FromStr;
 
 use ipnet::IpNet;
@@ -56,10 +57,12 @@ impl FromStr for NodePortAddress {
     }
 }
 
-/// The addresses that are bound, of which none covers another; `of_machine` are those that the machine has.
+/// The addresses that are bound, of which none covers another; `of_machine` are those that the machine's interfaces have,
+/// and `has` tells of any whether it can be bound.
 pub(crate) fn resolve(
     wanted: &[NodePortAddress],
     of_machine: impl FnOnce() -> Vec<IpAddr>,
+    has: impl Fn(IpAddr) -> bool,
 ) -> Result<Vec<IpAddr>, NodeError> {
     if wanted.is_empty() {
         return Ok(vec![DEFAULT_HOST_IP]);
@@ -75,12 +78,11 @@ pub(crate) fn resolve(
     };
     let mut found = Vec::new();
     for NodePortAddress(block) in wanted {
-        if let Some(ip) = host_address(block) {
-            found.push(ip);
-            continue;
-        }
         let before = found.len();
-        found.extend(of_machine.iter().filter(|ip| block.contains(*ip)));
+        match host_address(block) {
+            Some(ip) => found.extend(has(ip).then_some(ip)),
+            None => found.extend(of_machine.iter().filter(|ip| block.contains(*ip))),
+        }
         if found.len() == before {
             return Err(NodeError::NoSuchAddress { block: *block });
         }
@@ -103,6 +105,12 @@ fn host_address(block: &IpNet) -> Option<IpAddr> {
         block if block.prefix_len() == block.max_prefix_len() => Some(block.addr()),
         IpNet::V4(_) | IpNet::V6(_) => None,
     }
+}
+
+/// Whether a socket can have this address. More have than interfaces say: on Linux all of 127.0.0.0/8.
+pub(crate) fn is_of_this_machine(ip: IpAddr) -> bool {
+    let bound = TcpListener::bind((ip, 0));
+    !bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrNotAvailable)
 }
 
 /// The addresses of this machine's interfaces. Without those of a link of IPv6, which are none without their interface.
@@ -128,7 +136,8 @@ mod tests {
         let wanted: Vec<_> = wanted.iter().map(|text| text.parse().unwrap()).collect();
         let machine = ["127.0.0.1", "192.168.1.7", "192.168.2.7", "::1", "fd12::7"];
         let machine = machine.map(|text| text.parse().unwrap()).to_vec();
-        let found = resolve(&wanted, || machine).map_err(|error| error.to_string())?;
+        let has = |ip: IpAddr| ip != IpAddr::from([203, 0, 113, 9]);
+        let found = resolve(&wanted, || machine, has).map_err(|error| error.to_string())?;
         Ok(found.iter().map(IpAddr::to_string).collect())
     }
 
@@ -146,11 +155,8 @@ mod tests {
                 &["192.168.1.7", "192.168.2.7"],
             ),
             (&["127.0.0.0/8", "fd12::/16"], &["127.0.0.1", "fd12::7"]),
-            // Whether the machine has them is seen when they are bound.
-            (
-                &["203.0.113.9", "127.0.0.9/32"],
-                &["203.0.113.9", "127.0.0.9"],
-            ),
+            // No interface has it, but it can be bound.
+            (&["127.0.0.9/32"], &["127.0.0.9"]),
             (&["0.0.0.0/0"], &["0.0.0.0"]),
             (&["127.0.0.1", "0.0.0.0", "192.168.1.7"], &["0.0.0.0"]),
             (&["::/0"], &["::1", "fd12::7"]),
@@ -163,10 +169,13 @@ mod tests {
     }
 
     #[test]
-    fn a_block_of_which_the_machine_has_nothing_is_refused() {
-        let said = bound(&["127.0.0.1", "10.0.0.0/8"]);
-        let expected = "cannot open node ports on 10.0.0.0/8: this machine has no address of it";
-        assert_eq!(said, Err(expected.to_owned()));
+    fn what_the_machine_has_not_is_refused() {
+        for block in ["10.0.0.0/8", "203.0.113.9/32"] {
+            let said = bound(&["127.0.0.1", block]);
+            let expected =
+                format!("cannot open node ports on {block}: this machine has no address of it");
+            assert_eq!(said, Err(expected));
+        }
         for text in ["", "eth0", "10.0.0.0/33", "10.0.0.1:80", "[::1]"] {
             assert!(text.parse::<NodePortAddress>().is_err(), "{text}");
         }
@@ -175,5 +184,8 @@ mod tests {
     #[test]
     fn this_machine_has_a_loopback() {
         assert!(of_this_machine().contains(&IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        assert!(is_of_this_machine(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        // Of a block for documentation (RFC 5737), which nobody has.
+        assert!(!is_of_this_machine(IpAddr::from([203, 0, 113, 9])));
     }
 }

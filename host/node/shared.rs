@@ -69,8 +69,11 @@ impl Shared {
     ) -> Result<(Self, Vec<Door>), NodeError> {
         let egress = config.egress.clone();
         let network = Arc::new(egress.map_or_else(Network::new, Network::with_egress));
-        let node_ports =
-            node_addresses::resolve(&config.node_port_addresses, node_addresses::of_this_machine)?;
+        let node_ports = node_addresses::resolve(
+            &config.node_port_addresses,
+            node_addresses::of_this_machine,
+            node_addresses::is_of_this_machine,
+        )?;
         let (ingresses, doors) = Ingresses::open(config.ingress, &network)?;
         let workers = match config.threads {
             Threads::Own(Some(count)) => Some(Workers::start(count.get())),
