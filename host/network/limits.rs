@@ -43,6 +43,10 @@ pub const MIN_BUFFER_BYTES: usize = 4096;
 /// The most that a TCP or UDP buffer can be set to, 1 MiB. A larger wish is cut to it, as Linux does at `wmem_max`.
 pub const MAX_BUFFER_BYTES: usize = 1024 * 1024;
 
+/// The most that one direction of a connection grows to by itself, in bytes: the maximum of Linux `tcp_wmem`. It grows when
+/// both ends wait to write, as long as half of [`MAX_POD_BUFFER_BYTES`] is free.
+pub const MAX_GROWN_BYTES: usize = 4 * 1024 * 1024;
+
 /// Bytes that all TCP buffers of one pod may promise together, in the manner of Linux `tcp_mem`: 256 MiB, 512 connections
 /// with default buffers. A connection beyond it works with the least buffers ([`MIN_BUFFER_BYTES`] for each of the two
 /// buffers of each direction, 16 KiB in all), so the bound of a pod is this plus 16 KiB for each of its connections.

@@ -41,6 +41,22 @@ pub(super) struct Reservation {
     bytes: u64,
 }
 
+impl Reservation {
+    /// Promises `more` bytes as well, if half of the account stays free for those who come: whether it did.
+    pub(super) fn extend(&mut self, more: u64) -> bool {
+        let (budget, half) = (&self.budget, self.budget.max / 2);
+        let add = |promised: u64| promised.checked_add(more).filter(|sum| *sum <= half);
+        let extended = budget
+            .promised
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add)
+            .is_ok();
+        if extended {
+            self.bytes = self.bytes.saturating_add(more);
+        }
+        extended
+    }
+}
+
 impl Drop for Reservation {
     fn drop(&mut self) {
         self.budget
@@ -62,6 +78,9 @@ mod tests {
         drop(first);
         assert!(budget.reserve(60).is_some());
         drop(second);
+        let mut third = budget.reserve(10).unwrap();
+        assert!(third.extend(40) && !third.extend(1));
+        drop(third);
         assert_eq!(budget.promised.load(Ordering::Relaxed), 0);
     }
 }

@@ -248,6 +248,34 @@ impl State {
         self.pipes.server.set_capacity(down);
     }
 
+    /// Makes the pipe of `side`, which is full, larger if the other end cannot read from it before it has written, into a pipe
+    /// that is full as well: whether it did. So a client may send more than a direction holds, before it reads what a
+    /// server answers meanwhile; Linux grows its buffers for other reasons, too. Those that a program has set stay.
+    fn grow(&mut self, side: Side) -> bool {
+        let (own, peer) = (self.sides.of(side), self.sides.of(side.other()));
+        let are_set = own.send_bytes != limits::DEFAULT_SEND_BUFFER_BYTES
+            || peer.receive_bytes != limits::DEFAULT_RECEIVE_BUFFER_BYTES;
+        let incoming = self.pipes.of(side.other());
+        let both_wait = incoming.room() == 0 && !incoming.writers.is_empty();
+        if self.is_with_itself || are_set || !both_wait {
+            return false;
+        }
+        let outgoing = self.pipes.of_mut(side);
+        let capacity = outgoing.capacity();
+        let more = limits::MAX_GROWN_BYTES
+            .saturating_sub(capacity)
+            .min(capacity);
+        let promised = self
+            .reservation
+            .as_mut()
+            .zip(u64::try_from(more).ok())
+            .is_some_and(|(reservation, more)| more > 0 && reservation.extend(more));
+        if promised {
+            outgoing.set_capacity(capacity.saturating_add(more));
+        }
+        promised
+    }
+
     /// Whether a write of `side` would fail, not for want of room.
     const fn write_fails(&self, side: Side) -> bool {
         let own = self.sides.of(side);
@@ -568,7 +596,8 @@ impl End {
 
     pub(super) fn poll_writable(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = lock(&self.connection.state);
-        if state.write_fails(self.side) || state.pipes.of(self.side).room() > 0 {
+        let is_ready = state.write_fails(self.side) || state.pipes.of(self.side).room() > 0;
+        if is_ready || state.grow(self.side) {
             return Poll::Ready(());
         }
         state.pipes.of_mut(self.side).writers.register(cx.waker());

@@ -9,7 +9,8 @@
 //! capacity is free, not at the first free byte, because each wake costs a task switch; until then it may still write if it
 //! asks. That loses no wake-up: the queue is not empty, so the reader has yet to come and will pass the mark, unless it waits
 //! itself until it can write into the other direction. Then any room is enough: a client that sends all of its request
-//! before it reads would otherwise wait for ever for a server that answers as it reads.
+//! before it reads would otherwise wait for ever for a server that answers as it reads. If there is no room at all, the
+//! connection makes some (`State::grow`).
 
 use std::collections::VecDeque;
 
@@ -145,6 +146,11 @@ impl Pipe {
         self.chunks = VecDeque::new();
         self.tail = BytesMut::new();
         self.unread = 0;
+    }
+
+    /// The bytes that it holds at most.
+    pub(super) const fn capacity(&self) -> usize {
+        self.capacity
     }
 
     /// A new capacity. What is over it stays readable; there is no room until it was read.

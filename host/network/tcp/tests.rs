@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Shutdown, TcpSocket};
+use super::{Shutdown, TcpOptions, TcpSocket};
 use crate::limits::{
     DEFAULT_RECEIVE_BUFFER_BYTES, DEFAULT_SEND_BUFFER_BYTES, MAX_SOCKETS_PER_CONTAINER,
 };
 use crate::tests::{CountingWaker, connecting, connection, listen, pod};
-use crate::{AddressFamily, Errno, NetworkEvent, Protocol, SocketState, TcpStream};
+use crate::{
+    AddressFamily, ContainerNetwork, Errno, NetworkEvent, Protocol, SocketState, TcpStream,
+};
 
 const PIPE_BYTES: usize = DEFAULT_SEND_BUFFER_BYTES + DEFAULT_RECEIVE_BUFFER_BYTES;
 
@@ -17,7 +19,7 @@ fn write(stream: &TcpStream, data: &'static str) -> Result<usize, Errno> {
     stream.try_write(&mut Bytes::from_static(data.as_bytes()))
 }
 
-fn tcp4(container: &crate::ContainerNetwork) -> TcpSocket {
+fn tcp4(container: &ContainerNetwork) -> TcpSocket {
     container.tcp_socket(AddressFamily::Ipv4).unwrap()
 }
 
@@ -394,13 +396,88 @@ fn closing_a_listener_resets_what_nobody_accepted() {
     );
 }
 
+/// A connection whose buffers are as they were set: half as large in each direction.
+fn connection_of_fixed_size(a: &ContainerNetwork, b: &ContainerNetwork) -> (TcpStream, TcpStream) {
+    let (near, far) = connection(a, b);
+    for end in [&near, &far] {
+        let mut options = TcpOptions::default();
+        let bytes = u64::try_from(PIPE_BYTES / 4).unwrap();
+        options.set_send_buffer_bytes(bytes).unwrap();
+        options.set_receive_buffer_bytes(bytes).unwrap();
+        end.resize(&options);
+    }
+    (near, far)
+}
+
+/// What `client` can send to an echo before it reads, at most `most` bytes.
+fn sent_before_reading(client: &TcpStream, echo: &TcpStream, most: usize) -> usize {
+    let (waker, mut sent, mut held) = (CountingWaker::new(), 0, Bytes::new());
+    loop {
+        let before = (sent, held.len());
+        let mut data = Bytes::from(vec![7; (most - sent).min(10_000)]);
+        sent += client.try_write(&mut data).unwrap_or(0);
+        let client_waits = client.poll_write_ready(&mut waker.context()).is_pending();
+        if held.is_empty() {
+            held = echo.try_read(10_000).unwrap_or_default();
+        }
+        echo.try_write(&mut held).unwrap_or(0);
+        let echo_waits =
+            !held.is_empty() && echo.poll_write_ready(&mut waker.context()).is_pending();
+        if sent == most || (client_waits && echo_waits && before == (sent, held.len())) {
+            return sent;
+        }
+    }
+}
+
+#[test]
+fn a_client_may_send_some_mebibytes_to_an_echo_before_it_reads() {
+    let (_pod, a, b) = pod();
+    let (near, far) = connection(&a, &b);
+    let sent = sent_before_reading(&near, &far, 64 << 20);
+    // Both directions, and what the echo has in hand.
+    assert!((8 << 20..(8 << 20) + 20_000).contains(&sent), "{sent}");
+    let (waker, mut got) = (CountingWaker::new(), 0);
+    while let Ok(data) = near.try_read(PIPE_BYTES) {
+        got += data.len();
+    }
+    assert_eq!(got, 4 << 20);
+    assert!(far.poll_write_ready(&mut waker.context()).is_ready());
+
+    let (near, far) = connection_of_fixed_size(&a, &b);
+    let sent = sent_before_reading(&near, &far, 64 << 20);
+    assert!(
+        sent < PIPE_BYTES + 20_000,
+        "as large as they were set: {sent}"
+    );
+}
+
+#[test]
+fn connections_that_grow_leave_others_their_buffers() {
+    let (_pod, a, b) = pod();
+    let grown: Vec<_> = (0..40)
+        .map(|_| {
+            let (near, far) = connection(&a, &b);
+            let sent = sent_before_reading(&near, &far, 64 << 20);
+            (near, far, sent)
+        })
+        .collect();
+    let all: usize = grown.iter().map(|(_, _, sent)| sent).sum();
+    assert!(
+        all <= (128 << 20) + 40 * 20_000 + 40 * 2 * PIPE_BYTES,
+        "{all}"
+    );
+    let (near, _far) = connection(&a, &b);
+    assert_eq!(near.write_capacity(), Ok(PIPE_BYTES));
+}
+
 #[test]
 fn a_writer_is_woken_by_any_room_when_its_reader_waits_to_write_too() {
+    const PIPE_BYTES: usize = self::PIPE_BYTES / 2;
     let (_pod, a, b) = pod();
     let full = || Bytes::from(vec![1; PIPE_BYTES]);
     // The reader reads first and waits then, and the other way around.
     for reads_first in [true, false] {
-        let (near, far) = connection(&a, &b);
+        let (near, far) = connection_of_fixed_size(&a, &b);
         assert_eq!(near.try_write(&mut full()), Ok(PIPE_BYTES));
         assert_eq!(far.try_write(&mut full()), Ok(PIPE_BYTES));
         let (writer, reader) = (CountingWaker::new(), CountingWaker::new());
