@@ -6,11 +6,9 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
-
-use atomic_waker::AtomicWaker;
 
 /// The future, apart from what is looked at in each turn.
 pub(crate) struct Woken<F> {
@@ -25,7 +23,9 @@ pub(crate) struct Woken<F> {
 /// What the future wakes.
 struct Bell {
     rung: AtomicBool,
-    task: AtomicWaker,
+    /// It stays here when it is woken. If ringing took it out, a ring whose future was polled meanwhile, for another reason,
+    /// would take the one that was meant for the next.
+    task: Mutex<Option<Waker>>,
 }
 
 impl Wake for Bell {
@@ -35,7 +35,16 @@ impl Wake for Bell {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.rung.store(true, Ordering::Release);
-        self.task.wake();
+        self.wake_task();
+    }
+}
+
+impl Bell {
+    fn wake_task(&self) {
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(task) = &*task {
+            task.wake_by_ref();
+        }
     }
 }
 
@@ -44,7 +53,7 @@ impl<F: Future> Woken<F> {
     pub(crate) fn new(future: F) -> Self {
         let bell = Arc::new(Bell {
             rung: AtomicBool::new(true),
-            task: AtomicWaker::new(),
+            task: Mutex::default(),
         });
         Self {
             future: Box::pin(future),
@@ -66,15 +75,20 @@ impl<F: Future> Future for Woken<F> {
             .as_ref()
             .is_some_and(|task| task.will_wake(cx.waker()))
         {
-            this.bell.task.register(cx.waker());
+            let mut task = this
+                .bell
+                .task
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *task = Some(cx.waker().clone());
+            drop(task);
             this.task = Some(cx.waker().clone());
         }
         if !this.bell.rung.load(Ordering::Relaxed) {
             return Poll::Pending;
         }
+        // Before the future is polled: what happens after that rings again.
         this.bell.rung.swap(false, Ordering::Acquire);
-        // To wake takes the waker out, and the next to ring needs one.
-        this.bell.task.register(cx.waker());
         this.future
             .as_mut()
             .poll(&mut Context::from_waker(&this.waker))
@@ -85,6 +99,7 @@ impl<F: Future> Future for Woken<F> {
 mod tests {
     use std::future::poll_fn;
     use std::sync::atomic::AtomicUsize;
+    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -109,18 +124,23 @@ mod tests {
     fn never() -> (
         Woken<impl Future<Output = ()>>,
         Arc<AtomicUsize>,
-        Arc<AtomicWaker>,
+        Arc<Mutex<Option<Waker>>>,
     ) {
-        let (polls, waker) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicWaker::new()));
+        let (polls, waker) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(None)));
         let future = {
             let (polls, waker) = (Arc::clone(&polls), Arc::clone(&waker));
             poll_fn(move |cx| {
                 polls.fetch_add(1, Ordering::Relaxed);
-                waker.register(cx.waker());
+                *waker.lock().unwrap() = Some(cx.waker().clone());
                 Poll::Pending
             })
         };
         (Woken::new(future), polls, waker)
+    }
+
+    fn wake(waker: &Mutex<Option<Waker>>) {
+        let waker = waker.lock().unwrap().clone();
+        waker.unwrap().wake();
     }
 
     #[test]
@@ -133,7 +153,7 @@ mod tests {
                 assert_eq!(polls.load(Ordering::Relaxed), rung + 1);
             }
             assert_eq!(task.0.load(Ordering::Relaxed), rung);
-            waker.wake();
+            wake(&waker);
             assert_eq!(task.0.load(Ordering::Relaxed), rung + 1);
         }
     }
@@ -150,7 +170,7 @@ mod tests {
             1,
             "nothing happened meanwhile"
         );
-        waker.wake();
+        wake(&waker);
         let wakes = tasks.each_ref().map(|task| task.0.load(Ordering::Relaxed));
         assert_eq!(wakes, [0, 0, 1]);
     }
@@ -174,14 +194,81 @@ mod tests {
         assert_eq!(task.poll(&mut woken), Poll::Ready("done"));
     }
 
-    #[tokio::test]
-    async fn no_wake_from_another_thread_is_lost() {
-        let (send, mut receive) = tokio::sync::mpsc::unbounded_channel();
-        let sender =
-            std::thread::spawn(move || (0..10_000).for_each(|number| send.send(number).unwrap()));
-        for number in 0..10_000 {
-            assert_eq!(Woken::new(receive.recv()).await, Some(number));
+    #[test]
+    fn a_ring_that_is_heard_early_does_not_take_the_next_ones_wake() {
+        let (mut woken, polls, waker) = never();
+        let task = Arc::new(Task::default());
+        assert!(task.poll(&mut woken).is_pending());
+        // Another thread rings; the task is polled for another reason before that thread wakes it.
+        woken.bell.rung.store(true, Ordering::Release);
+        assert!(task.poll(&mut woken).is_pending());
+        woken.bell.wake_task();
+        assert!(task.poll(&mut woken).is_pending());
+        assert_eq!(polls.load(Ordering::Relaxed), 2);
+        let before = task.0.load(Ordering::Relaxed);
+        wake(&waker);
+        assert_eq!(task.0.load(Ordering::Relaxed), before + 1);
+    }
+
+    /// Wakes a thread that is parked.
+    struct Parked(std::thread::Thread, AtomicBool);
+
+    impl Wake for Parked {
+        fn wake(self: Arc<Self>) {
+            self.1.store(true, Ordering::Release);
+            self.0.unpark();
         }
-        sender.join().unwrap();
+    }
+
+    /// Another thread counts, waking each time; this one is polled now and then without reason, and must see each number
+    /// after being woken for it.
+    #[test]
+    fn no_wake_from_another_thread_is_lost() {
+        const ROUNDS: usize = 100_000;
+        let [asked, told, seen] = [(); 3].map(|()| Arc::new(AtomicUsize::new(0)));
+        let waker = Arc::new(Mutex::new(None));
+        let future = {
+            let (told, seen, waker) = (Arc::clone(&told), Arc::clone(&seen), Arc::clone(&waker));
+            poll_fn(move |cx| {
+                *waker.lock().unwrap() = Some(cx.waker().clone());
+                seen.store(told.load(Ordering::Acquire), Ordering::Relaxed);
+                Poll::<()>::Pending
+            })
+        };
+        let teller = {
+            let (asked, told, waker) = (Arc::clone(&asked), told, Arc::clone(&waker));
+            std::thread::spawn(move || {
+                for round in 1..=ROUNDS {
+                    while asked.load(Ordering::Acquire) < round {
+                        std::thread::yield_now();
+                    }
+                    told.store(round, Ordering::Release);
+                    wake(&waker);
+                }
+            })
+        };
+        let parked = Arc::new(Parked(std::thread::current(), AtomicBool::new(true)));
+        let task = Waker::from(Arc::clone(&parked));
+        let mut woken = Woken::new(future);
+        let mut poll = || Pin::new(&mut woken).poll(&mut Context::from_waker(&task));
+        assert!(poll().is_pending());
+        for round in 1..=ROUNDS {
+            asked.store(round, Ordering::Release);
+            // Without reason.
+            for _ in 0..round % 7 {
+                assert!(poll().is_pending());
+            }
+            let until = Instant::now() + Duration::from_secs(20);
+            while seen.load(Ordering::Relaxed) < round {
+                let left = until.saturating_duration_since(Instant::now());
+                assert!(!left.is_zero(), "nobody woke it in round {round}");
+                if !parked.1.swap(false, Ordering::Acquire) {
+                    std::thread::park_timeout(left);
+                } else {
+                    assert!(poll().is_pending());
+                }
+            }
+        }
+        teller.join().unwrap();
     }
 }
