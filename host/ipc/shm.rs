@@ -50,8 +50,6 @@ pub struct SharedMemory {
 
 struct Description {
     object: Arc<NamedSegment>,
-    /// The object's; here too, because each access needs it.
-    segment: Arc<Segment>,
     owner: Arc<Owner>,
     flags: OpenFlags,
 }
@@ -84,7 +82,6 @@ pub(crate) fn open(
     object.open_handles.fetch_add(1, Ordering::Relaxed);
     let shared_memory = SharedMemory {
         description: Arc::new(Description {
-            segment: Arc::clone(&object.segment),
             object,
             owner: Arc::clone(owner),
             flags,
@@ -92,7 +89,7 @@ pub(crate) fn open(
     };
     // As Linux does it, also for who may only read.
     if flags.contains(OpenFlags::TRUNCATE) {
-        shared_memory.description.segment.resize(0)?;
+        shared_memory.description.object.segment.resize(0)?;
     }
     Ok(shared_memory)
 }
@@ -126,7 +123,7 @@ impl SharedMemory {
     /// Its size in bytes: `st_size` of `fstat(2)`.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.description.segment.size()
+        self.description.object.segment.size()
     }
 
     /// Gives it a size in bytes; what comes is zero, what goes is lost. `ftruncate(2)`.
@@ -140,7 +137,7 @@ impl SharedMemory {
         if !self.is_writable() {
             return Err(Errno::Invalid);
         }
-        self.description.segment.resize(bytes)
+        self.description.object.segment.resize(bytes)
     }
 
     /// Copies bytes out; returns how many, less than asked for at the end of the object.
@@ -178,7 +175,7 @@ impl SharedMemory {
         if self.description.owner.has_ended() {
             return Err(Errno::BadDescriptor);
         }
-        Ok(&self.description.segment)
+        Ok(&self.description.object.segment)
     }
 
     /// Whether it may be read through this descriptor.

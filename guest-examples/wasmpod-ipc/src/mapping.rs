@@ -77,9 +77,11 @@ impl Mapping {
         offset: usize,
     ) -> Result<Records<'_, N, COUNT>, Error> {
         let numbers = N.checked_mul(COUNT).ok_or(Error::Invalid)?;
-        let bytes = numbers.checked_mul(8).ok_or(Error::Invalid)?;
+        let bytes = numbers
+            .checked_mul(size_of::<u64>())
+            .ok_or(Error::Invalid)?;
         Ok(Records {
-            first: self.check(offset, bytes, 8)?.cast(),
+            first: self.check(offset, bytes, size_of::<u64>())?.cast(),
             mapping: PhantomData,
         })
     }
@@ -142,5 +144,34 @@ impl<const N: usize, const COUNT: usize> Records<'_, N, COUNT> {
     pub fn get(&self, number: usize) -> Option<[u64; N]> {
         // SAFETY: the record is in the mapping, which is borrowed, and its numbers are aligned.
         (number < COUNT).then(|| unsafe { self.first.wrapping_add(number).read() })
+    }
+}
+
+/// On the kernel's memory, where these tests run.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OpenOptions;
+
+    #[test]
+    fn records_are_in_the_mapping_or_not_there() {
+        let name = format!("/wasmpod-records-{}", std::process::id());
+        let options = OpenOptions::new().write(true).create(true).exclusive(true);
+        let memory = SharedMemory::open(&name, options).unwrap();
+        SharedMemory::unlink(&name).unwrap();
+        memory.truncate(4096).unwrap();
+        let map = memory.map(true).unwrap();
+        for (index, number) in (0..512_u64).enumerate() {
+            map.write(index * 8, &number.to_ne_bytes()).unwrap();
+        }
+        let records = map.records::<2, 255>(16).unwrap();
+        assert_eq!(records.get(0), Some([2, 3]));
+        assert_eq!(records.get(254), Some([510, 511]));
+        assert_eq!(records.get(255), None);
+        assert_eq!(records.get(usize::MAX), None);
+        assert_eq!(map.records::<2, 255>(24).err(), Some(Error::Invalid));
+        assert_eq!(map.records::<1, 1>(4).err(), Some(Error::Invalid));
+        let too_many = map.records::<{ usize::MAX }, 2>(0);
+        assert_eq!(too_many.err(), Some(Error::Invalid));
     }
 }

@@ -74,18 +74,14 @@ struct State {
 /// A part of the file as the host sees it.
 #[derive(Debug)]
 struct Bank {
-    base: Address,
+    base: NonNull<u8>,
     bytes: usize,
 }
 
-/// A place in a bank.
-#[derive(Clone, Copy, Debug)]
-struct Address(NonNull<u8>);
-
-// SAFETY: it is only an address, and what is done with it says itself why it may.
-unsafe impl Send for Address {}
-// SAFETY: as above; an address never changes.
-unsafe impl Sync for Address {}
+// SAFETY: a bank owns its mapping; the pointer is only an address, and what is done with it says itself why it may.
+unsafe impl Send for Bank {}
+// SAFETY: as above; a bank never changes.
+unsafe impl Sync for Bank {}
 
 impl Bank {
     fn map(file: BorrowedFd<'_>, offset: u64, bytes: usize) -> io::Result<Self> {
@@ -101,16 +97,13 @@ impl Bank {
             )
         }?;
         let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self {
-            base: Address(base),
-            bytes,
-        })
+        Ok(Self { base, bytes })
     }
 }
 
 impl Drop for Bank {
     fn drop(&mut self) {
-        let base: *mut c_void = self.base.0.as_ptr().cast();
+        let base: *mut c_void = self.base.as_ptr().cast();
         // SAFETY: this is the mapping that `Bank::map` made, and the regions in it, which alone use it, hold the bank.
         let unmapped = unsafe { munmap(base, self.bytes) };
         debug_assert!(unmapped.is_ok(), "unmapping a whole mapping cannot fail");
@@ -168,14 +161,11 @@ impl PageFile {
         // Less than the bank's length, which is a length of memory.
         let in_bank = index % self.regions_of_bank * self.region_bytes;
         let in_bank = usize::try_from(in_bank).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        // SAFETY: the bank maps `regions_of_bank` regions whole, and this is the beginning of one of them.
-        let base = unsafe { bank.base.0.add(in_bank) };
         Ok(Region {
-            base: Address(base),
-            bytes: self.region_bytes,
             file: Arc::clone(self),
-            _bank: bank,
+            bank,
             index,
+            in_bank,
             touched_bytes: AtomicU64::new(0),
         })
     }
@@ -242,14 +232,11 @@ impl SegmentProvider for PageProvider {
 /// The pages of one segment.
 #[derive(Debug)]
 pub(crate) struct Region {
-    /// Where the host sees it, and how long it is. Each access needs both, and finding them by file and bank would take
-    /// as long as copying a kilobyte.
-    base: Address,
-    bytes: u64,
     file: Arc<PageFile>,
-    /// Keeps `base` mapped.
-    _bank: Arc<Bank>,
+    bank: Arc<Bank>,
     index: u64,
+    /// Where it begins in the bank, in bytes: each access needs it, and a division takes as long as copying a kilobyte.
+    in_bank: usize,
     /// The greatest size that the segment has had: pages beyond it were never used.
     touched_bytes: AtomicU64,
 }
@@ -257,14 +244,14 @@ pub(crate) struct Region {
 impl Region {
     /// Where the region is in its file, in bytes.
     fn start(&self) -> u64 {
-        self.index * self.bytes
+        self.index * self.file.region_bytes
     }
 
     /// Where a range of the region is in the file, with that file; none if it is not in the region.
     pub(super) fn in_file(&self, offset: u64, bytes: u64) -> Option<(BorrowedFd<'_>, u64)> {
         let end = offset.checked_add(bytes)?;
         let start = self.start().checked_add(offset)?;
-        (end <= self.bytes).then(|| (self.file.file.as_fd(), start))
+        (end <= self.file.region_bytes).then(|| (self.file.file.as_fd(), start))
     }
 
     /// Whether the guest that runs now may have pages of the region: it is on the thread of the others that have.
@@ -276,12 +263,12 @@ impl Region {
     /// The host's place of a range; none if it is not in the region.
     fn pointer(&self, offset: u64, bytes: usize) -> Option<NonNull<u8>> {
         let end = offset.checked_add(u64::try_from(bytes).ok()?)?;
-        if end > self.bytes {
+        if end > self.file.region_bytes {
             return None;
         }
-        let offset = usize::try_from(offset).ok()?;
-        // SAFETY: the bank maps the whole region, and the range is in it.
-        Some(unsafe { self.base.0.add(offset) })
+        let in_bank = self.in_bank.checked_add(usize::try_from(offset).ok()?)?;
+        // SAFETY: the bank maps `regions_of_bank` regions whole, and the range is in this one of them.
+        Some(unsafe { self.bank.base.add(in_bank) })
     }
 
     /// A place for an atomic operation; none if it is not in the region or not aligned.
@@ -313,7 +300,7 @@ impl Region {
 
 impl SegmentMemory for Region {
     fn resize(&self, old: u64, new: u64) -> Result<(), Errno> {
-        if new > self.bytes {
+        if new > self.file.region_bytes {
             return Err(Errno::NoMemory);
         }
         // What is beyond the end must be zero when it comes back, whoever wrote there through a mapping.

@@ -56,7 +56,8 @@ pub(super) fn read(segment: &Segment, offset: u64, place: &mut [u8]) -> Result<u
         // SAFETY: the host writes no other number there than one of an error.
         return Err(unsafe { ErrorCode::_lift(number) });
     }
-    if returned.start == ours.as_ptr().cast() {
+    // Of no bytes the address says nothing.
+    if returned.length == 0 || returned.start == ours.as_ptr().cast() {
         return Ok(returned.length);
     }
     // The program has another `cabi_realloc`.
