@@ -15,7 +15,6 @@
 //! A panic of host code on behalf of the guest ends this container and nothing else.
 
 use std::future::Future;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,8 +32,9 @@ use crate::http::{Instances, Server, Surroundings};
 use crate::inspect::CORE_ENTRY;
 use crate::limits::Limits;
 use crate::link::Linked;
-use crate::polled::{Interrupted, Polled};
+use crate::polled::Polled;
 use crate::ticker::Ticker;
+use crate::turn::Turn;
 use crate::woken::Woken;
 
 /// Ticks of the epoch clock after which a guest yields.
@@ -76,7 +76,7 @@ struct Guest {
     stdin: GuestInput,
     terminal: Option<Terminal>,
     signals: Signals,
-    interrupted: Interrupted,
+    turn: Arc<Turn>,
 }
 
 enum Instance {
@@ -143,7 +143,7 @@ impl Container {
             ipc: Arc::new(ipc),
             signals: signals.clone(),
         };
-        let interrupted = Interrupted::default();
+        let turn = Turn::new(Arc::clone(ticker));
         let instance = match &*linked {
             // One beside the container's main process is a command that somebody waits for.
             Linked::Http(_) if is_main => {
@@ -155,7 +155,6 @@ impl Container {
                     cpu: cpu.clone(),
                     log: setting.stderr.clone(),
                     program: program.name.clone(),
-                    ticker: Arc::clone(ticker),
                 };
                 // Requests have no input but their own.
                 let setting = Setting {
@@ -163,10 +162,10 @@ impl Container {
                     ..setting
                 };
                 let max_uses = surroundings.settings.max_instance_reuse_count;
-                let instances = Instances::new(linked, setting, held, max_uses);
+                let instances = Instances::new(linked, setting, held, max_uses, ticker);
                 instances.map(|instances| Instance::Http(Server::new(instances, surroundings)))
             }
-            _ => Instance::new(linked, &setting, held, &interrupted),
+            _ => Instance::new(linked, &setting, held, &turn),
         };
         let instance = instance.map_err(|detail| RuntimeError::Create {
             container: name,
@@ -179,7 +178,7 @@ impl Container {
             stdin,
             terminal,
             signals,
-            interrupted,
+            turn,
         };
         Ok(Arc::new(Self {
             guest: Mutex::new(Some(guest)),
@@ -195,7 +194,7 @@ impl Container {
     ///
     /// # Errors
     /// The pod has ended, or has too many tasks; the port of an HTTP component is taken.
-    pub(crate) fn start(self: &Arc<Self>, ticker: &Arc<Ticker>) -> Result<(), String> {
+    pub(crate) fn start(self: &Arc<Self>) -> Result<(), String> {
         let Some(guest) = self.guest().take() else {
             return Ok(());
         };
@@ -203,7 +202,7 @@ impl Container {
             server.listen()?;
         }
         let tasks = guest.tasks.clone();
-        let run = run(Arc::clone(self), guest, Arc::clone(ticker));
+        let run = run(Arc::clone(self), guest);
         // If it is refused the future is dropped unpolled, and says so itself.
         tasks
             .spawn(run)
@@ -287,13 +286,13 @@ impl Instance {
         linked: Arc<Linked>,
         setting: &Setting,
         held: Held,
-        interrupted: &Interrupted,
+        turn: &Arc<Turn>,
     ) -> Result<Self, String> {
         Ok(match &*linked {
             Linked::Module(module) => {
                 let state = CoreState::new(setting, held, module.listeners)?;
                 let mut store = Store::new(module.code.module().engine(), state);
-                guard(&mut store, |state| &mut state.limits, interrupted);
+                guard(&mut store, |state| &mut state.limits, turn);
                 Self::Module(linked, CoreStore::new(store))
             }
             Linked::Component(_) | Linked::Http(_) => {
@@ -302,7 +301,7 @@ impl Instance {
                 }
                 let state = ComponentState::new(setting, held)?;
                 let mut store = Store::new(linked.engine(), state);
-                guard(&mut store, |state| &mut state.limits, interrupted);
+                guard(&mut store, |state| &mut state.limits, turn);
                 Self::Component(linked, store)
             }
         })
@@ -338,31 +337,30 @@ impl Instance {
 pub(crate) fn guard<T: 'static>(
     store: &mut Store<T>,
     limits: fn(&mut T) -> &mut Limits,
-    interrupted: &Interrupted,
+    turn: &Arc<Turn>,
 ) {
     store.limiter(move |state| limits(state));
     store.set_epoch_deadline(YIELD_AFTER_TICKS);
-    let interrupted = Arc::clone(interrupted);
+    let turn = Arc::clone(turn);
     store.epoch_deadline_callback(move |_| {
-        interrupted.store(true, Ordering::Relaxed);
-        Ok(UpdateDeadline::Yield(YIELD_AFTER_TICKS))
+        Ok(if turn.interrupt() {
+            UpdateDeadline::Yield(YIELD_AFTER_TICKS)
+        } else {
+            UpdateDeadline::Continue(YIELD_AFTER_TICKS)
+        })
     });
 }
 
 /// The life of a started container. Its end is told even if the task is dropped before its first poll.
-fn run(
-    container: Arc<Container>,
-    guest: Guest,
-    ticker: Arc<Ticker>,
-) -> impl Future<Output = ()> + Send {
+fn run(container: Arc<Container>, guest: Guest) -> impl Future<Output = ()> + Send {
     let report = Report(Arc::clone(&container));
     async move {
-        live(&container, guest, ticker).await;
+        live(&container, guest).await;
         drop(report);
     }
 }
 
-async fn live(container: &Container, guest: Guest, ticker: Arc<Ticker>) {
+async fn live(container: &Container, guest: Guest) {
     let Guest {
         instance,
         program,
@@ -370,7 +368,7 @@ async fn live(container: &Container, guest: Guest, ticker: Arc<Ticker>) {
         stdin,
         terminal,
         signals,
-        interrupted,
+        turn,
     } = guest;
     let mut stops = container.stop.subscribe();
     stops.mark_changed();
@@ -384,7 +382,7 @@ async fn live(container: &Container, guest: Guest, ticker: Arc<Ticker>) {
         return container.tell(exit);
     }
     let cpu = container.cpu.clone();
-    let mut polled = Polled::new(instance.run(), ticker, cpu, interrupted);
+    let mut polled = Polled::new(instance.run(), turn, cpu);
     let exit = loop {
         let (mut arrived, origin) = tokio::select! {
             biased;

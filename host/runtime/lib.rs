@@ -19,7 +19,7 @@
 //! | `engine`, `ticker` | how is the engine set up, and what interrupts a guest? |
 //! | `pool` | where do instances come from that live as long as a request? |
 //! | `wasi_0_3` | what do components of WASI 0.3 need apart from the others? (With the feature of that name) |
-//! | `polled`, `fair` | how do guests share a thread, and how is a CPU limit kept? |
+//! | `polled`, `turn`, `fair` | how do guests share a thread, and how is a CPU limit kept? |
 //! | `woken` | how does what seldom happens cost nothing when something else does? |
 
 mod runtime;
@@ -33,6 +33,7 @@ mod http;
 mod limits;
 mod polled;
 mod processors;
+mod turn;
 mod woken;
 
 mod code_store;

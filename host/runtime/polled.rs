@@ -9,7 +9,7 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -18,7 +18,8 @@ use tokio::time::Sleep;
 use wasmpod_sandbox::{CpuShare, TASKS_BETWEEN_EVENTS};
 
 use crate::fair::Seat;
-use crate::ticker::{Haste, TICK, Ticker};
+use crate::ticker::{Haste, TICK};
+use crate::turn::Turn;
 
 /// Turns that a guest which was interrupted in a computation gives up before it goes on.
 ///
@@ -45,10 +46,8 @@ static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// A guest's future with all that surrounds it.
 pub(crate) struct Polled<F: Future> {
     future: Option<Pin<Box<F>>>,
-    ticker: Arc<Ticker>,
+    turn: Arc<Turn>,
     cpu: CpuShare,
-    /// Set by the engine when it interrupts the guest.
-    interrupted: Interrupted,
     /// How many turns it still lets pass.
     turns_to_give_up: u32,
     /// How long it has run since it last waited for something.
@@ -66,22 +65,14 @@ struct Computing {
     haste: Option<Haste>,
 }
 
-/// The flag through which the engine says that a guest was interrupted in a computation.
-pub(crate) type Interrupted = Arc<AtomicBool>;
-
 impl<F: Future> Polled<F> {
-    /// Surrounds `future`, which holds a guest of the container that `cpu` is the share of.
-    pub(crate) fn new(
-        future: F,
-        ticker: Arc<Ticker>,
-        cpu: CpuShare,
-        interrupted: Interrupted,
-    ) -> Self {
+    /// Surrounds `future`, which holds a guest of the container that `cpu` is the share of. The engine asks `turn` whether
+    /// the guest has to yield.
+    pub(crate) fn new(future: F, turn: Arc<Turn>, cpu: CpuShare) -> Self {
         Self {
             future: Some(Box::pin(future)),
-            ticker,
+            turn,
             cpu,
-            interrupted,
             turns_to_give_up: 0,
             stretch: Duration::ZERO,
             computing: None,
@@ -136,7 +127,7 @@ impl<F: Future> Polled<F> {
     /// The first interruption says little: measured by the clock, it may be the time of other threads that had the
     /// processor meanwhile. So it counts for half of a computation at most, and what follows is measured exactly.
     fn went_on(&mut self, ran: Duration, cx: &Context<'_>) {
-        if !self.interrupted.load(Ordering::Relaxed) {
+        if !self.turn.was_interrupted() {
             self.stretch = Duration::ZERO;
             self.computing = None;
             return;
@@ -173,7 +164,6 @@ impl<F: Future> Future for Polled<F> {
         if !this.may_run(cx) {
             return Poll::Pending;
         }
-        this.interrupted.store(false, Ordering::Relaxed);
         let computes = this.computes();
         let here = match &mut this.computing {
             Some(computing) if others_answer() => {
@@ -182,7 +172,7 @@ impl<F: Future> Future for Polled<F> {
                 std::thread::yield_now();
                 computing
                     .haste
-                    .get_or_insert_with(|| this.ticker.hasten())
+                    .get_or_insert_with(|| this.turn.ticker().hasten())
                     .compute_here()
             }
             Some(computing) => {
@@ -198,7 +188,8 @@ impl<F: Future> Future for Polled<F> {
         let Some(future) = this.future.as_mut() else {
             return Poll::Pending;
         };
-        let running = this.ticker.enter();
+        let running = this.turn.ticker().enter();
+        this.turn.begin();
         // Unwind safety: after a panic the future is only dropped, never polled again, and what it shares with other
         // containers (sockets, queues) is behind locks of the pod's crates, which recover from poisoning.
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));

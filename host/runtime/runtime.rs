@@ -148,12 +148,10 @@ impl Runtime {
         let container = self
             .container(id)
             .ok_or_else(|| RuntimeError::NoSuchContainer { id: id.clone() })?;
-        container
-            .start(self.engines.ticker())
-            .map_err(|detail| RuntimeError::Start {
-                container: id.to_string(),
-                detail,
-            })
+        container.start().map_err(|detail| RuntimeError::Start {
+            container: id.to_string(),
+            detail,
+        })
     }
 }
 

@@ -59,7 +59,7 @@ struct Shared {
     pace: AtomicU8,
     /// Whether the ticker must end.
     stopping: AtomicBool,
-    /// Ticks since the start, for tests.
+    /// Ticks since the start. Counted before epochs are raised.
     ticks: AtomicU64,
 }
 
@@ -133,9 +133,14 @@ impl Ticker {
     }
 
     /// Ticks since the start.
-    #[cfg(test)]
     pub(crate) fn ticks(&self) -> u64 {
-        self.shared.ticks.load(Ordering::SeqCst)
+        self.shared.ticks.load(Ordering::Relaxed)
+    }
+
+    /// Whether no tick comes before somebody enters.
+    #[cfg(test)]
+    pub(crate) fn is_parked(&self) -> bool {
+        self.shared.is_slower_than(Pace::Steady)
     }
 }
 

@@ -188,14 +188,13 @@ async fn handle(
     door: &Door,
     mut phase: watch::Receiver<Phase>,
 ) -> Result<(), Failure> {
-    let interrupted = Arc::clone(&instance.interrupted);
+    let turn = Arc::clone(&instance.turn);
     let request = request.map(|body| RequestBody {
         body,
         progress: Arc::clone(progress),
     });
     let guest = run(instance, request, Arc::clone(progress), Arc::clone(door));
-    let (ticker, cpu) = (Arc::clone(&shared.ticker), shared.cpu.clone());
-    let mut guest = Polled::new(guest, ticker, cpu, interrupted);
+    let mut guest = Polled::new(guest, turn, shared.cpu.clone());
     let ran = tokio::select! {
         // The guest first: most are done at once, and nothing else is then set up.
         biased;

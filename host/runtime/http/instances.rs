@@ -20,8 +20,9 @@ use super::room::{Room, Seat};
 use crate::container::guard;
 use crate::host::{ComponentState, Held, Setting};
 use crate::link::Linked;
-use crate::polled::Interrupted;
 use crate::pool::{self, Pooled};
+use crate::ticker::Ticker;
+use crate::turn::Turn;
 
 /// How long an instance waits for a next request before it is dropped with its memory. Longer than the second of
 /// `wasmtime serve`: what it holds is the container's own memory and nobody else's.
@@ -37,6 +38,8 @@ pub(crate) struct Instances {
     setting: Setting,
     held: Held,
     max_uses: u32,
+    /// What interrupts them.
+    ticker: Arc<Ticker>,
     /// The oldest first.
     idle: Mutex<Vec<(Instant, Instance)>>,
     /// Something was put into an empty list.
@@ -60,7 +63,7 @@ pub(super) struct Instance {
     store: Store<ComponentState>,
     proxy: Option<Handler>,
     uses: u32,
-    pub(super) interrupted: Interrupted,
+    pub(super) turn: Arc<Turn>,
     /// Its place in the pool, if it is there; after the store.
     pooled: Option<pool::Seat>,
     /// Left when all else is gone.
@@ -77,6 +80,7 @@ impl Instances {
         mut setting: Setting,
         held: Held,
         max_uses: u32,
+        ticker: &Arc<Ticker>,
     ) -> std::result::Result<Self, String> {
         setting.open()?;
         Ok(Self {
@@ -87,6 +91,7 @@ impl Instances {
             setting,
             held,
             max_uses,
+            ticker: Arc::clone(ticker),
             idle: Mutex::default(),
             first_idle: Notify::new(),
         })
@@ -143,14 +148,14 @@ impl Instances {
             None => (self.linked.engine(), None),
         };
         let mut store = Store::new(engine, state);
-        let interrupted = Interrupted::default();
-        guard(&mut store, |state| &mut state.limits, &interrupted);
+        let turn = Turn::new(Arc::clone(&self.ticker));
+        guard(&mut store, |state| &mut state.limits, &turn);
         Ok(Instance {
             linked: Arc::clone(&self.linked),
             store,
             proxy: None,
             uses: 0,
-            interrupted,
+            turn,
             pooled,
             seat,
         })

@@ -45,7 +45,6 @@ use wasmpod_sandbox::{CpuShare, Exit, GuestOutput, HttpSettings, PodTasks};
 
 use crate::exit;
 use crate::polled::Polled;
-use crate::ticker::Ticker;
 
 mod body;
 mod connection;
@@ -99,7 +98,6 @@ struct Shared {
     phase: watch::Sender<Phase>,
     tasks: PodTasks,
     cpu: CpuShare,
-    ticker: Arc<Ticker>,
     /// Where failures of requests are told.
     log: GuestOutput,
     program: String,
@@ -121,8 +119,6 @@ pub(crate) struct Surroundings {
     pub(crate) log: GuestOutput,
     /// The component's name.
     pub(crate) program: String,
-    /// What interrupts guests.
-    pub(crate) ticker: Arc<Ticker>,
 }
 
 impl Server {
@@ -136,7 +132,6 @@ impl Server {
             cpu,
             log,
             program,
-            ticker,
         } = surroundings;
         let ports = if ports.is_empty() {
             vec![DEFAULT_PORT]
@@ -151,7 +146,6 @@ impl Server {
             phase: watch::Sender::new(Phase::Serving),
             tasks,
             cpu,
-            ticker,
             log,
             program,
         };
@@ -228,13 +222,12 @@ impl Server {
             Ok(instance) => instance,
             Err(detail) => return Some(Exit::internal_error(detail)),
         };
-        let interrupted = Arc::clone(&instance.interrupted);
+        let turn = Arc::clone(&instance.turn);
         let make = async move {
             let made = instance.make().await;
             made.map(|()| instance)
         };
-        let (ticker, cpu) = (Arc::clone(&shared.ticker), shared.cpu.clone());
-        match Polled::new(make, ticker, cpu, interrupted).await {
+        match Polled::new(make, turn, shared.cpu.clone()).await {
             Ok(Ok(instance)) => {
                 shared.instances.give_back(instance);
                 None
