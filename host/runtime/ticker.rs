@@ -228,6 +228,8 @@ fn tick(shared: &Shared) {
                 if shared.running.load(Ordering::SeqCst) == 0 {
                     std::thread::park();
                 }
+                // Who ends the silence has a whole tick, too.
+                ticked = Instant::now();
                 continue;
             }
         };

@@ -58,27 +58,39 @@ impl Turn {
 
 #[cfg(test)]
 mod tests {
+    use std::future::{Future, poll_fn};
+    use std::pin::pin;
+    use std::sync::atomic::AtomicU32;
+    use std::task::{Context, Poll, Waker};
     use std::time::{Duration, Instant};
 
-    use super::*;
+    use wasmpod_sandbox::{CpuShare, MemoryShare};
+    use wasmtime::{Linker, Module, Store};
 
-    fn wait_for_a_tick(ticker: &Ticker) {
-        let before = ticker.ticks();
-        let _running = ticker.enter();
+    use super::*;
+    use crate::container::guard;
+    use crate::engine::{Engines, Tier};
+    use crate::limits::Limits;
+    use crate::polled::Polled;
+
+    fn wait_until(what: &str, condition: impl Fn() -> bool) {
         let limit = Instant::now() + Duration::from_secs(20);
-        while ticker.ticks() == before {
-            assert!(Instant::now() < limit, "it does not tick");
+        while !condition() {
+            assert!(Instant::now() < limit, "waited too long until {what}");
             std::thread::yield_now();
         }
     }
 
-    /// Waits until the clock has stopped, so that no tick comes in between.
-    fn wait_until_it_parks(ticker: &Ticker) {
-        let limit = Instant::now() + Duration::from_secs(20);
-        while !ticker.is_parked() {
-            assert!(Instant::now() < limit, "it does not park");
-            std::thread::yield_now();
-        }
+    fn wait_for_a_tick(ticker: &Ticker) {
+        let before = ticker.ticks();
+        let _running = ticker.enter();
+        wait_until("it ticks", || ticker.ticks() > before);
+    }
+
+    /// Lets a tick pass, and the clock park: no other comes before somebody enters.
+    fn wait_for_a_tick_and_silence(ticker: &Ticker) {
+        wait_for_a_tick(ticker);
+        wait_until("it parks", || ticker.is_parked());
     }
 
     #[test]
@@ -86,19 +98,59 @@ mod tests {
         let ticker = Arc::new(Ticker::start(Vec::new()).unwrap());
         let turn = Turn::new(Arc::clone(&ticker));
         turn.begin();
-        wait_for_a_tick(&ticker);
+        wait_for_a_tick_and_silence(&ticker);
         assert!(turn.interrupt());
         assert!(turn.was_interrupted());
-
-        wait_for_a_tick(&ticker);
-        wait_until_it_parks(&ticker);
         turn.begin();
-        assert!(
-            !turn.interrupt(),
-            "the ticks came before the turn, while it waited"
-        );
+        assert!(!turn.was_interrupted());
+        assert!(!turn.interrupt(), "the tick came before this turn");
         assert!(!turn.was_interrupted());
         wait_for_a_tick(&ticker);
         assert!(turn.interrupt());
+    }
+
+    /// A guest that calls the host in a loop, which lets it wait each time: one poll for each call, also of one whose deadline
+    /// passed meanwhile. With the engine, because that is what asks.
+    #[test]
+    fn a_guest_that_is_woken_after_some_ticks_needs_one_turn_and_no_more() {
+        const CALLS: u32 = 10;
+        let engines = Engines::new().unwrap();
+        let (engine, ticker) = (engines.of(Tier::Optimised), engines.ticker());
+        let guest = r#"(module (import "host" "wait" (func $wait))
+            (func (export "run") (loop (call $wait) (br 0))))"#;
+        let module = Module::new(engine, wat::parse_str(guest).unwrap()).unwrap();
+        let calls = Arc::new(AtomicU32::new(0));
+        let mut linker = Linker::<Limits>::new(engine);
+        let counted = Arc::clone(&calls);
+        let wait = linker.func_wrap_async("host", "wait", move |_, ()| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let mut has_waited = false;
+            Box::new(poll_fn(move |_| {
+                if std::mem::replace(&mut has_waited, true) {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            }))
+        });
+        wait.unwrap();
+        let mut store = Store::new(engine, Limits::new(MemoryShare::new(1 << 30)));
+        let turn = Turn::new(Arc::clone(ticker));
+        guard(&mut store, |limits| limits, &turn);
+        let run = async {
+            let instance = linker.instantiate_async(&mut store, &module).await?;
+            let run = instance.get_typed_func::<(), ()>(&mut store, "run")?;
+            run.call_async(&mut store, ()).await
+        };
+        let mut guest = pin!(Polled::new(run, turn, CpuShare::unlimited()));
+        let mut polls = 0;
+        while calls.load(Ordering::Relaxed) < CALLS {
+            let poll = guest.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            assert!(poll.is_pending());
+            polls += 1;
+            wait_for_a_tick_and_silence(ticker);
+        }
+        // A turn in which the clock does tick, because this machine is busy, ends without a call.
+        assert!(polls < CALLS + CALLS / 2, "{polls} turns for {CALLS} calls");
     }
 }
