@@ -1,76 +1,118 @@
 /*
- * The imports of module `wasmpod_ipc`, as docs/ipc.md describes them, and what all files here share. The host answers
- * with an errno of WASI, whose numbers are wasi-libc's.
+ * What the host gives, and what all files here share. In a core module these are the imports of module `wasmpod_ipc`, as
+ * docs/ipc.md describes them; in a component `component` makes the same functions of the package `wasmpod:ipc`. They
+ * answer with an errno of WASI, whose numbers are wasi-libc's.
  */
-#ifndef IMPORTS_H
-#define IMPORTS_H
+#ifndef HOST_H
+#define HOST_H
 
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
-#define IMPORT(name) __attribute__((import_module("wasmpod_ipc"), import_name(#name))) int ipc_##name
+#ifdef WASMPOD_COMPONENT
+#define HOST(name) int ipc_##name
+#else
+#define HOST(name) __attribute__((import_module("wasmpod_ipc"), import_name(#name))) int ipc_##name
+#endif
 
-IMPORT(mq_open)(const char *name, size_t length, unsigned flags, unsigned messages, unsigned bytes, uint32_t *out);
-IMPORT(mq_close)(uint32_t queue);
-IMPORT(mq_unlink)(const char *name, size_t length);
-IMPORT(mq_getattr)(uint32_t queue, uint32_t out[4]);
-IMPORT(mq_setattr)(uint32_t queue, unsigned flags);
-IMPORT(mq_try_send)(uint32_t queue, const char *data, size_t length, unsigned priority);
-IMPORT(mq_try_receive)(uint32_t queue, char *buffer, size_t length, uint32_t out[2]);
-IMPORT(mq_try_send_many)(uint32_t queue, const void *entries, unsigned count, uint32_t *out);
-IMPORT(mq_try_receive_many)(uint32_t queue, void *entries, unsigned count, uint32_t *out);
-IMPORT(mq_wait)(uint32_t queue, unsigned what, int64_t timeout_ns);
-IMPORT(mq_notify)(uint32_t queue, unsigned on);
-IMPORT(mq_notify_wait)(uint32_t queue, int64_t timeout_ns);
+/* What the host writes, as docs/ipc.md has it. Times are seconds since 1970. */
+struct ipc_msg_status {
+	int32_t key;
+	uint32_t messages;
+	uint64_t bytes, max_bytes;
+	uint32_t sender, receiver;
+	uint64_t sent, received, changed;
+};
+struct ipc_msg_received {
+	uint32_t length, nothing;
+	int64_t type;
+};
+struct ipc_semset_status {
+	int32_t key;
+	uint32_t semaphores;
+	uint64_t operated, changed;
+};
+struct ipc_shmseg_status {
+	int32_t key;
+	uint32_t attached;
+	uint64_t size;
+	uint32_t creator, last;
+	uint64_t attached_at, detached_at, changed;
+	uint32_t is_removed, nothing;
+};
+_Static_assert(sizeof(struct ipc_msg_status) == 56, "as docs/ipc.md has it");
+_Static_assert(sizeof(struct ipc_msg_received) == 16, "as docs/ipc.md has it");
+_Static_assert(sizeof(struct ipc_semset_status) == 24, "as docs/ipc.md has it");
+_Static_assert(sizeof(struct ipc_shmseg_status) == 56, "as docs/ipc.md has it");
 
-IMPORT(sem_open)(const char *name, size_t length, unsigned flags, unsigned value, uint32_t *out);
-IMPORT(sem_close)(uint32_t sem);
-IMPORT(sem_unlink)(const char *name, size_t length);
-IMPORT(sem_post)(uint32_t sem);
-IMPORT(sem_try_wait)(uint32_t sem);
-IMPORT(sem_wait)(uint32_t sem, int64_t timeout_ns);
-IMPORT(sem_get_value)(uint32_t sem, uint32_t *out);
-IMPORT(sem_map)(uint32_t sem, void *address, uint32_t *out);
+HOST(mq_open)(const char *name, size_t length, unsigned flags, unsigned messages, unsigned bytes, uint32_t *out);
+HOST(mq_close)(uint32_t queue);
+HOST(mq_unlink)(const char *name, size_t length);
+HOST(mq_getattr)(uint32_t queue, uint32_t out[4]);
+HOST(mq_setattr)(uint32_t queue, unsigned flags);
+HOST(mq_notify)(uint32_t queue, unsigned on);
+HOST(mq_notify_wait)(uint32_t queue, int64_t timeout_ns);
 
-IMPORT(shm_open)(const char *name, size_t length, unsigned flags, uint32_t *out);
-IMPORT(shm_close)(uint32_t fd);
-IMPORT(shm_unlink)(const char *name, size_t length);
-IMPORT(shm_truncate)(uint32_t fd, int64_t size);
-IMPORT(shm_size)(uint32_t fd, uint64_t *out);
-IMPORT(shm_read)(uint32_t fd, int64_t offset, void *buffer, size_t length, uint32_t *out);
-IMPORT(shm_write)(uint32_t fd, int64_t offset, const void *data, size_t length);
-IMPORT(shm_map)(uint32_t fd, int64_t offset, void *address, size_t length, unsigned flags, uint32_t *out);
-IMPORT(shm_sync)(void *address, size_t length);
-IMPORT(shm_unmap)(void *address, size_t length);
-IMPORT(futex_wait)(volatile void *address, uint32_t expected, int64_t timeout_ns);
-IMPORT(futex_owner_runs)(int number, uint32_t *out);
-IMPORT(futex_wake)(volatile void *address, uint32_t count, uint32_t *out);
+HOST(sem_open)(const char *name, size_t length, unsigned flags, unsigned value, uint32_t *out);
+HOST(sem_close)(uint32_t sem);
+HOST(sem_unlink)(const char *name, size_t length);
+HOST(sem_post)(uint32_t sem);
+HOST(sem_try_wait)(uint32_t sem);
+HOST(sem_wait)(uint32_t sem, int64_t timeout_ns);
+HOST(sem_get_value)(uint32_t sem, uint32_t *out);
+HOST(sem_map)(uint32_t sem, void *address, uint32_t *out);
 
-IMPORT(msg_get)(int key, unsigned flags, int *out);
-IMPORT(msg_try_send)(int id, int64_t type, const void *data, size_t length);
-IMPORT(msg_send)(int id, int64_t type, const void *data, size_t length, int64_t timeout_ns);
-IMPORT(msg_try_receive)(int id, void *buffer, size_t length, int64_t type, unsigned flags, void *out);
-IMPORT(msg_receive)(int id, void *buffer, size_t length, int64_t type, unsigned flags, void *out, int64_t timeout_ns);
-IMPORT(msg_stat)(int id, void *out);
-IMPORT(msg_set)(int id, int64_t max_bytes);
-IMPORT(msg_remove)(int id);
+HOST(shm_open)(const char *name, size_t length, unsigned flags, uint32_t *out);
+HOST(shm_close)(uint32_t fd);
+HOST(shm_unlink)(const char *name, size_t length);
+HOST(shm_truncate)(uint32_t fd, int64_t size);
+HOST(shm_size)(uint32_t fd, uint64_t *out);
+HOST(shm_read)(uint32_t fd, int64_t offset, void *buffer, size_t length, uint32_t *out);
+HOST(shm_write)(uint32_t fd, int64_t offset, const void *data, size_t length);
+HOST(shm_map)(uint32_t fd, int64_t offset, void *address, size_t length, unsigned flags, uint32_t *out);
+HOST(shm_sync)(void *address, size_t length);
+HOST(shm_unmap)(void *address, size_t length);
+HOST(futex_wait)(volatile void *address, uint32_t expected, int64_t timeout_ns);
+HOST(futex_owner_runs)(int number, uint32_t *out);
+HOST(futex_wake)(volatile void *address, uint32_t count, uint32_t *out);
 
-IMPORT(semset_get)(int key, unsigned count, unsigned flags, int *out);
-IMPORT(semset_try_operate)(int id, const void *operations, unsigned count);
-IMPORT(semset_operate)(int id, const void *operations, unsigned count, int64_t timeout_ns);
-IMPORT(semset_get_value)(int id, unsigned number, uint32_t out[4]);
-IMPORT(semset_set_value)(int id, unsigned number, unsigned value);
-IMPORT(semset_get_all)(int id, uint16_t *out, unsigned count);
-IMPORT(semset_set_all)(int id, const uint16_t *values, unsigned count);
-IMPORT(semset_stat)(int id, void *out);
-IMPORT(semset_remove)(int id);
+HOST(msg_get)(int key, unsigned flags, int *out);
+HOST(msg_stat)(int id, struct ipc_msg_status *out);
+HOST(msg_set)(int id, int64_t max_bytes);
+HOST(msg_remove)(int id);
 
-IMPORT(shmseg_get)(int key, int64_t size, unsigned flags, int *out);
-IMPORT(shmseg_attach)(int id, unsigned flags, uint32_t *out);
-IMPORT(shmseg_stat)(int id, void *out);
-IMPORT(shmseg_remove)(int id);
+HOST(semset_get)(int key, unsigned count, unsigned flags, int *out);
+HOST(semset_get_value)(int id, unsigned number, uint32_t out[4]);
+HOST(semset_set_value)(int id, unsigned number, unsigned value);
+HOST(semset_get_all)(int id, uint16_t *out, unsigned count);
+HOST(semset_set_all)(int id, const uint16_t *values, unsigned count);
+HOST(semset_stat)(int id, struct ipc_semset_status *out);
+HOST(semset_remove)(int id);
+
+HOST(shmseg_get)(int key, int64_t size, unsigned flags, int *out);
+HOST(shmseg_attach)(int id, unsigned flags, uint32_t *out);
+HOST(shmseg_stat)(int id, struct ipc_shmseg_status *out);
+HOST(shmseg_remove)(int id);
+
+/*
+ * Calls that may wait: until `end`, or without one for ever; and not at all where the descriptor or a flag says so. A core
+ * module tries first and waits after that, by two imports (`core_module/waiting.c`); a component has one function.
+ */
+struct wasmpod_mq_message;
+int ipc_mq_send(uint32_t queue, const char *data, size_t length, unsigned priority, const struct timespec *end);
+int ipc_mq_receive(uint32_t queue, char *buffer, size_t length, uint32_t out[2], const struct timespec *end);
+int ipc_mq_send_many(uint32_t queue, const struct wasmpod_mq_message *messages, unsigned count, uint32_t *out);
+int ipc_mq_receive_many(uint32_t queue, struct wasmpod_mq_message *messages, unsigned count, uint32_t *out);
+int ipc_msg_send(int id, int64_t type, const void *data, size_t length, int is_waiting);
+int ipc_msg_receive(int id, void *buffer, size_t length, int64_t type, unsigned flags, struct ipc_msg_received *out, int is_waiting);
+/* Looks at IPC_NOWAIT of the operation that would wait. */
+struct sembuf;
+int ipc_semset_operate(int id, const struct sembuf *operations, unsigned count, int64_t timeout_ns);
+
+/* Flags of receiving from a System V queue. */
+enum { CUT = 1, EXCEPT = 2 };
 
 /* Flags of all functions that open or get something. */
 enum { READ = 1, WRITE = 2, CREATE = 4, EXCLUSIVE = 8, NONBLOCKING = 16, TRUNCATE = 32 };
@@ -120,6 +162,21 @@ int64_t ipc_duration(const struct timespec *timeout);
  */
 void *ipc_map(uint32_t fd, int64_t offset, size_t length, int to_write);
 int ipc_unmap(const void *address, size_t length);
+
+#ifdef WASMPOD_COMPONENT
+/*
+ * The copy of this part of the segment of a descriptor that there is already, or NULL. A program that maps it again gets the
+ * same one: two copies would not show each other's changes at once.
+ */
+void *ipc_shm_mapped(uint32_t fd, int64_t offset, size_t length, unsigned flags);
+#else
+/* Shared pages may be mapped as often as one likes. */
+static inline void *ipc_shm_mapped(uint32_t fd, int64_t offset, size_t length, unsigned flags)
+{
+	(void)fd, (void)offset, (void)length, (void)flags;
+	return NULL;
+}
+#endif
 
 /* Waits on a number in shared memory. A number elsewhere is nobody's but ours: then only time passes. An errno. */
 int ipc_wait_on(volatile int *number, int expected, int64_t timeout_ns);
