@@ -45,16 +45,18 @@ static inline int are_alike(const char *here, const char *there, size_t length)
 
 static void write_run(const struct mapping *mapping, size_t start, size_t end)
 {
-	uint64_t size = host_shm_method_segment_size(ipc_borrow(mapping->segment));
-	host_error_code_t code;
-	/* What lies behind the end of a segment that was cut off is nobody's. */
-	size_t most = size <= mapping->offset ? 0 : size - mapping->offset < mapping->length ? (size_t)(size - mapping->offset) : mapping->length;
-	if (end > most)
-		end = most;
-	if (start >= end)
-		return;
+	const host_shm_borrow_segment_t segment = ipc_borrow(mapping->segment);
+	const uint64_t offset = mapping->offset + start;
 	ipc_list_u8_t list = ipc_bytes(mapping->address + start, end - start);
-	(void)host_shm_method_segment_write(ipc_borrow(mapping->segment), mapping->offset + start, &list, &code);
+	host_error_code_t code;
+	if (host_shm_method_segment_write(segment, offset, &list, &code))
+		return;
+	/* What lies behind the end of a segment that was cut off is nobody's. */
+	uint64_t size = host_shm_method_segment_size(segment);
+	if (size > offset && size - offset < list.len) {
+		list.len = (size_t)(size - offset);
+		(void)host_shm_method_segment_write(segment, offset, &list, &code);
+	}
 }
 
 /* Writes the bytes that are not those of the twin, each run of them with one call, and no other byte. */
