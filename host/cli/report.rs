@@ -98,9 +98,10 @@ pub(crate) fn warnings(warnings: &[Warning]) {
     }
 }
 
-/// One line on standard error. There is nobody to tell when that fails.
+/// One line on standard error, written at once: standard output may be the same pipe. There is nobody to tell when that
+/// fails.
 pub(crate) fn stderr(line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(anstream::stderr().lock(), "{line}");
+    let _ = anstream::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// The causes, outermost first, each said once.

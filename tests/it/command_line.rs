@@ -181,3 +181,31 @@ fn completions_are_printed_for_shells() {
         assert!(end.stdout.contains("validate"), "{shell}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn lines_stay_whole_when_both_streams_are_one_pipe() {
+    let containers: String = (0..8)
+        .map(|number| {
+            format!(
+                "  - {{name: c{number}, image: busybox, command: [sh, -c, 'for i in 1 2 3 4 5 6 7 8 9; do echo said; done']}}\n"
+            )
+        })
+        .collect();
+    let manifest = format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: pipe}}\nspec:\n  restartPolicy: Never\n  containers:\n{containers}"
+    );
+    let together = ["sh", "-c", "exec \"$0\" \"$@\" 2>&1"];
+    let end = Wasmpod::up_text(&manifest, &[]).under(&together).run();
+    let is_said = |line: &&str| line.starts_with("pipe/c") && line.ends_with(" | said");
+    let told = ["ContainerCreating", "Running", "Completed", "ready"];
+    let is_told = |line: &&str| {
+        line.starts_with("pipe")
+            && line.matches("pipe").count() == 1
+            && told.iter().any(|end| line.ends_with(end))
+    };
+    let (said, others): (Vec<&str>, Vec<&str>) = end.stdout.lines().partition(is_said);
+    assert_eq!(said.len(), 8 * 9, "{}", end.stdout);
+    let torn: Vec<_> = others.iter().filter(|line| !is_told(line)).collect();
+    assert!(torn.is_empty(), "{torn:?}");
+}

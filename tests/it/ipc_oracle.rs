@@ -1,22 +1,22 @@
-//! What the man pages say about IPC, checked by one program in C (`guest-examples/ipc-oracle`) twice: as two processes
-//! on the Linux kernel, which is the oracle, and as two containers of a pod. Both must say the same, word for word.
+//! What the man pages say about IPC, checked by one program in C (`guest-examples/ipc-oracle`) several times: as two
+//! processes on the Linux kernel, which is the oracle, and as two containers of a pod, each a core module or a component.
+//! All must say the same, word for word.
 
 use crate::support::{Wasmpod, test_guest};
 
 /// One container of a pod: its role, the guest that it runs, and the guest's arguments.
 type Container<'a> = (&'a str, &'a str, String);
 
-/// Runs roles of an object's checks in the containers of a pod; what each of them said.
-fn in_pod(object: &str, roles: &[&str]) -> Vec<String> {
+/// The checks as both kinds of guests.
+const CORE_MODULE: &str = "ipc-oracle";
+const COMPONENT: &str = "ipc-oracle-component";
+
+/// Runs roles of an object's checks in the containers of a pod, each with its guest; what each of them said.
+fn in_pod(object: &str, roles: &[&str], guests: &[&'static str]) -> Vec<String> {
     let containers: Vec<_> = roles
         .iter()
-        .map(|role| {
-            (
-                *role,
-                "ipc-oracle",
-                format!("{object}, {role}, '1', /shared"),
-            )
-        })
+        .zip(guests)
+        .map(|(role, guest)| (*role, *guest, format!("{object}, {role}, '1', /shared")))
         .collect();
     run(&containers)
 }
@@ -51,20 +51,43 @@ fn run(containers: &[Container<'_>]) -> Vec<String> {
     said
 }
 
-/// Both ways say the same, and no check failed.
+/// A role says the same everywhere, and no check fails.
 #[track_caller]
-fn agree(object: &str, roles: &[&str]) {
-    let in_pod = in_pod(object, roles);
-    for (role, said) in roles.iter().zip(&in_pod) {
-        assert!(!said.contains("FAIL "), "{object} {role}:\n{said}");
-        assert!(said.contains("\nDONE "), "{object} {role}:\n{said}");
-    }
+fn agree(object: &str, role: &str) {
+    agree_as(object, &[role], &[&[CORE_MODULE], &[COMPONENT]]);
+}
+
+/// Two roles do, whatever each of them is.
+#[track_caller]
+fn both_agree(object: &str) {
+    let kinds = [CORE_MODULE, COMPONENT];
+    let pairs = kinds.map(|first| kinds.map(|second| [first, second]));
+    let pairs: Vec<&[&str]> = pairs.iter().flatten().map(|pair| &pair[..]).collect();
+    agree_as(object, &["first", "second"], &pairs);
+}
+
+#[track_caller]
+fn agree_as(object: &str, roles: &[&str], pods: &[&[&'static str]]) {
     #[cfg(target_os = "linux")]
-    assert_eq!(
-        in_pod,
-        kernel::run(object, roles),
-        "left: {object} in a pod, right: on the kernel"
-    );
+    let on_the_kernel = kernel::run(object, roles);
+    for guests in pods {
+        let in_pod = in_pod(object, roles, guests);
+        for (role, said) in roles.iter().zip(&in_pod) {
+            assert!(
+                !said.contains("FAIL "),
+                "{object} {role} {guests:?}:\n{said}"
+            );
+            assert!(
+                said.contains("\nDONE "),
+                "{object} {role} {guests:?}:\n{said}"
+            );
+        }
+        #[cfg(target_os = "linux")]
+        assert_eq!(
+            in_pod, on_the_kernel,
+            "left: {object} in a pod of {guests:?}, right: on the kernel"
+        );
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -120,72 +143,77 @@ mod kernel {
 
 #[test]
 fn a_posix_message_queue_does_what_its_man_pages_say() {
-    agree("mq", &["alone"]);
+    agree("mq", "alone");
 }
 
 #[test]
 fn two_containers_exchange_messages_as_two_processes_do() {
-    agree("mq", &["first", "second"]);
+    both_agree("mq");
 }
 
 #[test]
 fn a_posix_semaphore_does_what_its_man_pages_say() {
-    agree("sem", &["alone"]);
+    agree("sem", "alone");
 }
 
 #[test]
 fn two_containers_hand_semaphores_over_as_two_processes_do() {
-    agree("sem", &["first", "second"]);
+    both_agree("sem");
 }
 
 #[test]
 fn posix_shared_memory_does_what_its_man_pages_say() {
-    agree("shm", &["alone"]);
+    agree("shm", "alone");
 }
 
 #[test]
 fn two_containers_share_memory_as_two_processes_do() {
-    agree("shm", &["first", "second"]);
+    both_agree("shm");
 }
 
 #[test]
 fn process_shared_locks_do_what_their_man_pages_say() {
-    agree("pthread", &["alone"]);
+    agree("pthread", "alone");
 }
 
 #[test]
 fn two_containers_lock_and_signal_as_two_processes_do() {
-    agree("pthread", &["first", "second"]);
+    both_agree("pthread");
 }
 
 #[test]
 fn a_system_v_message_queue_does_what_its_man_pages_say() {
-    agree("sysv-msg", &["alone"]);
+    agree("sysv-msg", "alone");
 }
 
 #[test]
 fn two_containers_exchange_system_v_messages_as_two_processes_do() {
-    agree("sysv-msg", &["first", "second"]);
+    both_agree("sysv-msg");
 }
 
 #[test]
 fn a_system_v_semaphore_set_does_what_its_man_pages_say() {
-    agree("sysv-sem", &["alone"]);
+    agree("sysv-sem", "alone");
 }
 
 #[test]
 fn two_containers_operate_on_a_semaphore_set_as_two_processes_do() {
-    agree("sysv-sem", &["first", "second"]);
+    both_agree("sysv-sem");
 }
 
 #[test]
 fn system_v_shared_memory_does_what_its_man_pages_say() {
-    agree("sysv-shm", &["alone"]);
+    agree("sysv-shm", "alone");
+}
+
+#[test]
+fn what_a_core_module_writes_into_a_segment_is_there_at_once() {
+    agree_as("sysv-shm", &["at-once"], &[&[CORE_MODULE]]);
 }
 
 #[test]
 fn two_containers_attach_a_segment_as_two_processes_do() {
-    agree("sysv-shm", &["first", "second"]);
+    both_agree("sysv-shm");
 }
 
 /// The checks of the library for guests in Rust, by which kind of guest each side is.

@@ -2,7 +2,7 @@
  * ipc-oracle OBJECT ROLE RUN FILE
  *
  * Runs one role of one object's checks. RUN is a number that tells runs on one machine apart; FILE is a file that all
- * roles of the run see. Exits with 1 when a check failed. ../README.md lists the objects and their roles.
+ * roles of the run see. Exits with 1 when a check failed.
  */
 #include "oracle.h"
 
@@ -30,6 +30,7 @@ static const struct role roles[] = {
 	{ "sysv-sem", "first", sysv_sem_first },
 	{ "sysv-sem", "second", sysv_sem_second },
 	{ "sysv-shm", "alone", sysv_shm_alone },
+	{ "sysv-shm", "at-once", sysv_shm_at_once },
 	{ "sysv-shm", "first", sysv_shm_first },
 	{ "sysv-shm", "second", sysv_shm_second },
 };

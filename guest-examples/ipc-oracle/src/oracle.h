@@ -61,6 +61,6 @@ void shm_alone(void), shm_first(void), shm_second(void);
 void pthread_alone(void), pthread_first(void), pthread_second(void);
 void sysv_msg_alone(void), sysv_msg_first(void), sysv_msg_second(void);
 void sysv_sem_alone(void), sysv_sem_first(void), sysv_sem_second(void);
-void sysv_shm_alone(void), sysv_shm_first(void), sysv_shm_second(void);
+void sysv_shm_alone(void), sysv_shm_at_once(void), sysv_shm_first(void), sysv_shm_second(void);
 
 #endif

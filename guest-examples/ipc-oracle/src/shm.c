@@ -86,6 +86,22 @@ static void copies(void)
 	CHECK("both are closed, and the name is unlinked", close(fd) == 0 && close(again) == 0 && shm_unlink(name_of("file")) == 0);
 }
 
+/* Within the first page: behind it, Linux ends who looks at what was cut off. */
+static void cutting(void)
+{
+	int fd = shm_open(name_of("cut"), O_RDWR | O_CREAT, 0600);
+	CHECK("a segment with a name that is not needed", fd != -1 && shm_unlink(name_of("cut")) == 0 && ftruncate(fd, BYTES) == 0);
+	unsigned char *map = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK("it is mapped and filled", map != MAP_FAILED && memset(map, 7, BYTES));
+	CHECK("it is cut off under its mapping", ftruncate(fd, 10) == 0 && map[9] == 7);
+	CHECK("what comes back is zeros", ftruncate(fd, BYTES) == 0 && map[9] == 7 && all_are(map + 10, BYTES - 10, 0));
+	map[BYTES - 1] = 8;
+	unsigned char last;
+	CHECK("and is written to as before", pread(fd, &last, 1, BYTES - 1) == 1 && last == 8);
+	CHECK("a file's write is in the mapping", pwrite(fd, "x", 1, 5) == 1 && map[5] == 'x');
+	CHECK("all is given back", munmap(map, BYTES) == 0 && close(fd) == 0);
+}
+
 void shm_alone(void)
 {
 	names();
@@ -95,6 +111,7 @@ void shm_alone(void)
 	sizes(fd);
 	mappings(fd);
 	copies();
+	cutting();
 }
 
 struct shared {

@@ -1,5 +1,5 @@
 /* What all objects share: names, flags, times, and who this container is. */
-#include "imports.h"
+#include "host.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -102,7 +102,7 @@ pid_t getpid(void)
 	uint32_t value[4];
 	int set;
 	if (pid == 0 && ipc_semset_get(IPC_PRIVATE, 1, CREATE, &set) == 0) {
-		if (ipc_semset_try_operate(set, &add, 1) == 0 && ipc_semset_get_value(set, 0, value) == 0)
+		if (ipc_semset_operate(set, &add, 1, FOREVER) == 0 && ipc_semset_get_value(set, 0, value) == 0)
 			pid = (pid_t)value[1];
 		ipc_semset_remove(set);
 	}

@@ -1,5 +1,6 @@
 /* futex(2) as the host has it: waiting on a number in shared memory. */
-#include "imports.h"
+#include "host.h"
+#include "number.h"
 
 #include <time.h>
 #include <wasmpod/futex.h>
@@ -32,11 +33,15 @@ void ipc_wake(volatile int *number, unsigned count)
 int wasmpod_futex_wait(volatile uint32_t *number, uint32_t expected, const struct timespec *timeout)
 {
 	int64_t left = ipc_duration(timeout);
-	return answer(left == -EINVAL ? EINVAL : ipc_futex_wait(number, expected, left));
+	ipc_publish();
+	int error = left == -EINVAL ? EINVAL : ipc_futex_wait(number, expected, left);
+	ipc_refresh();
+	return answer(error);
 }
 
 int wasmpod_futex_wake(volatile uint32_t *number, uint32_t count)
 {
 	uint32_t woken;
+	ipc_publish();
 	return answer(ipc_futex_wake(number, count, &woken)) == 0 ? (int)woken : -1;
 }

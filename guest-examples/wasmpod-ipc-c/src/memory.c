@@ -5,7 +5,7 @@
  * Deliberately not done: a mapping that is shared with a file (ENOTSUP), fixed addresses (ENOTSUP), unmapping a part
  * (EINVAL), taking access away (mprotect does nothing).
  */
-#include "imports.h"
+#include "host.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -18,6 +18,8 @@ struct mapping {
 	char *address;
 	size_t length;
 	int is_segment;
+	/* How often it was mapped, and is to be unmapped. */
+	unsigned uses;
 };
 
 static struct mapping *mappings;
@@ -40,7 +42,7 @@ static struct mapping *make(size_t length)
 		errno = ENOMEM;
 		return NULL;
 	}
-	*mapping = (struct mapping){ mappings, address, length, 0 };
+	*mapping = (struct mapping){ mappings, address, length, 0, 1 };
 	return mapping;
 }
 
@@ -50,9 +52,22 @@ static void discard(struct mapping *mapping)
 	free(mapping);
 }
 
+static struct mapping **find(const void *address)
+{
+	struct mapping **place = &mappings;
+	while (*place && (*place)->address != address)
+		place = &(*place)->next;
+	return place;
+}
+
 void *ipc_map(uint32_t fd, int64_t offset, size_t length, int to_write)
 {
 	uint32_t is_shared;
+	void *there = ipc_shm_mapped(fd, offset, length, to_write ? WRITE : 0);
+	if (there) {
+		(*find(there))->uses++;
+		return there;
+	}
 	struct mapping *mapping = make(length);
 	if (!mapping)
 		return NULL;
@@ -65,19 +80,15 @@ void *ipc_map(uint32_t fd, int64_t offset, size_t length, int to_write)
 	return mapping->address;
 }
 
-static struct mapping **find(const void *address)
-{
-	struct mapping **place = &mappings;
-	while (*place && (*place)->address != address)
-		place = &(*place)->next;
-	return place;
-}
-
 int ipc_unmap(const void *address, size_t length)
 {
 	struct mapping **place = find(address), *mapping = *place;
 	if (!mapping || (length && rounded(length) != rounded(mapping->length)))
 		return answer(EINVAL);
+	if (mapping->uses > 1) {
+		mapping->uses--;
+		return 0;
+	}
 	if (mapping->is_segment && answer(ipc_shm_unmap(mapping->address, mapping->length)) != 0)
 		return -1;
 	*place = mapping->next;
@@ -137,7 +148,7 @@ int munmap(void *address, size_t length)
 	return length == 0 ? answer(EINVAL) : ipc_unmap(address, length);
 }
 
-/* Where the host shares pages there is nothing to do; where it copies, this is the moment. */
+/* Where the host shares pages there is nothing to do; where there are copies, this is the moment. */
 int msync(void *address, size_t length, int flags)
 {
 	struct mapping *mapping = *find(address);

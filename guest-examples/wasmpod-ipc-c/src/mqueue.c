@@ -1,8 +1,6 @@
-/*
- * mq_overview(7). The host tries or waits, so the loop of both is here; whether to wait is the descriptor's flag, which
- * the host keeps and nobody looks at before it comes to waiting.
- */
-#include "imports.h"
+/* mq_overview(7). */
+#include "host.h"
+#include "number.h"
 
 #include <fcntl.h>
 #include <mqueue.h>
@@ -10,8 +8,6 @@
 #include <stdarg.h>
 #include <string.h>
 #include <wasmpod/mqueue.h>
-
-enum { UNTIL_MESSAGE = 0, UNTIL_SPACE = 1 };
 
 mqd_t mq_open(const char *name, int flags, ...)
 {
@@ -67,26 +63,10 @@ int mq_setattr(mqd_t queue, const struct mq_attr *restrict attr, struct mq_attr 
 	return answer(ipc_mq_setattr((uint32_t)queue, attr->mq_flags ? NONBLOCKING : 0));
 }
 
-/* Waits for another try, unless the descriptor says not to. An errno. */
-static int wait(mqd_t queue, unsigned what, const struct timespec *end)
-{
-	uint32_t out[4];
-	int error = ipc_mq_getattr((uint32_t)queue, out);
-	if (error)
-		return error;
-	if (out[0] & NONBLOCKING)
-		return EAGAIN;
-	int64_t left = end ? ipc_left(CLOCK_REALTIME, end) : FOREVER;
-	return end && left < 0 ? (int)-left : ipc_mq_wait((uint32_t)queue, what, left);
-}
-
 int mq_timedsend(mqd_t queue, const char *data, size_t length, unsigned priority, const struct timespec *end)
 {
-	int error;
-	while ((error = ipc_mq_try_send((uint32_t)queue, data, length, priority)) == EAGAIN)
-		if ((error = wait(queue, UNTIL_SPACE, end)) != 0)
-			break;
-	return answer(error);
+	ipc_publish();
+	return answer(ipc_mq_send((uint32_t)queue, data, length, priority, end));
 }
 
 int mq_send(mqd_t queue, const char *data, size_t length, unsigned priority)
@@ -97,12 +77,10 @@ int mq_send(mqd_t queue, const char *data, size_t length, unsigned priority)
 ssize_t mq_timedreceive(mqd_t queue, char *restrict buffer, size_t length, unsigned *restrict priority, const struct timespec *restrict end)
 {
 	uint32_t out[2];
-	int error;
-	while ((error = ipc_mq_try_receive((uint32_t)queue, buffer, length, out)) == EAGAIN)
-		if ((error = wait(queue, UNTIL_MESSAGE, end)) != 0)
-			break;
+	int error = ipc_mq_receive((uint32_t)queue, buffer, length, out, end);
 	if (error)
 		return answer(error);
+	ipc_refresh();
 	if (priority)
 		*priority = out[1];
 	return (ssize_t)out[0];
@@ -123,28 +101,24 @@ int mq_notify(mqd_t queue, const struct sigevent *event)
 int wasmpod_mq_notify_wait(mqd_t queue, const struct timespec *timeout)
 {
 	int64_t left = ipc_duration(timeout);
-	return left == -EINVAL ? answer(EINVAL) : answer(ipc_mq_notify_wait((uint32_t)queue, left));
+	if (answer(left == -EINVAL ? EINVAL : ipc_mq_notify_wait((uint32_t)queue, left)) != 0)
+		return -1;
+	ipc_refresh();
+	return 0;
 }
-
-/* The host's entries of a batch are the structure as it is. */
-_Static_assert(sizeof(struct wasmpod_mq_message) == 12, "an entry is three numbers of 32 bits");
 
 int wasmpod_mq_send_many(mqd_t queue, const struct wasmpod_mq_message *messages, unsigned count)
 {
 	uint32_t sent;
-	int error;
-	while ((error = ipc_mq_try_send_many((uint32_t)queue, messages, count, &sent)) == EAGAIN)
-		if ((error = wait(queue, UNTIL_SPACE, NULL)) != 0)
-			break;
-	return error ? answer(error) : (int)sent;
+	ipc_publish();
+	return answer(ipc_mq_send_many((uint32_t)queue, messages, count, &sent)) == 0 ? (int)sent : -1;
 }
 
 int wasmpod_mq_receive_many(mqd_t queue, struct wasmpod_mq_message *messages, unsigned count)
 {
 	uint32_t received;
-	int error;
-	while ((error = ipc_mq_try_receive_many((uint32_t)queue, messages, count, &received)) == EAGAIN)
-		if ((error = wait(queue, UNTIL_MESSAGE, NULL)) != 0)
-			break;
-	return error ? answer(error) : (int)received;
+	if (answer(ipc_mq_receive_many((uint32_t)queue, messages, count, &received)) != 0)
+		return -1;
+	ipc_refresh();
+	return (int)received;
 }

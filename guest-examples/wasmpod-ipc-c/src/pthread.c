@@ -2,12 +2,10 @@
  * Mutexes, conditions and barriers that containers share: those of POSIX threads that lie in a segment. They take the
  * places of wasi-libc's, which know one thread only, and work in a container's own memory too.
  *
- * The containers of a pod run on one thread of the host and are interrupted between calls and turns of loops only, so
- * the atomic operations here need not be instructions; compiled for `-matomics` they are, and all stays right.
- *
  * Deliberately not here: priorities.
  */
-#include "imports.h"
+#include "host.h"
+#include "number.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -19,7 +17,7 @@
  */
 #define TYPE(mutex) ((mutex)->__u.__vi[0])
 #define STATE(mutex) (&(mutex)->__u.__vi[1])
-#define OWNER(mutex) ((mutex)->__u.__vi[2])
+#define OWNER(mutex) (&(mutex)->__u.__vi[2])
 #define DEPTH(mutex) ((mutex)->__u.__vi[3])
 #define HEALTH(mutex) ((mutex)->__u.__vi[4])
 
@@ -54,26 +52,21 @@ int pthread_mutexattr_setrobust(pthread_mutexattr_t *attr, int robust)
 
 int pthread_mutex_destroy(pthread_mutex_t *mutex)
 {
-	return __atomic_load_n(STATE(mutex), __ATOMIC_RELAXED) == FREE ? 0 : EBUSY;
-}
-
-/* Puts `to` in place of `from`. */
-static inline int replace(volatile int *state, int from, int to)
-{
-	return __atomic_compare_exchange_n(state, &from, to, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	return ipc_load(STATE(mutex)) == FREE ? 0 : EBUSY;
 }
 
 /* Whether we have become the owner of a robust mutex in the place of one that has ended. */
 static int inherit(pthread_mutex_t *mutex, int me)
 {
-	int owner = OWNER(mutex);
+	int owner = ipc_load(OWNER(mutex));
 	uint32_t runs = 1;
-	if (owner == 0 || ipc_futex_owner_runs(owner, &runs) != 0 || runs || !replace(&OWNER(mutex), owner, me))
+	if (owner == 0 || ipc_futex_owner_runs(owner, &runs) != 0 || runs || !ipc_replace(OWNER(mutex), &owner, me))
 		return 0;
+	/* Others may wait, whatever the one before knew of them. */
+	ipc_store(STATE(mutex), WAITED_FOR);
+	ipc_refresh();
 	DEPTH(mutex) = 0;
 	HEALTH(mutex) = INCONSISTENT;
-	/* Others may wait, whatever the one before knew of them. */
-	__atomic_store_n(STATE(mutex), WAITED_FOR, __ATOMIC_SEQ_CST);
 	return 1;
 }
 
@@ -92,10 +85,10 @@ static int wait_for(pthread_mutex_t *mutex, const struct timespec *end)
 static int lock(pthread_mutex_t *mutex, int is_trying, const struct timespec *end)
 {
 	/* Asked for before: between locking and being the owner there must be no call, in which we could be ended. */
-	int me = HAS_OWNER(mutex) ? getpid() : 0, is_robust = TYPE(mutex) & ROBUST_BIT;
-	if (replace(STATE(mutex), FREE, LOCKED))
+	int me = HAS_OWNER(mutex) ? getpid() : 0, is_robust = TYPE(mutex) & ROBUST_BIT, state = FREE;
+	if (ipc_replace(STATE(mutex), &state, LOCKED))
 		goto locked;
-	if (me && OWNER(mutex) == me) {
+	if (me && *OWNER(mutex) == me) {
 		int type = TYPE(mutex) & TYPE_BITS;
 		if (type == PTHREAD_MUTEX_RECURSIVE) {
 			if (DEPTH(mutex) == INT_MAX)
@@ -110,7 +103,7 @@ static int lock(pthread_mutex_t *mutex, int is_trying, const struct timespec *en
 	}
 	if (is_trying)
 		return is_robust && inherit(mutex, me) ? EOWNERDEAD : EBUSY;
-	while (__atomic_exchange_n(STATE(mutex), WAITED_FOR, __ATOMIC_ACQUIRE) != FREE) {
+	while (ipc_exchange(STATE(mutex), WAITED_FOR) != FREE) {
 		if (is_robust && inherit(mutex, me))
 			return EOWNERDEAD;
 		int error = wait_for(mutex, end);
@@ -118,19 +111,21 @@ static int lock(pthread_mutex_t *mutex, int is_trying, const struct timespec *en
 			return error;
 	}
 locked:
-	OWNER(mutex) = me;
+	if (me)
+		ipc_store(OWNER(mutex), me);
+	ipc_refresh();
 	if (!is_robust || HEALTH(mutex) == CONSISTENT)
 		return 0;
 	/* Lost: everybody is to see it. */
-	OWNER(mutex) = 0;
-	__atomic_store_n(STATE(mutex), FREE, __ATOMIC_RELEASE);
+	ipc_store(OWNER(mutex), 0);
+	ipc_store(STATE(mutex), FREE);
 	ipc_wake(STATE(mutex), UINT_MAX);
 	return ENOTRECOVERABLE;
 }
 
 int pthread_mutex_consistent(pthread_mutex_t *mutex)
 {
-	if (!(TYPE(mutex) & ROBUST_BIT) || OWNER(mutex) != getpid() || HEALTH(mutex) != INCONSISTENT)
+	if (!(TYPE(mutex) & ROBUST_BIT) || *OWNER(mutex) != getpid() || HEALTH(mutex) != INCONSISTENT)
 		return EINVAL;
 	HEALTH(mutex) = CONSISTENT;
 	return 0;
@@ -154,7 +149,7 @@ int pthread_mutex_timedlock(pthread_mutex_t *restrict mutex, const struct timesp
 int pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
 	if (HAS_OWNER(mutex)) {
-		if (*STATE(mutex) == FREE || OWNER(mutex) != getpid())
+		if (*STATE(mutex) == FREE || *OWNER(mutex) != getpid())
 			return EPERM;
 		if (DEPTH(mutex) > 0) {
 			DEPTH(mutex)--;
@@ -162,9 +157,10 @@ int pthread_mutex_unlock(pthread_mutex_t *mutex)
 		}
 		if (HEALTH(mutex) == INCONSISTENT)
 			HEALTH(mutex) = LOST;
-		OWNER(mutex) = 0;
+		ipc_store(OWNER(mutex), 0);
 	}
-	if (__atomic_exchange_n(STATE(mutex), FREE, __ATOMIC_RELEASE) == WAITED_FOR)
+	ipc_publish();
+	if (ipc_exchange(STATE(mutex), FREE) == WAITED_FOR)
 		ipc_wake(STATE(mutex), 1);
 	return 0;
 }
@@ -185,7 +181,7 @@ int pthread_cond_init(pthread_cond_t *restrict cond, const pthread_condattr_t *r
 
 int pthread_cond_destroy(pthread_cond_t *cond)
 {
-	return __atomic_load_n(WAITING(cond), __ATOMIC_RELAXED) ? EBUSY : 0;
+	return ipc_load(WAITING(cond)) ? EBUSY : 0;
 }
 
 int pthread_cond_timedwait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex, const struct timespec *restrict end)
@@ -193,8 +189,8 @@ int pthread_cond_timedwait(pthread_cond_t *restrict cond, pthread_mutex_t *restr
 	int64_t left = end ? ipc_left(IS_MONOTONIC(cond) ? CLOCK_MONOTONIC : CLOCK_REALTIME, end) : FOREVER;
 	if (end && left == -EINVAL)
 		return EINVAL;
-	int signals = __atomic_load_n(SIGNALS(cond), __ATOMIC_SEQ_CST);
-	__atomic_add_fetch(WAITING(cond), 1, __ATOMIC_SEQ_CST);
+	int signals = ipc_load(SIGNALS(cond));
+	ipc_add(WAITING(cond), 1);
 	int error = pthread_mutex_unlock(mutex);
 	if (error == 0) {
 		error = end && left < 0 ? ETIMEDOUT : ipc_wait_on(SIGNALS(cond), signals, left);
@@ -202,7 +198,7 @@ int pthread_cond_timedwait(pthread_cond_t *restrict cond, pthread_mutex_t *restr
 		/* Another number: the signal came first. */
 		error = relock ? relock : error == EAGAIN ? 0 : error;
 	}
-	__atomic_sub_fetch(WAITING(cond), 1, __ATOMIC_SEQ_CST);
+	ipc_add(WAITING(cond), -1);
 	return error;
 }
 
@@ -213,8 +209,8 @@ int pthread_cond_wait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict m
 
 static int signal_some(pthread_cond_t *cond, unsigned count)
 {
-	if (__atomic_load_n(WAITING(cond), __ATOMIC_SEQ_CST)) {
-		__atomic_add_fetch(SIGNALS(cond), 1, __ATOMIC_SEQ_CST);
+	if (ipc_load(WAITING(cond))) {
+		ipc_add(SIGNALS(cond), 1);
 		ipc_wake(SIGNALS(cond), count);
 	}
 	return 0;
@@ -248,19 +244,21 @@ int pthread_barrier_init(pthread_barrier_t *restrict barrier, const pthread_barr
 
 int pthread_barrier_destroy(pthread_barrier_t *barrier)
 {
-	return *ARRIVED(barrier) ? EBUSY : 0;
+	return ipc_load(ARRIVED(barrier)) ? EBUSY : 0;
 }
 
 int pthread_barrier_wait(pthread_barrier_t *barrier)
 {
-	int opened = __atomic_load_n(OPENED(barrier), __ATOMIC_SEQ_CST);
-	if (__atomic_add_fetch(ARRIVED(barrier), 1, __ATOMIC_SEQ_CST) == EXPECTED(barrier)) {
-		__atomic_store_n(ARRIVED(barrier), 0, __ATOMIC_SEQ_CST);
-		__atomic_add_fetch(OPENED(barrier), 1, __ATOMIC_SEQ_CST);
+	ipc_publish();
+	int opened = ipc_load(OPENED(barrier)), is_last = ipc_add(ARRIVED(barrier), 1) + 1 == EXPECTED(barrier);
+	if (is_last) {
+		ipc_store(ARRIVED(barrier), 0);
+		ipc_add(OPENED(barrier), 1);
 		ipc_wake(OPENED(barrier), UINT_MAX);
-		return PTHREAD_BARRIER_SERIAL_THREAD;
+	} else {
+		while (ipc_load(OPENED(barrier)) == opened)
+			(void)ipc_wait_on(OPENED(barrier), opened, FOREVER);
 	}
-	while (__atomic_load_n(OPENED(barrier), __ATOMIC_SEQ_CST) == opened)
-		(void)ipc_wait_on(OPENED(barrier), opened, FOREVER);
-	return 0;
+	ipc_refresh();
+	return is_last ? PTHREAD_BARRIER_SERIAL_THREAD : 0;
 }

@@ -1,11 +1,12 @@
 /*
  * Locks of readers and writers that containers share: pthread_rwlock_init(3p), pthread_rwlock_rdlock(3p),
  * pthread_rwlock_wrlock(3p). They take the places of wasi-libc's, which know one thread only, and work in a container's own
- * memory too. As with the mutexes (pthread.c), the atomic operations need not be instructions.
+ * memory too.
  *
  * Deliberately not here: preference of writers; who comes first is first.
  */
-#include "imports.h"
+#include "host.h"
+#include "number.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -26,25 +27,29 @@ int pthread_rwlock_init(pthread_rwlock_t *restrict lock, const pthread_rwlockatt
 
 int pthread_rwlock_destroy(pthread_rwlock_t *lock)
 {
-	return __atomic_load_n(STATE(lock), __ATOMIC_RELAXED) ? EBUSY : 0;
+	return ipc_load(STATE(lock)) ? EBUSY : 0;
 }
 
 int pthread_rwlock_tryrdlock(pthread_rwlock_t *lock)
 {
-	int state = __atomic_load_n(STATE(lock), __ATOMIC_RELAXED);
+	int state = ipc_load(STATE(lock));
 	do {
 		if (state == WRITER)
 			return EBUSY;
 		if (state == MOST_READERS)
 			return EAGAIN;
-	} while (!__atomic_compare_exchange_n(STATE(lock), &state, state + 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+	} while (!ipc_replace(STATE(lock), &state, state + 1));
+	ipc_refresh();
 	return 0;
 }
 
 int pthread_rwlock_trywrlock(pthread_rwlock_t *lock)
 {
 	int state = 0;
-	return __atomic_compare_exchange_n(STATE(lock), &state, WRITER, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED) ? 0 : EBUSY;
+	if (!ipc_replace(STATE(lock), &state, WRITER))
+		return EBUSY;
+	ipc_refresh();
+	return 0;
 }
 
 /* Tries until it works, fails otherwise, or the time is over (none: for ever). An errno. */
@@ -55,10 +60,10 @@ static int wait_for(pthread_rwlock_t *lock, int (*try)(pthread_rwlock_t *), cons
 		int64_t left = end ? ipc_left(CLOCK_REALTIME, end) : FOREVER;
 		if (end && left < 0)
 			return (int)-left;
-		__atomic_add_fetch(WAITING(lock), 1, __ATOMIC_SEQ_CST);
-		int state = __atomic_load_n(STATE(lock), __ATOMIC_SEQ_CST);
+		ipc_add(WAITING(lock), 1);
+		int state = ipc_load(STATE(lock));
 		error = state ? ipc_wait_on(STATE(lock), state, left) : 0;
-		__atomic_sub_fetch(WAITING(lock), 1, __ATOMIC_SEQ_CST);
+		ipc_add(WAITING(lock), -1);
 		if (error && error != EAGAIN)
 			return error;
 	}
@@ -87,14 +92,15 @@ int pthread_rwlock_wrlock(pthread_rwlock_t *lock)
 
 int pthread_rwlock_unlock(pthread_rwlock_t *lock)
 {
-	int state = __atomic_load_n(STATE(lock), __ATOMIC_RELAXED), left;
+	ipc_publish();
+	int state = ipc_load(STATE(lock)), left;
 	do {
 		if (state == 0)
 			return EPERM;
 		left = state == WRITER ? 0 : state - 1;
-	} while (!__atomic_compare_exchange_n(STATE(lock), &state, left, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	} while (!ipc_replace(STATE(lock), &state, left));
 	/* Whoever waits looks again: readers may all come in. */
-	if (left == 0 && __atomic_load_n(WAITING(lock), __ATOMIC_SEQ_CST))
+	if (left == 0 && ipc_load(WAITING(lock)))
 		ipc_wake(STATE(lock), UINT_MAX);
 	return 0;
 }

@@ -2,7 +2,7 @@
 #ifndef SEGMENT_H
 #define SEGMENT_H
 
-#include "imports.h"
+#include "host.h"
 
 #include <sys/stat.h>
 #include <sys/types.h>

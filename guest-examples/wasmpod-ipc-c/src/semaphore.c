@@ -1,10 +1,12 @@
 /*
  * sem_overview(7). A named semaphore is the host's, and the program gets the address of its descriptor; where the host can,
- * its number is in a page of our memory, and calls are made only when somebody waits or is to wait. An unnamed one is a number where the program put it, in a segment or in its own memory, with futexes.
+ * its number is in a page of our memory, and calls are made only when somebody waits or is to wait. An unnamed one is a
+ * number where the program put it, in a segment or in its own memory, with futexes.
  *
  * Deliberately not done: opening a name twice gives two addresses of one semaphore.
  */
-#include "imports.h"
+#include "host.h"
+#include "number.h"
 
 #include <limits.h>
 #include <semaphore.h>
@@ -123,17 +125,18 @@ int sem_destroy(sem_t *sem)
 
 int sem_post(sem_t *sem)
 {
+	ipc_publish();
 	if (KIND(sem) == NAMED) {
 		if (change(NUMBER(sem), 0, MOST - 1, ~0u, 1))
 			return 0;
 		return answer(ipc_sem_post((uint32_t)VALUE(sem)));
 	}
-	int value = __atomic_load_n(&VALUE(sem), __ATOMIC_RELAXED);
+	int value = ipc_load(&VALUE(sem));
 	do {
 		if (value == SEM_VALUE_MAX)
 			return answer(EOVERFLOW);
-	} while (!__atomic_compare_exchange_n(&VALUE(sem), &value, value + 1, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
-	if (__atomic_load_n(&WAITING(sem), __ATOMIC_SEQ_CST))
+	} while (!ipc_replace(&VALUE(sem), &value, value + 1));
+	if (ipc_load(&WAITING(sem)))
 		ipc_wake(&VALUE(sem), 1);
 	return 0;
 }
@@ -143,34 +146,46 @@ static int try_wait(sem_t *sem)
 {
 	if (KIND(sem) == NAMED)
 		return change(NUMBER(sem), 1, MOST, MOST, -1) ? 0 : ipc_sem_try_wait((uint32_t)VALUE(sem));
-	int value = __atomic_load_n(&VALUE(sem), __ATOMIC_RELAXED);
+	int value = ipc_load(&VALUE(sem));
 	while (value > 0)
-		if (__atomic_compare_exchange_n(&VALUE(sem), &value, value - 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		if (ipc_replace(&VALUE(sem), &value, value - 1))
 			return 0;
 	return EAGAIN;
 }
 
 int sem_trywait(sem_t *sem)
 {
-	return answer(try_wait(sem));
+	if (answer(try_wait(sem)) != 0)
+		return -1;
+	ipc_refresh();
+	return 0;
 }
 
-int sem_clockwait(sem_t *restrict sem, clockid_t clock, const struct timespec *restrict end)
+/* An errno. */
+static int wait_until(sem_t *sem, clockid_t clock, const struct timespec *end)
 {
 	int error;
 	while ((error = try_wait(sem)) == EAGAIN) {
 		int64_t left = end ? ipc_left(clock, end) : FOREVER;
 		if (end && left < 0)
-			return answer((int)-left);
+			return (int)-left;
 		if (KIND(sem) == NAMED)
-			return answer(ipc_sem_wait((uint32_t)VALUE(sem), left));
-		__atomic_add_fetch(&WAITING(sem), 1, __ATOMIC_SEQ_CST);
+			return ipc_sem_wait((uint32_t)VALUE(sem), left);
+		ipc_add(&WAITING(sem), 1);
 		error = ipc_wait_on(&VALUE(sem), 0, left);
-		__atomic_sub_fetch(&WAITING(sem), 1, __ATOMIC_SEQ_CST);
+		ipc_add(&WAITING(sem), -1);
 		if (error && error != EAGAIN)
 			break;
 	}
-	return answer(error);
+	return error;
+}
+
+int sem_clockwait(sem_t *restrict sem, clockid_t clock, const struct timespec *restrict end)
+{
+	if (answer(wait_until(sem, clock, end)) != 0)
+		return -1;
+	ipc_refresh();
+	return 0;
 }
 
 int sem_timedwait(sem_t *restrict sem, const struct timespec *restrict end)
@@ -192,6 +207,6 @@ int sem_getvalue(sem_t *restrict sem, int *restrict out)
 		*out = (int)value;
 		return 0;
 	}
-	*out = __atomic_load_n(&VALUE(sem), __ATOMIC_RELAXED);
+	*out = ipc_load(&VALUE(sem));
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* msgget(2), msgop(2), msgctl(2). Deliberately not there: MSG_COPY, and the commands of ipcs(1). */
-#include "imports.h"
+#include "host.h"
+#include "number.h"
 
 #include <string.h>
 #include <sys/msg.h>
@@ -16,41 +17,26 @@ int msgget(key_t key, int flags)
 int msgsnd(int id, const void *message, size_t length, int flags)
 {
 	int64_t type = *(const long *)message;
-	int error = ipc_msg_try_send(id, type, TEXT(message), length);
-	if (error == EAGAIN && !(flags & IPC_NOWAIT))
-		error = ipc_msg_send(id, type, TEXT(message), length, FOREVER);
-	return answer(error);
+	ipc_publish();
+	return answer(ipc_msg_send(id, type, TEXT(message), length, !(flags & IPC_NOWAIT)));
 }
 
 ssize_t msgrcv(int id, void *message, size_t length, long type, int flags)
 {
-	enum { CUT = 1, EXCEPT = 2 };
-	struct {
-		uint32_t length, nothing;
-		int64_t type;
-	} out;
+	struct ipc_msg_received out;
 	if (flags & ~(IPC_NOWAIT | MSG_NOERROR | MSG_EXCEPT))
 		return answer(EINVAL);
 	unsigned host = (flags & MSG_NOERROR ? CUT : 0) | (flags & MSG_EXCEPT ? EXCEPT : 0);
-	int error = ipc_msg_try_receive(id, TEXT(message), length, type, host, &out);
-	if (error == ENOMSG && !(flags & IPC_NOWAIT))
-		error = ipc_msg_receive(id, TEXT(message), length, type, host, &out, FOREVER);
-	if (error)
-		return answer(error);
+	if (answer(ipc_msg_receive(id, TEXT(message), length, type, host, &out, !(flags & IPC_NOWAIT))) != 0)
+		return -1;
+	ipc_refresh();
 	*(long *)message = (long)out.type;
 	return (ssize_t)out.length;
 }
 
 int msgctl(int id, int command, struct msqid_ds *status)
 {
-	struct {
-		int32_t key;
-		uint32_t messages;
-		uint64_t bytes, max_bytes;
-		uint32_t sender, receiver;
-		uint64_t sent, received, changed;
-	} out;
-	_Static_assert(sizeof out == 56, "as docs/ipc.md has it");
+	struct ipc_msg_status out;
 	switch (command) {
 	case IPC_STAT:
 		if (answer(ipc_msg_stat(id, &out)) != 0)

@@ -1,18 +1,10 @@
 /* semget(2), semop(2), semctl(2). Deliberately not there: the commands of ipcs(1). */
-#include "imports.h"
+#include "host.h"
+#include "number.h"
 
 #include <limits.h>
 #include <string.h>
 #include <sys/sem.h>
-
-struct status {
-	int32_t key;
-	uint32_t semaphores;
-	uint64_t operated, changed;
-};
-
-_Static_assert(sizeof(struct status) == 24, "as docs/ipc.md has it");
-_Static_assert(sizeof(struct sembuf) == 6, "as docs/ipc.md has it");
 
 int semget(key_t key, int count, int flags)
 {
@@ -27,10 +19,10 @@ static int operate(int id, struct sembuf *operations, size_t count, int64_t time
 {
 	if (count > UINT_MAX)
 		return E2BIG;
-	int error = ipc_semset_try_operate(id, operations, (unsigned)count);
-	/* The host looks at IPC_NOWAIT of the operation that would wait. */
-	if (error == EAGAIN)
-		error = ipc_semset_operate(id, operations, (unsigned)count, timeout_ns);
+	ipc_publish();
+	int error = ipc_semset_operate(id, operations, (unsigned)count, timeout_ns);
+	if (error == 0)
+		ipc_refresh();
 	/* The page of semtimedop has one errno for both. */
 	return error == ETIMEDOUT ? EAGAIN : error;
 }
@@ -49,7 +41,7 @@ int semtimedop(int id, struct sembuf *operations, size_t count, const struct tim
 int __wasmpod_semctl(int id, int number, int command, unsigned argument)
 {
 	uint32_t value[4];
-	struct status out;
+	struct ipc_semset_status out;
 	struct semid_ds *status = (struct semid_ds *)(uintptr_t)argument;
 	unsigned short *all = (unsigned short *)(uintptr_t)argument;
 	switch (command) {

@@ -2,21 +2,10 @@
  * shmget(2), shmop(2), shmctl(2). Deliberately not there: attaching at a chosen address (EINVAL), and the commands of
  * ipcs(1).
  */
-#include "imports.h"
+#include "host.h"
 
 #include <string.h>
 #include <sys/shm.h>
-
-struct status {
-	int32_t key;
-	uint32_t attached;
-	uint64_t size;
-	uint32_t creator, last;
-	uint64_t attached_at, detached_at, changed;
-	uint32_t is_removed, nothing;
-};
-
-_Static_assert(sizeof(struct status) == 56, "as docs/ipc.md has it");
 
 int shmget(key_t key, size_t size, int flags)
 {
@@ -50,7 +39,7 @@ int shmdt(const void *address)
 
 int shmctl(int id, int command, struct shmid_ds *status)
 {
-	struct status out;
+	struct ipc_shmseg_status out;
 	if (command == IPC_RMID)
 		return answer(ipc_shmseg_remove(id));
 	if (command != IPC_STAT && command != IPC_SET && command != SHM_LOCK && command != SHM_UNLOCK)

@@ -1,7 +1,7 @@
 //! The logs of all containers, followed from their files in the order in which things were said, and written to standard
 //! output by a thread of its own, so that a reader who takes their time holds up neither the pods nor Ctrl-C.
 
-use std::io::{self, BufWriter};
+use std::io;
 use std::sync::Arc;
 use std::thread;
 
@@ -10,6 +10,7 @@ use wasmpod::{LogItem, LogOptions, LogReader, MergedLogs, PodHandle};
 
 use super::print::Printer;
 use super::tree::Screen;
+use super::whole_lines::WholeLines;
 use crate::args::UpArgs;
 
 /// How many lines wait for the printing thread; beyond it the follower waits, and the lines stay in their files.
@@ -46,7 +47,7 @@ impl Logs {
     /// Starts to print, without containers yet.
     pub(crate) fn start(args: &UpArgs, screen: Screen) -> anyhow::Result<Self> {
         let (lines, waiting) = mpsc::channel(WAITING_LINES);
-        let printer = Printer::new(BufWriter::new(anstream::stdout()), args.log_format);
+        let printer = Printer::new(WholeLines::stdout(), args.log_format);
         let (done, printed) = oneshot::channel();
         thread::Builder::new()
             .name("logs".to_owned())

@@ -11,6 +11,7 @@ mod pods;
 mod preparing;
 mod print;
 mod tree;
+mod whole_lines;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -16,6 +16,10 @@ impl wit::Host for View<'_> {
     fn unlink(&mut self, name: String) -> Answer<()> {
         Ok(self.ipc.shm_unlink(&name).map_err(error_code))
     }
+
+    fn container_runs(&mut self, number: u32) -> Result<bool> {
+        Ok(i32::try_from(number).is_ok_and(|number| self.ipc.is_running(number)))
+    }
 }
 
 /// The operation that an update is, on numbers of either width.
