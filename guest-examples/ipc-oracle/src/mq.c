@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <mqueue.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -125,6 +126,8 @@ void mq_alone(void)
 	directions();
 	CHECK("the last descriptor is closed", mq_close(queue) == 0);
 	CHECK_ERROR("a closed queue gives nothing", EBADF, mq_getattr(queue, &attr));
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGINT };
+	CHECK_ERROR("and tells nothing, however it is asked for", EBADF, mq_notify(queue, &event));
 }
 
 #define MESSAGES 200

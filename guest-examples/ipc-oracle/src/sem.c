@@ -53,11 +53,14 @@ static void named(void)
 	values(sem);
 	sem_t *again = sem_open(name_of("sem"), O_CREAT, 0600, 77);
 	CHECK("an existing one is opened and keeps its value", again != SEM_FAILED && sem_getvalue(again, &value) == 0 && value == 0);
-	CHECK("both are one semaphore", sem_post(again) == 0 && sem_trywait(sem) == 0);
+	CHECK("both are one semaphore, at one address", again == sem && sem_post(again) == 0 && sem_trywait(sem) == 0);
 	CHECK("it is closed once", sem_close(again) == 0);
 	CHECK("the name is unlinked", sem_unlink(name_of("sem")) == 0);
 	OPEN_FAILS("then nobody finds it", ENOENT, sem_open(name_of("sem"), 0));
 	CHECK("who has it open still uses it", sem_post(sem) == 0 && sem_wait(sem) == 0);
+	again = sem_open(name_of("sem"), O_CREAT, 0600, 5);
+	CHECK("the next one of its name is another", again != SEM_FAILED && again != sem && sem_getvalue(again, &value) == 0 && value == 5);
+	CHECK("and goes in its turn", sem_close(again) == 0 && sem_unlink(name_of("sem")) == 0);
 	CHECK("it is closed for the last time", sem_close(sem) == 0);
 
 	sem = sem_open(name_of("most"), O_CREAT, 0600, SEM_VALUE_MAX);

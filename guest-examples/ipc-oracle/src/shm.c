@@ -99,6 +99,7 @@ static void cutting(void)
 	unsigned char last;
 	CHECK("and is written to as before", pread(fd, &last, 1, BYTES - 1) == 1 && last == 8);
 	CHECK("a file's write is in the mapping", pwrite(fd, "x", 1, 5) == 1 && map[5] == 'x');
+	CHECK("programs that are executed do not have its descriptor", fcntl(fd, F_GETFD) == FD_CLOEXEC);
 	CHECK("all is given back", munmap(map, BYTES) == 0 && close(fd) == 0);
 }
 

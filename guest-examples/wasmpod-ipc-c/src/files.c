@@ -62,7 +62,10 @@ int __wrap_fcntl(int fd, int command, ...)
 	int flags = ipc_segment_flags(fd);
 	if (flags < 0 || command == F_GETFL)
 		return flags;
-	return command == F_GETFD || command == F_SETFD || command == F_SETFL ? 0 : answer(EINVAL);
+	/* shm_open(3) sets it. */
+	if (command == F_GETFD)
+		return FD_CLOEXEC;
+	return command == F_SETFD || command == F_SETFL ? 0 : answer(EINVAL);
 }
 
 off_t __wrap_lseek(int fd, off_t offset, int whence)

@@ -62,6 +62,7 @@ HOST(sem_post)(uint32_t sem);
 HOST(sem_try_wait)(uint32_t sem);
 HOST(sem_wait)(uint32_t sem, int64_t timeout_ns);
 HOST(sem_get_value)(uint32_t sem, uint32_t *out);
+HOST(sem_is_same)(uint32_t sem, uint32_t other, uint32_t *out);
 HOST(sem_map)(uint32_t sem, void *address, uint32_t *out);
 
 HOST(shm_open)(const char *name, size_t length, unsigned flags, uint32_t *out);

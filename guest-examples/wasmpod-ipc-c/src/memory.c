@@ -24,6 +24,9 @@ struct mapping {
 
 static struct mapping *mappings;
 
+/* How often one is mapped at most: Linux's vm.max_map_count. One more is ENOMEM. */
+#define MOST_USES 65530
+
 static size_t rounded(size_t length)
 {
 	return (length + PAGE - 1) / PAGE * PAGE;
@@ -64,6 +67,10 @@ void *ipc_map(uint32_t fd, int64_t offset, size_t length, int to_write)
 {
 	uint32_t is_shared;
 	void *there = ipc_shm_mapped(fd, offset, length, to_write ? WRITE : 0);
+	if (there && (*find(there))->uses == MOST_USES) {
+		errno = ENOMEM;
+		return NULL;
+	}
 	if (there) {
 		(*find(there))->uses++;
 		return there;

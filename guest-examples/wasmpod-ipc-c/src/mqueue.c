@@ -93,8 +93,12 @@ ssize_t mq_receive(mqd_t queue, char *buffer, size_t length, unsigned *priority)
 
 int mq_notify(mqd_t queue, const struct sigevent *event)
 {
-	if (event && event->sigev_notify != SIGEV_NONE)
-		return answer(ENOSYS);
+	uint32_t out[4];
+	if (event && event->sigev_notify != SIGEV_NONE) {
+		/* No signals and no threads; but what is wrong with the descriptor is said first. */
+		int error = ipc_mq_getattr((uint32_t)queue, out);
+		return answer(error ? error : ENOSYS);
+	}
 	return answer(ipc_mq_notify((uint32_t)queue, event != NULL));
 }
 

@@ -2,8 +2,6 @@
  * sem_overview(7). A named semaphore is the host's, and the program gets the address of its descriptor; where the host can,
  * its number is in a page of our memory, and calls are made only when somebody waits or is to wait. An unnamed one is a
  * number where the program put it, in a segment or in its own memory, with futexes.
- *
- * Deliberately not done: opening a name twice gives two addresses of one semaphore.
  */
 #include "host.h"
 #include "number.h"
@@ -12,6 +10,7 @@
 #include <semaphore.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The fields of sem_t: the value or the descriptor, how many wait, where a named one's number is, and which it is. */
 #define VALUE(sem) ((sem)->__val[0])
@@ -62,6 +61,29 @@ static int change(volatile uint32_t *number, uint32_t least, uint32_t most, uint
 	return 0;
 }
 
+/* The named semaphores that are open: one that is opened again has the address that it has. */
+struct named {
+	struct named *next;
+	unsigned uses;
+	sem_t sem;
+	size_t length;
+	char name[];
+};
+
+static struct named *open_ones;
+
+/* The one of this name that a descriptor is, too; NULL when there is none. */
+static struct named *find_same(const char *name, size_t length, uint32_t descriptor)
+{
+	for (struct named *named = open_ones; named; named = named->next) {
+		uint32_t is_same = 0;
+		if (named->length == length && memcmp(named->name, name, length) == 0 &&
+			ipc_sem_is_same((uint32_t)VALUE(&named->sem), descriptor, &is_same) == 0 && is_same)
+			return named;
+	}
+	return NULL;
+}
+
 sem_t *sem_open(const char *name, int flags, ...)
 {
 	char host_name[NAME_BYTES];
@@ -76,27 +98,42 @@ sem_t *sem_open(const char *name, int flags, ...)
 	size_t length = ipc_name(name, host_name);
 	if (length == 0)
 		return SEM_FAILED;
-	sem_t *sem = calloc(1, sizeof *sem);
-	if (!sem)
+	struct named *named = calloc(1, sizeof *named + length);
+	if (!named)
 		return SEM_FAILED;
 	unsigned host = ipc_open_flags(flags) & (CREATE | EXCLUSIVE);
 	if (answer(ipc_sem_open(host_name, length, host, value, &descriptor)) != 0) {
-		free(sem);
+		free(named);
 		return SEM_FAILED;
 	}
-	VALUE(sem) = (int)descriptor;
-	SET_NUMBER(sem, find_number(descriptor));
-	KIND(sem) = NAMED;
-	return sem;
+	struct named *same = find_same(host_name, length, descriptor);
+	if (same) {
+		(void)ipc_sem_close(descriptor);
+		free(named);
+		same->uses++;
+		return &same->sem;
+	}
+	*named = (struct named){ .next = open_ones, .uses = 1, .length = length };
+	memcpy(named->name, host_name, length);
+	open_ones = named;
+	VALUE(&named->sem) = (int)descriptor;
+	SET_NUMBER(&named->sem, find_number(descriptor));
+	KIND(&named->sem) = NAMED;
+	return &named->sem;
 }
 
 int sem_close(sem_t *sem)
 {
-	if (KIND(sem) != NAMED)
+	struct named **place = &open_ones, *named;
+	while ((named = *place) && &named->sem != sem)
+		place = &named->next;
+	if (!named)
 		return answer(EINVAL);
+	if (--named->uses)
+		return 0;
+	*place = named->next;
 	int error = ipc_sem_close((uint32_t)VALUE(sem));
-	KIND(sem) = 0;
-	free(sem);
+	free(named);
 	return answer(error);
 }
 

@@ -184,6 +184,13 @@ impl Semaphore {
         self.handle.semaphore.count.value()
     }
 
+    /// Whether both are one semaphore. A name that was opened twice may be two: somebody may have removed and made it anew
+    /// in between.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.handle.semaphore, &other.handle.semaphore)
+    }
+
     /// Where guests can map the number, if they can: a segment for all semaphores of the pod, and the offset in it of
     /// 32 bits. They are the value, and in the highest bit whether somebody waits: then only the calls of this type may
     /// change it. What a guest writes there changes what the semaphore's users see and nothing else.

@@ -29,6 +29,30 @@ int ipc_errno(host_error_code_t error)
 	return error < sizeof numbers / sizeof numbers[0] ? numbers[error] : EIO;
 }
 
+/* Bytes of the character that begins here, 0 for none: RFC 3629, section 4. */
+static size_t character(const uint8_t *bytes, size_t length)
+{
+	const uint8_t first = bytes[0];
+	size_t count = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+	/* The second byte's bounds keep out what could be shorter, halves of pairs, and what is too large. */
+	uint8_t least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80, most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+	if (count > length)
+		return 0;
+	for (size_t i = 1; i < count; i++, least = 0x80, most = 0xbf)
+		if (bytes[i] < least || bytes[i] > most)
+			return 0;
+	return count;
+}
+
+int ipc_string(const char *name, size_t length, ipc_string_t *out)
+{
+	*out = (ipc_string_t){ (uint8_t *)(uintptr_t)name, length };
+	for (size_t at = 0, count; at < length; at += count)
+		if ((count = character(out->ptr + at, length - at)) == 0)
+			return EINVAL;
+	return 0;
+}
+
 static void *place;
 static size_t place_room;
 

@@ -18,10 +18,8 @@ static inline int ipc_outcome(bool worked, host_error_code_t error)
 	return worked ? 0 : ipc_errno(error);
 }
 
-static inline ipc_string_t ipc_string(const char *name, size_t length)
-{
-	return (ipc_string_t){ (uint8_t *)(uintptr_t)name, length };
-}
+/* A name for the host: EINVAL when it is not UTF-8, with which the host would end the component. */
+int ipc_string(const char *name, size_t length, ipc_string_t *out);
 
 static inline ipc_list_u8_t ipc_bytes(const void *data, size_t length)
 {

@@ -66,12 +66,14 @@ static int outcome(bool worked, host_mq_error_code_t error)
 
 int ipc_mq_open(const char *name, size_t length, unsigned flags, unsigned messages, unsigned bytes, uint32_t *out)
 {
-	ipc_string_t string = ipc_string(name, length);
+	ipc_string_t string;
 	host_mq_attributes_t attributes = { messages, bytes };
 	host_mq_own_queue_t handle;
 	host_mq_error_code_t code;
 	host_mq_status_t status;
-	int error = free_place(out);
+	int error = ipc_string(name, length, &string);
+	if (error == 0)
+		error = free_place(out);
 	if (error == 0)
 		error = outcome(host_mq_static_queue_open(&string, (host_mq_open_flags_t)flags, messages || bytes ? &attributes : NULL, &handle, &code), code);
 	if (error)
@@ -103,9 +105,10 @@ int ipc_mq_close(uint32_t descriptor)
 
 int ipc_mq_unlink(const char *name, size_t length)
 {
-	ipc_string_t string = ipc_string(name, length);
+	ipc_string_t string;
 	host_mq_error_code_t code;
-	return outcome(host_mq_unlink(&string, &code), code);
+	int error = ipc_string(name, length, &string);
+	return error ? error : outcome(host_mq_unlink(&string, &code), code);
 }
 
 int ipc_mq_getattr(uint32_t descriptor, uint32_t out[4])

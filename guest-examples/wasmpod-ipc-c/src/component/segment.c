@@ -46,13 +46,15 @@ static int describe(host_shm_own_segment_t handle, int can_write, uint32_t *fd)
 
 int ipc_shm_open(const char *name, size_t length, unsigned flags, uint32_t *out)
 {
-	ipc_string_t string = ipc_string(name, length);
+	ipc_string_t string;
 	host_shm_own_segment_t handle;
 	host_error_code_t code;
 	host_shm_open_flags_t host = (host_shm_open_flags_t)((flags & WRITE ? HOST_SHM_OPEN_FLAGS_WRITE : 0) |
 		(flags & CREATE ? HOST_SHM_OPEN_FLAGS_CREATE : 0) | (flags & EXCLUSIVE ? HOST_SHM_OPEN_FLAGS_EXCLUSIVE : 0) |
 		(flags & TRUNCATE ? HOST_SHM_OPEN_FLAGS_TRUNCATE : 0));
-	int error = ipc_outcome(host_shm_static_segment_open(&string, host, &handle, &code), code);
+	int error = ipc_string(name, length, &string);
+	if (error == 0)
+		error = ipc_outcome(host_shm_static_segment_open(&string, host, &handle, &code), code);
 	return error ? error : describe(handle, (flags & WRITE) != 0, out);
 }
 
@@ -68,9 +70,10 @@ int ipc_shm_close(uint32_t fd)
 
 int ipc_shm_unlink(const char *name, size_t length)
 {
-	ipc_string_t string = ipc_string(name, length);
+	ipc_string_t string;
 	host_error_code_t code;
-	return ipc_outcome(host_shm_unlink(&string, &code), code);
+	int error = ipc_string(name, length, &string);
+	return error ? error : ipc_outcome(host_shm_unlink(&string, &code), code);
 }
 
 /* What is mapped and what is read are the same bytes, so copies are brought up to date before and after. */

@@ -8,10 +8,12 @@ static host_sem_borrow_semaphore_t borrow(uint32_t sem)
 
 int ipc_sem_open(const char *name, size_t length, unsigned flags, unsigned value, uint32_t *out)
 {
-	ipc_string_t string = ipc_string(name, length);
+	ipc_string_t string;
 	host_sem_own_semaphore_t handle;
 	host_error_code_t code;
-	int error = ipc_outcome(host_sem_static_semaphore_open(&string, ipc_creation(flags), value, &handle, &code), code);
+	int error = ipc_string(name, length, &string);
+	if (error == 0)
+		error = ipc_outcome(host_sem_static_semaphore_open(&string, ipc_creation(flags), value, &handle, &code), code);
 	if (error == 0)
 		*out = (uint32_t)handle.__handle;
 	return error;
@@ -25,9 +27,10 @@ int ipc_sem_close(uint32_t sem)
 
 int ipc_sem_unlink(const char *name, size_t length)
 {
-	ipc_string_t string = ipc_string(name, length);
+	ipc_string_t string;
 	host_error_code_t code;
-	return ipc_outcome(host_sem_unlink(&string, &code), code);
+	int error = ipc_string(name, length, &string);
+	return error ? error : ipc_outcome(host_sem_unlink(&string, &code), code);
 }
 
 int ipc_sem_post(uint32_t sem)
@@ -53,6 +56,12 @@ int ipc_sem_wait(uint32_t sem, int64_t timeout_ns)
 int ipc_sem_get_value(uint32_t sem, uint32_t *out)
 {
 	*out = host_sem_method_semaphore_value(borrow(sem));
+	return 0;
+}
+
+int ipc_sem_is_same(uint32_t sem, uint32_t other, uint32_t *out)
+{
+	*out = host_sem_method_semaphore_is_same(borrow(sem), borrow(other));
 	return 0;
 }
 

@@ -147,3 +147,16 @@ fn one_semaphore_too_many_is_enospc() {
     container.sem_unlink("/1").unwrap();
     assert!(container.sem_open("/2", F::CREATE, 0).is_ok());
 }
+
+#[test]
+fn handles_of_one_semaphore_are_the_same_and_those_of_its_name_s_next_one_are_not() {
+    let (pod, container) = pod();
+    let other = pod.attach("other");
+    let open =
+        |container: &wasmpod_ipc::ContainerIpc| container.sem_open("/s", F::CREATE, 0).unwrap();
+    let (first, again) = (open(&container), open(&other));
+    assert!(first.is_same(&again) && first.is_same(&first.clone()));
+    container.sem_unlink("/s").unwrap();
+    assert!(first.is_same(&again));
+    assert!(!first.is_same(&open(&container)));
+}

@@ -74,6 +74,14 @@ impl wit::HostSemaphore for View<'_> {
         Ok(self.table.get(&semaphore)?.value())
     }
 
+    fn is_same(
+        &mut self,
+        semaphore: Resource<Semaphore>,
+        other: Resource<Semaphore>,
+    ) -> Result<bool> {
+        Ok(self.table.get(&semaphore)?.is_same(self.table.get(&other)?))
+    }
+
     fn subscribe(&mut self, semaphore: Resource<Semaphore>) -> Result<Resource<DynPollable>> {
         let semaphore = self.get(&semaphore)?;
         subscription::push(self.table, move || semaphore.ready())

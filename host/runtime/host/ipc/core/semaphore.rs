@@ -52,6 +52,14 @@ fn get_value(guest: &mut Guest<'_>, sem: i32, out: i32) -> Answer {
     out.put(memory, &[&value])
 }
 
+fn is_same(guest: &mut Guest<'_>, sem: i32, other: i32, out: i32) -> Answer {
+    let (memory, state) = memory(guest)?;
+    let out = Out::<4>::new(out, memory)?;
+    let semaphores = &state.handles.semaphores;
+    let is_same = semaphores.get(sem)?.is_same(semaphores.get(other)?);
+    out.put(memory, &[&u32::from(is_same)])
+}
+
 /// Defines the functions.
 ///
 /// # Errors
@@ -78,6 +86,9 @@ pub(super) fn link(linker: &mut Linker<CoreState>) -> Result<()> {
     })?;
     linker.func_wrap(MODULE, "sem_get_value", |mut guest: Guest<'_>, sem: i32, out: i32| {
         errno(get_value(&mut guest, sem, out))
+    })?;
+    linker.func_wrap(MODULE, "sem_is_same", |mut guest: Guest<'_>, sem: i32, other: i32, out: i32| {
+        errno(is_same(&mut guest, sem, other, out))
     })?;
     Ok(())
 }
