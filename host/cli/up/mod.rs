@@ -222,6 +222,19 @@ impl Shown<'_> {
             Change::Said(line) => self.tree.say(&line),
         }
     }
+
+    /// Shows what happened and has not come through yet. A pod can be over before its follower has run for the first time:
+    /// what it said is to be seen, too.
+    fn show_rest(&mut self) {
+        while let Some(change) = self.pods.try_next() {
+            self.show(change);
+        }
+        for pod in self.host.pods() {
+            if !self.present.contains_key(pod.uid()) {
+                self.show(Change::Added(pod));
+            }
+        }
+    }
 }
 
 /// Shows what happens until there is a reason to stop.
@@ -289,10 +302,7 @@ async fn stop_all(
             }
         }
     }
-    // Their last states may not have come through yet.
-    while let Some(change) = shown.pods.try_next() {
-        shown.show(change);
-    }
+    shown.show_rest();
     let mut gone = std::mem::take(&mut shown.present);
     for pod in host.pods() {
         gone.remove(pod.uid());
@@ -302,4 +312,50 @@ async fn stop_all(
         shown.tree.remove(name);
     }
     was_killed
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    const QUICK: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: quick}\nspec:\n  restartPolicy: Never\n  \
+                         containers: [{name: c, image: busybox, command: ['true']}]\n";
+
+    #[test]
+    fn a_pod_that_is_over_before_its_follower_ran_is_shown() {
+        let Command::Up(args) = Cli::try_parse_from(["wasmpod", "up", "quick.yaml"])
+            .unwrap()
+            .command
+        else {
+            panic!("`up` is no other command");
+        };
+        let state = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let host = Host::builder().state_dir(state.path()).build().unwrap();
+            let manifests = wasmpod::read(&[wasmpod::Source::new("quick.yaml", QUICK)]).unwrap();
+            host.start(manifests).await.unwrap();
+            host.done().await;
+            let tree = Tree::new(true);
+            let mut shown = Shown {
+                host: &host,
+                logs: Logs::start(&args, tree.screen()).unwrap(),
+                tree,
+                pods: Pods::follow(&host, false),
+                present: BTreeMap::new(),
+            };
+            // Nothing was waited for, so the follower has not run.
+            assert!(shown.pods.try_next().is_none());
+            shown.show_rest();
+            assert_eq!(Vec::from_iter(shown.present.values()), ["quick"]);
+            shown.logs.finish().await.unwrap();
+            host.shutdown().await.unwrap();
+        });
+    }
 }
