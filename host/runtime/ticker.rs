@@ -250,11 +250,11 @@ fn tick(shared: &Shared) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// Waits (bounded) until `condition` holds.
-    fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    pub(crate) fn wait_until(what: &str, condition: impl Fn() -> bool) {
         let limit = Instant::now() + Duration::from_secs(20);
         while !condition() {
             assert!(Instant::now() < limit, "waited too long until {what}");

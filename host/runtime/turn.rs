@@ -42,7 +42,8 @@ impl Turn {
 
     /// Whether a guest that the engine asks about has to yield: the clock has ticked in its turn.
     pub(crate) fn interrupt(&self) -> bool {
-        // The ticker counts before it raises the epoch, so a tick that the engine has seen is one that is counted.
+        // The ticker counts before it raises the epoch, so a tick that the engine has seen is one that is counted; a processor
+        // that shows us the two the other way round costs the others one more tick.
         let is_over = self.ticker.ticks() != self.began.load(Ordering::Relaxed);
         if is_over {
             self.interrupted.store(true, Ordering::Relaxed);
@@ -62,7 +63,6 @@ mod tests {
     use std::pin::pin;
     use std::sync::atomic::AtomicU32;
     use std::task::{Context, Poll, Waker};
-    use std::time::{Duration, Instant};
 
     use wasmpod_sandbox::{CpuShare, MemoryShare};
     use wasmtime::{Linker, Module, Store};
@@ -72,14 +72,7 @@ mod tests {
     use crate::engine::{Engines, Tier};
     use crate::limits::Limits;
     use crate::polled::Polled;
-
-    fn wait_until(what: &str, condition: impl Fn() -> bool) {
-        let limit = Instant::now() + Duration::from_secs(20);
-        while !condition() {
-            assert!(Instant::now() < limit, "waited too long until {what}");
-            std::thread::yield_now();
-        }
-    }
+    use crate::ticker::tests::wait_until;
 
     fn wait_for_a_tick(ticker: &Ticker) {
         let before = ticker.ticks();

@@ -66,16 +66,16 @@ static struct mapping **find(const void *address)
 void *ipc_map(uint32_t fd, int64_t offset, size_t length, int to_write)
 {
 	uint32_t is_shared;
-	void *there = ipc_shm_mapped(fd, offset, length, to_write ? WRITE : 0);
-	if (there && (*find(there))->uses == MOST_USES) {
+	struct mapping *mapping = *find(ipc_shm_mapped(fd, offset, length, to_write ? WRITE : 0));
+	if (mapping && mapping->uses == MOST_USES) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	if (there) {
-		(*find(there))->uses++;
-		return there;
+	if (mapping) {
+		mapping->uses++;
+		return mapping->address;
 	}
-	struct mapping *mapping = make(length);
+	mapping = make(length);
 	if (!mapping)
 		return NULL;
 	if (answer(ipc_shm_map(fd, offset, mapping->address, length, to_write ? WRITE : 0, &is_shared)) != 0) {

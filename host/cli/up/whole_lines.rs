@@ -33,18 +33,11 @@ impl WholeLines {
     }
 
     fn write_kept(&mut self) -> io::Result<()> {
-        let kept = std::mem::take(&mut self.kept);
         if self.plain.is_some() {
-            // Each write goes through as it is: the buffer behind it keeps only what has no end.
-            let mut out = io::stdout().lock();
-            pieces(&kept).try_for_each(|piece| out.write_all(piece))?;
-            out.flush()?;
+            write_pieces(io::stdout().lock(), &self.kept)?;
         } else {
-            let mut out = anstream::stdout().lock();
-            pieces(&kept).try_for_each(|piece| out.write_all(piece))?;
-            out.flush()?;
+            write_pieces(anstream::stdout().lock(), &self.kept)?;
         }
-        self.kept = kept;
         self.kept.clear();
         Ok(())
     }
@@ -68,6 +61,12 @@ impl Write for WholeLines {
     fn flush(&mut self) -> io::Result<()> {
         self.write_kept()
     }
+}
+
+/// Writes each piece by itself. It goes through as it is: the buffer of standard output keeps only what has no end.
+fn write_pieces(mut out: impl Write, bytes: &[u8]) -> io::Result<()> {
+    pieces(bytes).try_for_each(|piece| out.write_all(piece))?;
+    out.flush()
 }
 
 /// Cuts at ends of lines, into as few pieces as are written at once.

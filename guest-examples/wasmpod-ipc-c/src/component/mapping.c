@@ -31,6 +31,7 @@ static struct mapping *mappings;
 static inline int are_alike(const char *here, const char *there, size_t length)
 {
 	uint64_t ours[WORDS] = { 0 }, theirs[WORDS] = { 0 }, difference = 0;
+	/* So many bytes, and no other number of them, are copied without a call. */
 	if (length == COMPARED) {
 		memcpy(ours, here, COMPARED);
 		memcpy(theirs, there, COMPARED);

@@ -21,13 +21,12 @@ static int find(volatile int *number, struct ipc_place *place)
 	return here == twin || host_shm_method_segment_atomic_store32(ipc_borrow(place->segment), place->offset, (uint32_t)here, &code);
 }
 
-/* Here as it is there. */
-static int settle(volatile int *number, const struct ipc_place *place, uint32_t value)
+/* The new value, here and, of a number in a segment, in the twin. */
+static void settle(volatile int *number, const struct ipc_place *place, int is_shared, uint32_t value)
 {
-	int now = (int)value;
-	*number = now;
-	memcpy(place->twin, &now, sizeof now);
-	return now;
+	*number = (int)value;
+	if (is_shared)
+		memcpy(place->twin, &value, sizeof value);
 }
 
 int ipc_load(volatile int *number)
@@ -35,22 +34,26 @@ int ipc_load(volatile int *number)
 	struct ipc_place place;
 	uint32_t value;
 	host_error_code_t code;
-	if (!find(number, &place) || !host_shm_method_segment_atomic_load32(ipc_borrow(place.segment), place.offset, &value, &code))
-		return *number;
-	return settle(number, &place, value);
+	if (find(number, &place) && host_shm_method_segment_atomic_load32(ipc_borrow(place.segment), place.offset, &value, &code))
+		settle(number, &place, 1, value);
+	return *number;
 }
 
-int ipc_exchange(volatile int *number, int value)
+/* Adds or exchanges; the old value. */
+static int update(volatile int *number, host_shm_atomic_operation_t operation, int operand)
 {
 	struct ipc_place place;
 	uint32_t old = (uint32_t)*number;
 	host_error_code_t code;
-	if (!find(number, &place) ||
-		!host_shm_method_segment_atomic_update32(ipc_borrow(place.segment), place.offset, HOST_SHM_ATOMIC_OPERATION_EXCHANGE, (uint32_t)value, &old, &code))
-		*number = value;
-	else
-		settle(number, &place, (uint32_t)value);
+	int is_shared = find(number, &place) &&
+		host_shm_method_segment_atomic_update32(ipc_borrow(place.segment), place.offset, operation, (uint32_t)operand, &old, &code);
+	settle(number, &place, is_shared, (operation == HOST_SHM_ATOMIC_OPERATION_ADD ? old : 0) + (uint32_t)operand);
 	return (int)old;
+}
+
+int ipc_exchange(volatile int *number, int value)
+{
+	return update(number, HOST_SHM_ATOMIC_OPERATION_EXCHANGE, value);
 }
 
 void ipc_store(volatile int *number, int value)
@@ -60,15 +63,7 @@ void ipc_store(volatile int *number, int value)
 
 int ipc_add(volatile int *number, int by)
 {
-	struct ipc_place place;
-	uint32_t old = (uint32_t)*number;
-	host_error_code_t code;
-	if (!find(number, &place) ||
-		!host_shm_method_segment_atomic_update32(ipc_borrow(place.segment), place.offset, HOST_SHM_ATOMIC_OPERATION_ADD, (uint32_t)by, &old, &code))
-		*number = (int)(old + (uint32_t)by);
-	else
-		settle(number, &place, old + (uint32_t)by);
-	return (int)old;
+	return update(number, HOST_SHM_ATOMIC_OPERATION_ADD, by);
 }
 
 int ipc_replace(volatile int *number, int *from, int to)
@@ -76,13 +71,9 @@ int ipc_replace(volatile int *number, int *from, int to)
 	struct ipc_place place;
 	uint32_t expected = (uint32_t)*from, old = (uint32_t)*number;
 	host_error_code_t code;
-	if (!find(number, &place) ||
-		!host_shm_method_segment_atomic_compare_exchange32(ipc_borrow(place.segment), place.offset, expected, (uint32_t)to, &old, &code)) {
-		if (old == expected)
-			*number = to;
-	} else {
-		settle(number, &place, old == expected ? (uint32_t)to : old);
-	}
+	int is_shared = find(number, &place) &&
+		host_shm_method_segment_atomic_compare_exchange32(ipc_borrow(place.segment), place.offset, expected, (uint32_t)to, &old, &code);
+	settle(number, &place, is_shared, old == expected ? (uint32_t)to : old);
 	*from = (int)old;
 	return old == expected;
 }
